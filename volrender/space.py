@@ -1,0 +1,462 @@
+"""World space: affines, planes, boxes, cameras and views, in numpy alone.
+
+World coordinates are millimetres, RAS+: x grows to the subject's right, y to the anterior, z to the superior. An
+affine is 4x4 and takes the index (i, j, k) of a voxel's **centre** to the world, so a volume's outer faces lie half
+a voxel beyond its first and last centres. Points are arrays of shape (..., 3); names say their space (`xyz`, `ijk`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import permutations, product
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from volrender.words import our_words
+
+Floats: TypeAlias = NDArray[np.float64]
+Range: TypeAlias = tuple[float | None, float | None] | None
+
+AXES = "xyz"
+
+
+def as_affine(value: ArrayLike) -> Floats:
+    """Return `value` as a checked, read-only 4x4 affine (index of a voxel centre to world mm).
+
+    Parameters
+    ----------
+    value : array_like, shape (4, 4)
+
+    Returns
+    -------
+    ndarray, shape (4, 4), float64
+
+    Raises
+    ------
+    ValueError
+        If it is not 4x4, not finite, not affine, or maps the volume onto a plane.
+
+    Examples
+    --------
+    >>> as_affine(np.diag([2, 2, 2, 1]))[0]
+    array([2., 0., 0., 0.])
+    """
+    affine = np.array(value, dtype=float)
+    if affine.shape != (4, 4):
+        raise ValueError(f"an affine must be 4x4; got shape {affine.shape}")
+    if not np.isfinite(affine).all():
+        raise ValueError("an affine must be finite; got NaN or infinity")
+    if not np.allclose(affine[3], (0, 0, 0, 1)):
+        raise ValueError(f"the last row of an affine must be (0, 0, 0, 1); got {tuple(affine[3].tolist())}")
+    lengths = spacing(affine)
+    if (lengths == 0).any() or abs(np.linalg.det(affine[:3, :3] / lengths)) < 1e-6:
+        raise ValueError("an affine must be invertible; got one that maps the volume onto a plane, a line or a point")
+    affine.setflags(write=False)
+    return affine
+
+
+def apply_affine(affine: ArrayLike, points: ArrayLike) -> Floats:
+    """Carry `points` (..., 3) through a 4x4 affine.
+
+    Examples
+    --------
+    >>> apply_affine(np.diag([2, 3, 4, 1]), [[1, 1, 1], [0, 1, 2]])
+    array([[2., 3., 4.],
+           [0., 3., 8.]])
+    """
+    matrix = np.asarray(affine, dtype=float)
+    return np.asarray(points, dtype=float) @ matrix[:3, :3].T + matrix[:3, 3]
+
+
+def spacing(affine: ArrayLike) -> Floats:
+    """Voxel size along each index axis (mm), shape (3,).
+
+    Examples
+    --------
+    >>> spacing(np.diag([-2, 2, 3, 1]))
+    array([2., 2., 3.])
+    """
+    return np.asarray(np.sqrt((np.asarray(affine, dtype=float)[:3, :3] ** 2).sum(axis=0)))
+
+
+def axis_order(affine: ArrayLike) -> tuple[tuple[int, int, int], tuple[bool, bool, bool]]:
+    """Which index axis runs along each world axis, and whether it runs backwards.
+
+    Of the six ways to pair index axes with world axes, the one with the largest sum of cosines is taken; the cosines
+    are those of the nearest rotation, so that shear does not tip the choice.
+
+    Returns
+    -------
+    axes : tuple of int
+        ``axes[w]`` is the index axis nearest to world axis ``w``.
+    flipped : tuple of bool
+        ``flipped[w]`` is true where that index axis runs from right to left, anterior to posterior, or superior to
+        inferior.
+
+    Examples
+    --------
+    >>> axis_order([[0, -2, 0, 0], [2, 0, 0, 0], [0, 0, 2, 0], [0, 0, 0, 1]])
+    ((1, 0, 2), (True, False, False))
+    """
+    matrix = np.asarray(affine, dtype=float)
+    left, _, right = np.linalg.svd(matrix[:3, :3] / spacing(matrix))
+    cosines = np.round(left @ right, 9)
+    orders = list(permutations(range(3)))
+    best = max(orders, key=lambda order: sum(abs(cosines[w, a]) for w, a in enumerate(order)))
+    flipped = [bool(cosines[w, a] < 0) for w, a in enumerate(best)]
+    return (best[0], best[1], best[2]), (flipped[0], flipped[1], flipped[2])
+
+
+def orientation(affine: ArrayLike) -> str:
+    """The direction in which each index axis runs, as in ``nibabel.aff2axcodes``: "RAS", "LPI", ...
+
+    Examples
+    --------
+    >>> orientation(np.diag([-3, 3, 3, 1]))
+    'LAS'
+    """
+    axes, flipped = axis_order(affine)
+    letters = [("RL", "AP", "SI")[w][flipped[w]] for w in range(3)]
+    return "".join(letters[axes.index(a)] for a in range(3))
+
+
+def obliquity(affine: ArrayLike) -> float:
+    """The largest angle (degrees) between an index axis and its nearest world axis.
+
+    Examples
+    --------
+    >>> obliquity(np.diag([2, 2, 2, 1]))
+    0.0
+    """
+    matrix = np.asarray(affine, dtype=float)
+    cosines = np.abs(matrix[:3, :3] / spacing(matrix)).max(axis=0)
+    return float(np.degrees(np.arccos(np.clip(cosines, 0, 1))).max())
+
+
+def canonical(shape: Sequence[int], affine: ArrayLike) -> tuple[tuple[int, int, int], tuple[slice, ...], Floats]:
+    """The lossless way to closest RAS: the axis order, the flips and the new affine.
+
+    ``data.transpose(order)[flips]`` with the new affine is the same volume in the same place, and its affine is
+    right-handed with the smallest possible rotation.
+
+    Examples
+    --------
+    >>> order, flips, affine = canonical((3, 4, 5), np.diag([-1, 1, 1, 1]))
+    >>> order, flips[0], affine[0].tolist()
+    ((0, 1, 2), slice(None, None, -1), [1.0, 0.0, 0.0, -2.0])
+    """
+    axes, flipped = axis_order(affine)
+    step = np.zeros((4, 4))
+    step[3, 3] = 1
+    for w, axis in enumerate(axes):
+        step[axis, w] = -1 if flipped[w] else 1
+        step[axis, 3] = shape[axis] - 1 if flipped[w] else 0
+    flips = tuple(slice(None, None, -1) if back else slice(None) for back in flipped)
+    return axes, flips, np.asarray(affine, dtype=float) @ step
+
+
+def corners(shape: Sequence[int], affine: ArrayLike) -> Floats:
+    """The eight outer corners (mm) of a volume's voxels, shape (8, 3).
+
+    Examples
+    --------
+    >>> corners((2, 2, 2), np.eye(4))[[0, -1]]
+    array([[-0.5, -0.5, -0.5],
+           [ 1.5,  1.5,  1.5]])
+    """
+    return apply_affine(affine, list(product(*[(-0.5, n - 0.5) for n in shape[:3]])))
+
+
+def bounds(shape: Sequence[int], affine: ArrayLike) -> Floats:
+    """The world box (mm) around a volume's outer voxel faces, shape (3, 2).
+
+    Examples
+    --------
+    >>> bounds((2, 2, 2), np.diag([-1, 1, 1, 1])).tolist()
+    [[-1.5, 0.5], [-0.5, 1.5], [-0.5, 1.5]]
+    """
+    points = corners(shape, affine)
+    return np.stack([points.min(axis=0), points.max(axis=0)], axis=1)
+
+
+def rescaled(affine: ArrayLike, shape: Sequence[int], new_shape: Sequence[int]) -> Floats:
+    """The affine of the same outer box cut into `new_shape` voxels: the bounds stay, the spacing changes."""
+    factor = np.asarray(shape[:3], float) / np.asarray(new_shape[:3], float)
+    step = np.diag([*factor, 1.0])
+    step[:3, 3] = (factor - 1) / 2
+    return np.asarray(affine, dtype=float) @ step
+
+
+@our_words
+@dataclass(frozen=True, kw_only=True)
+class Plane:
+    """A plane in world millimetres: ``Plane(x=10)``, or ``Plane(normal=(1, 1, 0), origin=(0, 0, 20))``.
+
+    As a clip, the side that the normal points to is removed: ``Plane(x=10)`` removes what is right of x = 10 mm.
+
+    Parameters
+    ----------
+    x, y, z : float, optional
+        One of them, for a plane across that axis; its normal points to the right, anterior or superior.
+    normal : (3,) floats, optional
+        Any direction, of any length.
+    origin : (3,) floats
+        A point of the plane (mm).
+
+    Raises
+    ------
+    ValueError
+        If not exactly one of `x`, `y`, `z` and `normal` is given, or the normal is zero.
+
+    Examples
+    --------
+    >>> Plane(z=20).normal, Plane(z=20).origin
+    ((0.0, 0.0, 1.0), (0.0, 0.0, 20.0))
+    """
+
+    x: float | None = None
+    y: float | None = None
+    z: float | None = None
+    normal: tuple[float, float, float] | None = None
+    origin: tuple[float, float, float] | None = None
+
+    def __post_init__(self) -> None:
+        given = [axis for axis in range(3) if getattr(self, AXES[axis]) is not None]
+        if len(given) + (self.normal is not None) != 1 or (given and self.origin is not None):
+            raise ValueError("a Plane is one of x=, y=, z=, or normal= with origin=")
+        if given:
+            normal = np.eye(3)[given[0]]
+            origin = normal * getattr(self, AXES[given[0]])
+        else:
+            normal = triple(self.normal, "normal")
+            origin = triple((0, 0, 0) if self.origin is None else self.origin, "origin")
+        length = float(np.linalg.norm(normal))
+        if length == 0:
+            raise ValueError("the normal of a Plane must not be zero")
+        object.__setattr__(self, "normal", tuple((normal / length).tolist()))
+        object.__setattr__(self, "origin", tuple(origin.tolist()))
+
+    @property
+    def halfspaces(self) -> Floats:
+        """The removed side, as one row (a, b, c, d): points with ax + by + cz > d."""
+        normal = np.asarray(self.normal, dtype=float)
+        return np.array([[*normal, normal @ np.asarray(self.origin)]])
+
+
+@our_words
+@dataclass(frozen=True, kw_only=True)
+class Box:
+    """A box in world millimetres; as a clip, its inside is removed.
+
+    Parameters
+    ----------
+    x, y, z : (lo, hi), optional
+        The range along each axis (mm); None for an end, or for the whole axis, leaves it open.
+
+    Raises
+    ------
+    ValueError
+        If every side is open, or a range is not increasing.
+
+    Examples
+    --------
+    The left anterior superior octant:
+
+    >>> Box(x=(None, 0), y=(0, None), z=(0, None)).halfspaces.tolist()
+    [[-1.0, 0.0, 0.0, -0.0], [0.0, 1.0, 0.0, 0.0], [0.0, 0.0, 1.0, 0.0]]
+    """
+
+    x: Range = None
+    y: Range = None
+    z: Range = None
+
+    def __post_init__(self) -> None:
+        for axis in AXES:
+            ends = getattr(self, axis)
+            if ends is None:
+                continue
+            if not isinstance(ends, (tuple, list)) or len(ends) != 2:
+                raise TypeError(f"Box {axis} must be (lo, hi) in mm, or None; got {ends!r}")
+            lo, hi = (None if end is None else float(end) for end in ends)
+            if (lo is not None and not np.isfinite(lo)) or (hi is not None and not np.isfinite(hi)):
+                raise ValueError(f"Box {axis} must be finite, or None for an open end; got {ends}")
+            if lo is not None and hi is not None and lo >= hi:
+                raise ValueError(f"Box {axis} must be increasing; got {ends}")
+            object.__setattr__(self, axis, (lo, hi))
+        if len(self.halfspaces) == 0:
+            raise ValueError("a Box needs at least one finite side; got none")
+
+    @property
+    def halfspaces(self) -> Floats:
+        """The inside, as rows (a, b, c, d): points with ax + by + cz > d in every row."""
+        rows = []
+        for axis, ends in enumerate((self.x, self.y, self.z)):
+            lo, hi = ends or (None, None)
+            if lo is not None:
+                rows.append([*np.eye(3)[axis], lo])
+            if hi is not None:
+                rows.append([*-np.eye(3)[axis], -hi])
+        return np.array(rows, dtype=float).reshape(-1, 4)
+
+
+Clip: TypeAlias = Plane | Box
+
+
+def as_clips(clip: Clip | Iterable[Clip] | None) -> tuple[Clip, ...]:
+    """One clip, several or none, as a tuple."""
+    clips = () if clip is None else (clip,) if isinstance(clip, (Plane, Box)) else tuple(clip)
+    for item in clips:
+        if not isinstance(item, (Plane, Box)):
+            raise TypeError(f"clip must be a Plane, a Box, or several of them; got {item!r}")
+    return clips
+
+
+def removed(clips: Iterable[Clip], points_xyz: ArrayLike, *, tolerance: float = 0.0) -> NDArray[np.bool_]:
+    """Which of the points (..., 3) the clips take away; those within `tolerance` mm of a cut face stay.
+
+    Examples
+    --------
+    >>> removed([Plane(x=0)], [[-1, 0, 0], [1, 0, 0]])
+    array([False,  True])
+    """
+    points = np.asarray(points_xyz, dtype=float)
+    gone = np.zeros(points.shape[:-1], dtype=bool)
+    for clip in clips:
+        rows = clip.halfspaces
+        gone |= (points @ rows[:, :3].T - rows[:, 3] > tolerance).all(axis=-1)
+    return gone
+
+
+CAMERAS = {
+    "left": (0.0, 180.0),
+    "right": (0.0, 0.0),
+    "anterior": (0.0, 90.0),
+    "posterior": (0.0, 270.0),
+    "superior": (90.0, 270.0),
+    "inferior": (-90.0, 90.0),
+}
+
+
+@our_words
+@dataclass(frozen=True)
+class Camera:
+    """Where the viewer stands, far away: the projection is parallel.
+
+    Parameters
+    ----------
+    elevation, azimuth : float
+        Degrees, as in matplotlib's ``view_init`` with x to the subject's right: azimuth 0 looks from the right, 90
+        from the front, 180 from the left, 270 from behind.
+    roll : float
+        Degrees by which the picture turns clockwise.
+    zoom : float
+        How much larger than the frame that fits.
+
+    Examples
+    --------
+    >>> np.round(Camera(0, 180).toward, 6).tolist()
+    [-1.0, 0.0, 0.0]
+    """
+
+    elevation: float = 25.0
+    azimuth: float = 150.0
+    roll: float = 0.0
+    zoom: float = 1.0
+
+    def __post_init__(self) -> None:
+        values = (self.elevation, self.azimuth, self.roll, self.zoom)
+        if not all(isinstance(v, (int, float, np.number)) and np.isfinite(v) for v in values):
+            raise ValueError(f"a Camera's angles and zoom must be finite numbers; got {values}")
+        if self.zoom <= 0:
+            raise ValueError(f"the zoom of a Camera must be above 0; got {self.zoom}")
+
+    @property
+    def axes(self) -> Floats:
+        """The picture's axes in the world, as rows: right, up, and toward the viewer."""
+        el, az, roll = np.radians([self.elevation, self.azimuth, self.roll])
+        right = np.array([-np.sin(az), np.cos(az), 0.0])
+        up = np.array([-np.sin(el) * np.cos(az), -np.sin(el) * np.sin(az), np.cos(el)])
+        toward = np.array([np.cos(el) * np.cos(az), np.cos(el) * np.sin(az), np.sin(el)])
+        turned = (np.cos(roll) * right + np.sin(roll) * up, np.cos(roll) * up - np.sin(roll) * right, toward)
+        return np.round(np.stack(turned), 15)
+
+    @property
+    def toward(self) -> Floats:
+        """The unit vector from the subject to the viewer."""
+        return np.asarray(self.axes[2])
+
+
+def as_camera(value: str | Sequence[float] | Camera) -> Camera:
+    """A camera from a name ("left", "anterior", ...), an (elevation, azimuth) pair or a Camera.
+
+    Examples
+    --------
+    >>> as_camera("anterior")
+    Camera(elevation=0.0, azimuth=90.0, roll=0.0, zoom=1.0)
+    """
+    if isinstance(value, Camera):
+        return value
+    if isinstance(value, str):
+        if value not in CAMERAS:
+            raise ValueError(f"camera must be one of {', '.join(CAMERAS)}, or (elevation, azimuth); got {value!r}")
+        return Camera(*CAMERAS[value])
+    try:
+        elevation, azimuth = (float(angle) for angle in value)
+    except (TypeError, ValueError):
+        raise TypeError(
+            f"camera must be a name ({', '.join(CAMERAS)}), (elevation, azimuth) in degrees, or a Camera; got {value!r}"
+        ) from None
+    return Camera(elevation, azimuth)
+
+
+@dataclass(frozen=True)
+class View:
+    """A parallel projection of the world onto a raster: the one map from xyz to pixels that every engine obeys.
+
+    Parameters
+    ----------
+    camera : Camera
+    center : (3,) floats
+        The world point (mm) at the middle of the raster.
+    mm_per_pixel : float
+    size : (width, height)
+        Pixels.
+    """
+
+    camera: Camera
+    center: tuple[float, float, float]
+    mm_per_pixel: float
+    size: tuple[int, int]
+
+    def project(self, points_xyz: ArrayLike) -> Floats:
+        """Where world points (..., 3) fall, as (column, row); the first pixel's centre is (0, 0), rows grow downward."""
+        flat = (np.asarray(points_xyz, dtype=float) - np.asarray(self.center)) @ self.camera.axes[:2].T
+        width, height = self.size
+        column = flat[..., 0] / self.mm_per_pixel + (width - 1) / 2
+        row = (height - 1) / 2 - flat[..., 1] / self.mm_per_pixel
+        return np.stack([column, row], axis=-1)
+
+    @staticmethod
+    def fit(points_xyz: ArrayLike, camera: Camera, size: tuple[int, int], fill: float = 0.96) -> View:
+        """The view in which the points fill `fill` of the raster in the direction that is the tighter one."""
+        points = np.asarray(points_xyz, dtype=float).reshape(-1, 3)
+        flat = points @ camera.axes.T
+        low, high = flat.min(axis=0), flat.max(axis=0)
+        extent = np.maximum(high - low, 1e-6)[:2]
+        mm_per_pixel = float((extent / (fill * np.asarray(size))).max() / camera.zoom)
+        x, y, z = ((low + high) / 2) @ camera.axes
+        return View(camera, (float(x), float(y), float(z)), mm_per_pixel, (int(size[0]), int(size[1])))
+
+
+def triple(value: Any, what: str) -> Floats:
+    """Three finite numbers as an array, or an error that names what they are."""
+    try:
+        array = np.array(value, dtype=float)
+    except (TypeError, ValueError):
+        array = np.empty(0)
+    if array.shape != (3,) or not np.isfinite(array).all():
+        raise ValueError(f"{what} must be three finite numbers; got {value!r}")
+    return array

@@ -1,0 +1,79 @@
+"""One name per idea: a word from another library is answered with ours.
+
+The table maps what users of matplotlib, nilearn, pyvista and napari may type to the word used here. `our_words`
+wraps a class so that an unknown keyword raises a TypeError that names the right one.
+"""
+
+from __future__ import annotations
+
+import difflib
+import functools
+import inspect
+from typing import Any, TypeVar
+
+C = TypeVar("C", bound=type)
+
+FOREIGN = {
+    "alpha": "opacity",
+    "vmin": "clim",
+    "vmax": "clim",
+    "contrast_limits": "clim",
+    "colormap": "cmap",
+    "color_map": "cmap",
+    "threshold": "level",
+    "isovalue": "level",
+    "isosurfaces": "level",
+    "blending": "blend",
+    "rendering": "blend",
+    "elev": "camera",
+    "azim": "camera",
+    "cpos": "camera",
+    "camera_position": "camera",
+    "view": "camera",
+    "cut_coords": "x, y or z",
+    "display_mode": "x, y or z",
+    "figsize": "width",
+    "bgcolor": "background",
+    "facecolor": "background",
+    "black_bg": "background",
+    "n_iter": "smooth",
+    "gap": "explode",
+    "clipping": "clip",
+    "clip_plane": "clip",
+    "clip_box": "clip",
+}
+
+
+def unknown_word(word: str, owner: str, known: list[str]) -> TypeError:
+    """The error for a keyword that `owner` does not take."""
+    ours = FOREIGN.get(word)
+    if ours is not None and (ours in known or "," in ours or " or " in ours):
+        return TypeError(f"{owner} takes {ours}, not {word}")
+    close = difflib.get_close_matches(word, known, n=1)
+    hint = f"did you mean {close[0]}? " if close else ""
+    return TypeError(f"{owner} has no {word}; {hint}it takes {', '.join(known)}")
+
+
+def choices(names: list[str], word: str) -> str:
+    """The tail of an error about an unknown name: near names, or all if they are few."""
+    if len(names) <= 12:
+        return "choose from " + ", ".join(names)
+    close = difflib.get_close_matches(word, names, n=3, cutoff=0.5)
+    return f"did you mean {' or '.join(close)}?" if close else f"choose from {', '.join(names[:12])}, ..."
+
+
+def our_words(cls: C) -> C:
+    """Let the constructor of `cls` answer a foreign or mistyped keyword with the word that it takes."""
+    construct = cls.__init__  # type: ignore[misc]
+    parameters = inspect.signature(construct).parameters.values()
+    known = [p.name for p in parameters if p.name != "self" and p.kind is not p.VAR_POSITIONAL]
+
+    @functools.wraps(construct)
+    def checked(self: Any, *args: Any, **options: Any) -> None:
+        for word in options:
+            if word not in known:
+                raise unknown_word(word, cls.__name__, known)
+        construct(self, *args, **options)
+
+    cls.__init__ = checked  # type: ignore[misc]
+    return cls
