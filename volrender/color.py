@@ -1,0 +1,252 @@
+"""From values to colors: color limits, colormaps, opacity curves, and what is chosen when nothing is said.
+
+A `Survey` is what the choices rest on, a `Look` is the outcome: every engine asks the same look for its colors, so
+two panels of one layer cannot differ. Opacity is a number in 0..1 or nodes [(value, opacity), ...] in data units.
+In a volume rendering it is what one millimetre absorbs; on a slice, a surface or a voxel it is the alpha.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+from matplotlib import colormaps
+from matplotlib.colors import Colormap, is_color_like, to_rgb
+from numpy.typing import ArrayLike, NDArray
+
+from volrender.intensity import finite_range
+from volrender.words import choices
+
+Nodes: TypeAlias = tuple[tuple[float, float], ...]
+Opacity: TypeAlias = float | Nodes
+Color: TypeAlias = str | tuple[float, ...]
+RGB: TypeAlias = tuple[float, float, float]
+
+GRAY = "gray"
+DIVERGING = "coolwarm"
+BODY: RGB = (0.90, 0.83, 0.77)  # the one tone of a body whose colormap was not chosen: what has color is the finding
+SURVEYED = 2_000_000
+# Okabe & Ito, Color Universal Design (2008), without black; ordered for contrast on gray.
+QUALITATIVE = ("#D55E00", "#0072B2", "#009E73", "#E69F00", "#CC79A7", "#56B4E9", "#F0E442")
+
+
+@dataclass(frozen=True)
+class Survey:
+    """What a volume's values are like.
+
+    Attributes
+    ----------
+    low, high : float
+        The finite range.
+    robust : (float, float)
+        The range without outliers: percentiles 0.5 of all and 99.8 of the foreground.
+    air : float
+        The level (data units) that parts background from foreground: Otsu's threshold, halved toward the background.
+    signed : bool
+        Whether values lie on both sides of a zero that means "nothing", as in a statistical map.
+    smallest : float
+        The smallest magnitude other than 0: the level of a map that has been thresholded.
+    """
+
+    low: float
+    high: float
+    robust: tuple[float, float]
+    air: float
+    signed: bool
+    smallest: float
+
+
+def survey(data: NDArray[Any]) -> Survey:
+    """Look over a volume's values (a regular subsample of at most two million).
+
+    Raises
+    ------
+    ValueError
+        If no value is finite.
+
+    Examples
+    --------
+    >>> survey(np.arange(1000.0).reshape(10, 10, 10)).signed
+    False
+    """
+    low, high = finite_range(data)
+    step = int(np.ceil((data.size / SURVEYED) ** (1 / data.ndim)))
+    values = data[(slice(None, None, step),) * data.ndim].ravel()
+    values = values[np.isfinite(values)].astype(np.float64)
+    if values.size == 0 or low == high:
+        return Survey(low, high, (low, high), low, False, abs(low))
+    air = _background_level(values)
+    front = values[values > air] if (values > air).any() else values
+    magnitudes = np.abs(values[values != 0])
+    smallest = float(magnitudes.min()) if magnitudes.size else 0.0
+    top = float(np.percentile(magnitudes, 99.8)) if magnitudes.size else high
+    whole = bool((values[:: max(1, values.size // 4096)] % 1 == 0).all())
+    signed = low < 0 < high and not whole and abs(float(np.median(values))) <= 0.1 * top
+    robust = (-top, top) if signed else (float(np.percentile(values, 0.5)), float(np.percentile(front, 99.8)))
+    if robust[0] >= robust[1]:
+        robust = (low, high)
+    return Survey(low, high, robust, air, signed, smallest)
+
+
+def _background_level(values: NDArray[np.float64]) -> float:
+    """Half way from the background's own level to Otsu's threshold (Otsu, IEEE Trans. SMC 9, 1979)."""
+    counts, edges = np.histogram(values, bins=256)
+    centers = (edges[:-1] + edges[1:]) / 2
+    below = np.cumsum(counts)
+    above = below[-1] - below
+    total = np.cumsum(counts * centers)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        apart = below * above * (total / below - (total[-1] - total) / above) ** 2
+    otsu = centers[int(np.nanargmax(apart[:-1]))]
+    background = float(np.median(values[values <= otsu]))
+    return float(background + 0.5 * (otsu - background))
+
+
+@dataclass(frozen=True)
+class Look:
+    """The colors and opacities of one intensity layer, complete.
+
+    Attributes
+    ----------
+    clim : (float, float)
+    cmap : Colormap
+    opacity : float, nodes or None
+        As the user gave it; None where each panel takes its own usual curve.
+    survey : Survey
+    chosen : bool
+        Whether the user named the colormap; if not, a volume rendering draws the body in one tone.
+    """
+
+    clim: tuple[float, float]
+    cmap: Colormap
+    opacity: Opacity | None
+    survey: Survey
+    chosen: bool
+
+    def rgb(self, values: ArrayLike) -> NDArray[np.float32]:
+        """Colors (..., 3) of values; beyond `clim` the end colors."""
+        low, high = self.clim
+        scaled = np.clip((np.asarray(values, dtype=np.float64) - low) / (high - low), 0, 1)
+        table = np.asarray(self.cmap(np.linspace(0, 1, 256)))[:, :3].astype(np.float32)
+        return np.asarray(table[np.nan_to_num(np.rint(scaled * 255)).astype(np.intp)])
+
+    def nodes(self, panel: str) -> Nodes:
+        """The opacity curve as the named panel draws it: "slice", "overlay", "voxel" or "volume"."""
+        if isinstance(self.opacity, tuple):
+            return self.opacity
+        low, high = self.survey.low, self.survey.high
+        top = 1.0 if self.opacity is None else self.opacity
+        if self.survey.signed and self.opacity is None:
+            level = min(self.survey.smallest, self.clim[1])
+            return ((min(low, -level), top), (-level, top), (-level, 0.0), (level, 0.0), (level, top), (high, top))
+        if panel == "voxel" and self.opacity is None:
+            return ((self.clim[0], 0.0), (self.clim[1], top))
+        if panel == "overlay" and self.opacity is None:
+            return ((low, 0.0), (self.survey.air, 0.0), (self.survey.air, top), (high, top))
+        if panel == "volume" and self.opacity is None:
+            air = self.survey.air
+            half = 0.45 * min(air - low, high - air)
+            return ((low, 0.0), (air - half, 0.0), (air + half, top), (max(high, air + half), top))
+        return ((low, top), (high, top))
+
+    def alpha(self, values: ArrayLike, panel: str) -> NDArray[np.float32]:
+        """Opacity of values on a slice or a voxel; NaN is transparent."""
+        array = np.asarray(values, dtype=np.float64)
+        return np.where(np.isfinite(array), interpolate(array, self.nodes(panel)), 0).astype(np.float32)
+
+
+def interpolate(values: ArrayLike, nodes: Nodes) -> NDArray[np.float64]:
+    """The piecewise linear curve through `nodes`; where two share a value it steps, and the step belongs to both sides.
+
+    Examples
+    --------
+    >>> interpolate([1, 2, 3], ((0, 0), (2, 0), (2, 1), (4, 1)))
+    array([0., 1., 1.])
+    """
+    x = np.array([value for value, _ in nodes])
+    y = np.array([opacity for _, opacity in nodes])
+    array = np.asarray(values, dtype=np.float64)
+    curve = np.interp(array, x, y)
+    for value in x[:-1][np.diff(x) == 0]:
+        curve = np.where(array == value, y[x == value].max(), curve)
+    return np.asarray(curve)
+
+
+def as_opacity(value: Any) -> Opacity | None:
+    """A checked opacity: None, a number in 0..1, or nodes [(value, opacity), ...] with values that do not fall."""
+    if value is None:
+        return None
+    if isinstance(value, (int, float, np.number)):
+        if not 0 <= float(value) <= 1:
+            raise ValueError(f"opacity must be between 0 and 1; got {value}")
+        return float(value)
+    try:
+        nodes = tuple((float(x), float(y)) for x, y in value)
+    except (TypeError, ValueError):
+        raise TypeError(f"opacity must be a number, or nodes [(value, opacity), ...]; got {value!r}") from None
+    if len(nodes) < 2 or any(b[0] < a[0] for a, b in zip(nodes, nodes[1:], strict=False)):
+        raise ValueError(f"opacity nodes must be two or more, with values in rising order; got {value}")
+    if not all(np.isfinite(x) and 0 <= y <= 1 for x, y in nodes):
+        raise ValueError(f"opacity nodes must be finite, with opacities between 0 and 1; got {value}")
+    return nodes
+
+
+def as_clim(value: Any) -> tuple[float, float] | None:
+    """Checked color limits: None, or (low, high) with low < high."""
+    if value is None:
+        return None
+    try:
+        low, high = (float(v) for v in value)
+    except (TypeError, ValueError):
+        raise TypeError(f"clim must be (low, high); got {value!r}") from None
+    if not (np.isfinite(low) and np.isfinite(high)) or low >= high:
+        raise ValueError(f"clim must be increasing and finite; got ({low:g}, {high:g})")
+    return low, high
+
+
+def as_cmap(value: str | Colormap) -> Colormap:
+    """A matplotlib colormap from its name, or itself."""
+    if isinstance(value, Colormap):
+        return value
+    if not isinstance(value, str):
+        raise TypeError(f"cmap must be the name of a matplotlib colormap, or a Colormap; got {value!r}")
+    if value not in colormaps:
+        raise ValueError(f"there is no colormap {value!r}; {choices([*colormaps], value)}")
+    return colormaps[value]
+
+
+def as_rgb(value: Any, what: str = "color") -> RGB:
+    """A color, in any of matplotlib's ways of naming one, as (red, green, blue)."""
+    if not is_color_like(value):
+        raise ValueError(f"{what} must be a matplotlib color (a name, '#rrggbb' or (r, g, b)); got {value!r}")
+    red, green, blue = to_rgb(value)
+    return red, green, blue
+
+
+def label_colors(labels: Sequence[int]) -> dict[int, RGB]:
+    """A distinct color for each label: Okabe and Ito's seven for few, golden-angle hues of even lightness for many."""
+    if len(labels) <= len(QUALITATIVE):
+        return {label: as_rgb(QUALITATIVE[i]) for i, label in enumerate(labels)}
+    from skimage.color import lab2rgb
+
+    turns = np.arange(len(labels)) * (3 - np.sqrt(5)) * np.pi
+    light = 62 + 12 * np.sin(np.arange(len(labels)) * 2.4)
+    lab = np.stack([light, 42 * np.cos(turns), 42 * np.sin(turns)], axis=-1)
+    rgb = np.clip(lab2rgb(lab[None])[0], 0, 1)
+    return {label: (float(r), float(g), float(b)) for label, (r, g, b) in zip(labels, rgb, strict=True)}
+
+
+def make_look(
+    data_survey: Survey,
+    clim: tuple[float, float] | None,
+    cmap: str | Colormap | None,
+    opacity: Opacity | None,
+) -> Look:
+    """Fill what the user left open: robust limits, gray or a diverging colormap."""
+    low, high = clim or data_survey.robust
+    if low == high:
+        low, high = low - 0.5, high + 0.5
+    chosen = as_cmap(cmap or (DIVERGING if data_survey.signed else GRAY))
+    return Look((low, high), chosen, opacity, data_survey, cmap is not None or data_survey.signed)

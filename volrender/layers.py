@@ -1,0 +1,251 @@
+"""What is in the picture: frozen descriptions, checked where they are typed; they draw nothing.
+
+A layer holds a volume with its own affine, so two layers of one panel may lie on different grids. `clip` takes a
+plane (the side its normal points to is removed), a box (its inside is removed), or several (each is removed).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from volrender import color, space
+from volrender.color import RGB, Color, Look
+from volrender.volume import Volume
+from volrender.words import our_words
+
+BLENDS = ("composite", "maximum", "minimum", "average")
+SURFACE: RGB = (0.80, 0.21, 0.24)
+
+
+def _as_volume(volume: Any, owner: str) -> Volume:
+    if not isinstance(volume, Volume):
+        raise TypeError(f"{owner} needs a Volume, from volrender.load(...); got {type(volume).__name__}")
+    return volume.still(owner)
+
+
+@our_words
+@dataclass(frozen=True, eq=False)
+class Intensity:
+    """Intensities: volume rendering in a `Scene`, colored slices in `Slices`, translucent cubes in `Voxels`.
+
+    Parameters
+    ----------
+    volume : Volume
+        3-D.
+    clim : (low, high), optional
+        Data values at the ends of the colormap; by default a robust range, symmetric for signed maps.
+    cmap : str or Colormap, optional
+        By default gray, or a diverging one for signed maps. In a composite volume rendering without a colormap of
+        the user's choice the body has one soft tone, so that the color in the picture is the finding.
+    opacity : float or [(value, opacity), ...], optional
+        0 to 1, nodes in data units; in a volume rendering what one millimetre absorbs, elsewhere the alpha. By
+        default what a panel usually shows: tissue but not air, a signed map but not its zeros.
+    blend : {"composite", "maximum", "minimum", "average"}
+        How a volume rendering gathers the values along a ray.
+    clip : Plane, Box, or several
+        What is removed.
+
+    Examples
+    --------
+    >>> from volrender import sample
+    >>> Intensity(sample("mni152"), clim=(0, 200)).look.clim
+    (0.0, 200.0)
+    """
+
+    volume: Volume
+    clim: tuple[float, float] | None = None
+    cmap: str | color.Colormap | None = None
+    opacity: Any = None
+    blend: str = "composite"
+    clip: Any = ()
+
+    def __post_init__(self) -> None:
+        if _as_volume(self.volume, "Intensity").kind == "labels":
+            raise TypeError(f"Intensity cannot show the label map {self.volume.name!r}: use LabelMap")
+        object.__setattr__(self, "clim", color.as_clim(self.clim))
+        object.__setattr__(self, "opacity", color.as_opacity(self.opacity))
+        object.__setattr__(self, "clip", space.as_clips(self.clip))
+        if self.cmap is not None:
+            color.as_cmap(self.cmap)
+        if self.blend not in BLENDS:
+            raise ValueError(f"blend must be one of {', '.join(BLENDS)}; got {self.blend!r}")
+
+    @cached_property
+    def look(self) -> Look:
+        """The colors and opacities, complete."""
+        return color.make_look(self.volume.survey, self.clim, self.cmap, self.opacity)
+
+
+@our_words
+@dataclass(frozen=True, eq=False)
+class Isosurface:
+    """The surface where the volume crosses a level: a surface, a contour line on slices, cubes at or above it.
+
+    Parameters
+    ----------
+    volume : Volume
+        3-D intensities.
+    level : float, optional
+        In data units; by default half way between background and foreground. Below 0 the surface encloses what is
+        at or below the level, as for the negative side of a statistical map.
+    color : color
+        Any matplotlib color.
+    opacity : float
+        0 to 1.
+    smooth : bool
+        Whether the surface is smoothed without shrinking.
+    clip : Plane, Box, or several
+        What is removed.
+
+    Raises
+    ------
+    ValueError
+        If the level lies outside the data.
+    """
+
+    volume: Volume
+    level: float | None = None
+    color: Color = SURFACE
+    opacity: float = 1.0
+    smooth: bool = True
+    clip: Any = ()
+
+    def __post_init__(self) -> None:
+        if _as_volume(self.volume, "Isosurface").kind == "labels":
+            raise TypeError(f"Isosurface cannot show the label map {self.volume.name!r}: use LabelMap")
+        survey = self.volume.survey
+        level = survey.air if self.level is None else float(self.level)
+        if not survey.low <= level <= survey.high:
+            raise ValueError(
+                f"level must lie within the data of {self.volume.name or 'the volume'}, "
+                f"{survey.low:g} to {survey.high:g}; got {level:g}"
+            )
+        object.__setattr__(self, "level", level)
+        object.__setattr__(self, "color", color.as_rgb(self.color))
+        object.__setattr__(self, "opacity", _as_alpha(self.opacity))
+        object.__setattr__(self, "clip", space.as_clips(self.clip))
+
+    @property
+    def side(self) -> int:
+        """1 where the surface encloses values at or above the level, -1 where at or below."""
+        assert self.level is not None
+        return -1 if self.level < 0 and self.volume.survey.signed else 1
+
+
+@our_words
+@dataclass(frozen=True, eq=False)
+class LabelMap:
+    """Regions, each in its color: one surface per label, a color overlay on slices, cubes. A mask is one label.
+
+    Parameters
+    ----------
+    volume : Volume
+        3-D; of kind "labels", or whole numbers. 0 is background.
+    colors : color or {label: color}, optional
+        By default the volume's own, or distinct ones. Given a mapping, only its labels are shown.
+    opacity : float
+        0 to 1.
+    clip : Plane, Box, or several
+        What is removed.
+    """
+
+    volume: Volume
+    colors: Color | Mapping[int, Color] | None = None
+    opacity: float = 1.0
+    clip: Any = ()
+
+    def __post_init__(self) -> None:
+        volume = _as_volume(self.volume, "LabelMap")
+        if volume.kind != "labels":
+            try:
+                volume = Volume(
+                    volume.data, volume.affine, "labels", volume.name, volume.unit, volume.history, volume.labels
+                )
+            except ValueError as error:
+                raise ValueError(f"{volume.name or 'the volume'}: {error}") from None
+            object.__setattr__(self, "volume", volume)
+        if isinstance(self.colors, Mapping):
+            checked = {int(label): color.as_rgb(c, f"the color of label {label}") for label, c in self.colors.items()}
+            object.__setattr__(self, "colors", checked)
+        elif self.colors is not None:
+            object.__setattr__(self, "colors", color.as_rgb(self.colors, "colors"))
+        object.__setattr__(self, "opacity", _as_alpha(self.opacity))
+        object.__setattr__(self, "clip", space.as_clips(self.clip))
+
+    @cached_property
+    def table(self) -> dict[int, tuple[str, RGB]]:
+        """Name and color of each label that is shown and occurs, in rising order."""
+        present = [int(label) for label in np.unique(self.volume.data) if label]
+        if not present:
+            raise ValueError(f"{self.volume.name or 'the label map'}: must hold a label other than 0")
+        named = self.volume.labels or {}
+        if isinstance(self.colors, dict):
+            chosen: dict[int, RGB] = {n: self.colors[n] for n in present if n in self.colors}
+            if not chosen:
+                raise ValueError(f"colors must name labels that occur ({present[:8]}); got {list(self.colors)}")
+        elif self.colors is not None:
+            chosen = dict.fromkeys(present, color.as_rgb(self.colors))
+        else:
+            chosen = color.label_colors(present) | {n: named[n].color for n in present if n in named}
+        single = self.volume.name or "mask"
+        names = {n: named[n].name if n in named else (single if len(present) == 1 else str(n)) for n in chosen}
+        return {n: (names[n], chosen[n]) for n in chosen}
+
+
+@our_words
+@dataclass(frozen=True, eq=False)
+class CutPlane:
+    """The slice of a volume on a plane: a textured plane in a `Scene`, its trace as a line in `Slices`.
+
+    Parameters
+    ----------
+    volume : Volume
+        3-D intensities.
+    plane : Plane
+        In world mm.
+    clim, cmap
+        As for `Intensity`.
+    opacity : float or nodes, optional
+        The alpha; by default the subject is opaque and the air around it empty.
+    """
+
+    volume: Volume
+    plane: space.Plane
+    clim: tuple[float, float] | None = None
+    cmap: str | color.Colormap | None = None
+    opacity: Any = None
+
+    def __post_init__(self) -> None:
+        if _as_volume(self.volume, "CutPlane").kind == "labels":
+            raise TypeError(f"CutPlane cannot show the label map {self.volume.name!r}: clip a LabelMap instead")
+        if not isinstance(self.plane, space.Plane):
+            raise TypeError(f"CutPlane needs a Plane, such as Plane(x=0); got {self.plane!r}")
+        object.__setattr__(self, "clim", color.as_clim(self.clim))
+        object.__setattr__(self, "opacity", color.as_opacity(self.opacity))
+        if self.cmap is not None:
+            color.as_cmap(self.cmap)
+
+    @cached_property
+    def look(self) -> Look:
+        """The colors and opacities, complete."""
+        return color.make_look(self.volume.survey, self.clim, self.cmap, self.opacity)
+
+    @property
+    def clip(self) -> tuple[space.Clip, ...]:
+        """Nothing is removed from a plane."""
+        return ()
+
+
+Layer: TypeAlias = Intensity | Isosurface | LabelMap | CutPlane
+
+
+def _as_alpha(value: Any) -> float:
+    opacity = color.as_opacity(value)
+    if not isinstance(opacity, float):
+        raise TypeError(f"the opacity of a surface must be one number, 0 to 1; got {value!r}")
+    return opacity

@@ -1,0 +1,106 @@
+"""Where volumes come from: `load` for yours, `sample` for the bundled ones."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from volrender import io
+from volrender.volume import Volume
+
+
+def load(source: Any, *, affine: ArrayLike | None = None, kind: str | None = None) -> Volume:
+    """Load a volume.
+
+    Parameters
+    ----------
+    source : path, nibabel image, array, open binary file or bytes
+        A path may name a member of a zip, ``"images.zip!sub/struct.hdr"``; a header finds its data beside it.
+    affine : array_like, shape (4, 4), optional
+        For an array or a ``.npy`` file, where it is needed: index of a voxel's centre to world mm, RAS+.
+    kind : {"intensity", "labels"}, optional
+        By default what the header says; without a word there, intensity.
+
+    Returns
+    -------
+    Volume
+        In the file's own type and order. Trailing axes of length one are dropped, 4-D is kept.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file or member.
+    TypeError, ValueError
+        If it is not a volume, is cut short, or claims more than it can hold; the sentence names the file.
+
+    Examples
+    --------
+    >>> load(np.zeros((4, 5, 6)), affine=np.diag([2, 2, 2, 1]))
+    <Volume array: 4 x 5 x 6 float64, 2 x 2 x 2 mm, RAS, intensity>
+    """
+    if isinstance(source, Volume):
+        return source if kind is None else replace(source, kind=kind)
+    if isinstance(source, np.ndarray):
+        return _from_array(source, affine, kind, "array")
+    if isinstance(source, (str, os.PathLike)) and os.fspath(source).endswith(".npy") and affine is not None:
+        path = Path(source)
+        try:
+            return _from_array(io.read_array(path), affine, kind, path.stem)
+        except (TypeError, ValueError) as error:
+            raise _naming(path, error) from None
+    if affine is not None:
+        raise ValueError("affine= goes with an array; an image file brings its own")
+    return _from_image(io.read(source), kind, _described(source))
+
+
+def sample(name: str) -> Volume:
+    """A bundled volume, without the network.
+
+    Parameters
+    ----------
+    name : {"mni152", "atlas", "motor"}
+        The MNI152 2009 T1 group average with its skull (1.5 mm); the Allen human reference atlas on the same grid,
+        with names and colors; a group z-map of left against right button presses (3 mm, stored LAS).
+
+    Returns
+    -------
+    Volume
+
+    Examples
+    --------
+    >>> sample("motor").orientation
+    'LAS'
+    """
+    return _from_image(io.read_sample(name), None, name)
+
+
+def _from_image(image: io.Image, kind: str | None, where: str) -> Volume:
+    if kind is None:
+        kind = "labels" if image.is_labels else "intensity"
+    try:
+        return Volume(image.data, image.affine, kind, image.name, image.unit, image.history, image.labels)
+    except (TypeError, ValueError) as error:
+        raise _naming(where, error) from None
+
+
+def _from_array(data: np.ndarray[Any, Any], affine: ArrayLike | None, kind: str | None, name: str) -> Volume:
+    if affine is None:
+        raise ValueError("an array has no position: give affine=, 4x4, index of a voxel's centre to world mm")
+    data = np.array(data)
+    while data.ndim > 3 and data.shape[-1] == 1:
+        data = data[..., 0]
+    kind = kind or ("labels" if data.dtype == bool else "intensity")
+    return Volume(data, np.asarray(affine, dtype=float), kind, name, history=(f"array of {data.dtype}",))
+
+
+def _described(source: Any) -> str:
+    return os.fspath(source) if isinstance(source, (str, os.PathLike)) else "the image given"
+
+
+def _naming(where: Any, error: Exception) -> Exception:
+    return type(error)(f"{where}: {error}")

@@ -1,0 +1,315 @@
+"""A volume: voxels, where they lie in the world, and what was done to them.
+
+`Volume` is immutable. Every method returns a new one and adds a line to its `history`. `data` is (i, j, k) or
+(i, j, k, t) in the source's own type; `affine` takes the index of a voxel's centre to world millimetres, RAS+.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy import ndimage
+
+from volrender import color, intensity, io, space
+from volrender.io import Label
+
+KINDS = ("intensity", "labels")
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Volume:
+    """A 3-D volume, or a 4-D series of them, with its place in the world.
+
+    Parameters
+    ----------
+    data : ndarray, shape (i, j, k) or (i, j, k, t)
+        Real numbers or booleans; kept in their own type, without a copy, read-only.
+    affine : array_like, shape (4, 4)
+        Index of a voxel's centre to world mm, RAS+.
+    kind : {"intensity", "labels"}
+        Label maps are never interpolated.
+    name, unit : str
+        For titles and color bars.
+    history : tuple of str
+        What was done, a line a step.
+    labels : mapping, optional
+        Name and color of each label of a label map.
+
+    Raises
+    ------
+    ValueError
+        If the data have not three or four axes, the affine is not invertible, or labels are not whole numbers.
+
+    Examples
+    --------
+    >>> volume = Volume(np.zeros((4, 5, 6)), np.diag([-2, 2, 2, 1]))
+    >>> volume.orientation, volume.bounds[0].tolist()
+    ('LAS', [-7.0, 1.0])
+    """
+
+    data: NDArray[Any]
+    affine: NDArray[np.float64]
+    kind: str = "intensity"
+    name: str = ""
+    unit: str = ""
+    history: tuple[str, ...] = ()
+    labels: Mapping[int, Label] | None = field(default=None)
+
+    def __post_init__(self) -> None:
+        data = np.asarray(self.data)
+        if data.ndim not in (3, 4):
+            raise ValueError(f"a volume must have three axes, or four with time; got shape {data.shape}")
+        if 0 in data.shape:
+            raise ValueError(f"a volume must have voxels; got shape {data.shape}")
+        if data.dtype.kind not in "biuf":
+            raise TypeError(f"a volume must hold real numbers; got {data.dtype}")
+        if self.kind not in KINDS:
+            raise ValueError(f"kind must be one of {', '.join(KINDS)}; got {self.kind!r}")
+        if self.kind == "labels":
+            data = _whole(data)
+        view = data.view()
+        view.setflags(write=False)
+        object.__setattr__(self, "data", view)
+        object.__setattr__(self, "affine", space.as_affine(self.affine))
+
+    def __repr__(self) -> str:
+        size = " x ".join(map(str, self.data.shape))
+        mm = " x ".join(f"{s:.4g}" for s in self.spacing)
+        return f"<Volume {self.name or 'unnamed'}: {size} {self.data.dtype}, {mm} mm, {self.orientation}, {self.kind}>"
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Voxels along each axis; a fourth is time."""
+        return self.data.shape
+
+    @property
+    def spacing(self) -> tuple[float, float, float]:
+        """Voxel size (mm) along i, j and k."""
+        i, j, k = space.spacing(self.affine).tolist()
+        return i, j, k
+
+    @property
+    def orientation(self) -> str:
+        """Where i, j and k run to: "RAS", "LPI", ..."""
+        return space.orientation(self.affine)
+
+    @property
+    def obliquity(self) -> float:
+        """The largest angle (degrees) between an index axis and the world axis nearest to it."""
+        return space.obliquity(self.affine)
+
+    @property
+    def bounds(self) -> NDArray[np.float64]:
+        """The world box (mm) of the outer voxel faces, shape (3, 2)."""
+        return space.bounds(self.shape, self.affine)
+
+    @cached_property
+    def canonical(self) -> Volume:
+        """The same voxels in closest-RAS order: flips and permutations, no interpolation, no copy."""
+        order, flips, affine = space.canonical(self.shape, self.affine)
+        axes = order if self.data.ndim == 3 else (*order, 3)
+        return replace(self, data=self.data.transpose(axes)[flips], affine=affine)
+
+    @cached_property
+    def survey(self) -> color.Survey:
+        """What the values are like: range, background level, signed or not."""
+        try:
+            return color.survey(self.canonical.data)
+        except ValueError as error:
+            raise ValueError(f"{self.name or 'the volume'}: {error}") from None
+
+    def still(self, what: str) -> Volume:
+        """Itself if 3-D; else an error that says which two calls give one."""
+        if self.data.ndim == 4:
+            frames = self.data.shape[3]
+            raise ValueError(
+                f"{what} needs a 3-D volume; {self.name or 'this one'} has {frames} frames: call .frame(t) or .mean()"
+            )
+        return self
+
+    def _step(self, data: ArrayLike, step: str, **changes: Any) -> Volume:
+        return replace(self, data=np.asarray(data), history=(*self.history, step), **changes)
+
+    def _intensities(self, verb: str) -> NDArray[Any]:
+        if self.kind == "labels":
+            raise ValueError(f"{verb} would invent labels; {self.name or 'the volume'} is a label map")
+        if not np.isfinite(self.data).any():
+            raise ValueError(f"{self.name or 'the volume'}: must have finite values; all are NaN or infinite")
+        return self.data
+
+    def normalize(self) -> Volume:
+        """Scale to 0..1; see `volrender.normalize`."""
+        return self._step(intensity.normalize(self._intensities("normalize")), "normalize()", unit="")
+
+    def window(self, level: float, width: float) -> Volume:
+        """Radiology's window to 0..1; see `volrender.window`."""
+        data = intensity.window(self._intensities("window"), level, width)
+        return self._step(data, f"window(level={level:g}, width={width:g})", unit="")
+
+    def contrast(self, black: float = 0.1, gamma: float = 0.4, gain: float = 2.0) -> Volume:
+        """Cut the noise floor, lift dark tones, stretch the contrast, to 0..1; see `volrender.contrast`."""
+        data = intensity.contrast(self._intensities("contrast"), black, gamma, gain)
+        return self._step(data, f"contrast(black={black:g}, gamma={gamma:g}, gain={gain:g})", unit="")
+
+    def equalize(self) -> Volume:
+        """Spread the values evenly over 0..1, the lowest (background) left out."""
+        return self._step(intensity.equalize(self._intensities("equalize")), "equalize()", unit="")
+
+    def threshold(self, level: float) -> Volume:
+        """Set to zero what lies between -`level` and `level`, as for a statistical map."""
+        data = intensity.threshold(self._intensities("threshold"), level)
+        return self._step(data, f"threshold(level={level:g})")
+
+    def smooth(self, fwhm: float) -> Volume:
+        """Gaussian smoothing; `fwhm` in mm, the same along every axis."""
+        if not (np.isfinite(fwhm) and fwhm >= 0):
+            raise ValueError(f"fwhm must be 0 mm or more; got {fwhm}")
+        sigma = fwhm / intensity.FWHM_PER_SIGMA / space.spacing(self.affine)
+        return self._step(intensity.smooth(self._intensities("smooth"), sigma.tolist()), f"smooth(fwhm={fwhm:g})")
+
+    def downsize(self, size: int | Sequence[int]) -> Volume:
+        """Cut the same extent into fewer voxels.
+
+        Parameters
+        ----------
+        size : int or three ints
+            Voxels along the longest side, the others in true proportion (never more than there are); or along each.
+
+        Returns
+        -------
+        Volume
+            With the same world bounds; intensities smoothed against aliasing, labels picked, never interpolated.
+
+        Examples
+        --------
+        >>> Volume(np.zeros((100, 80, 20)), np.diag([1, 1, 5, 1])).downsize(50).shape
+        (50, 40, 20)
+        """
+        shape = self._smaller_shape(size)
+        if shape == self.shape[:3]:
+            return self
+        data = intensity.downsize(self.data, shape, labels=self.kind == "labels")
+        affine = space.rescaled(self.affine, self.shape, shape)
+        return self._step(data, f"downsize({' x '.join(map(str, shape))})", affine=affine)
+
+    def _smaller_shape(self, size: int | Sequence[int]) -> tuple[int, ...]:
+        old = np.array(self.shape[:3])
+        if isinstance(size, (int, np.integer)):
+            if size < 1:
+                raise ValueError(f"size must be 1 voxel or more; got {size}")
+            extent = old * space.spacing(self.affine)
+            wanted = np.maximum(np.rint(extent / extent.max() * int(size)), 1).astype(int)
+            return tuple(np.minimum(wanted, old).tolist())
+        new = tuple(int(n) for n in size)
+        if len(new) != 3 or min(new) < 1 or (np.array(new) > old).any():
+            have = " x ".join(map(str, self.shape[:3]))
+            raise ValueError(f"size must be one number, or three that do not exceed {have}; got {size}")
+        return new
+
+    def reorient(self, codes: str = "RAS") -> Volume:
+        """Store the same voxels in another order, e.g. "LPS"; nothing is interpolated and nothing moves."""
+        wanted = codes.upper()
+        pairs = ["RL", "AP", "SI"]
+        worlds = [next((w for w in range(3) if c in pairs[w]), -1) for c in wanted]
+        if sorted(worlds) != [0, 1, 2]:
+            raise ValueError(f"an orientation must be three of R/L, A/P and S/I, such as 'RAS'; got {codes!r}")
+        ras = self.canonical
+        step = np.zeros((4, 4))
+        step[3, 3] = 1
+        flips = []
+        for axis, (w, letter) in enumerate(zip(worlds, wanted, strict=True)):
+            back = letter == pairs[w][1]
+            flips.append(slice(None, None, -1) if back else slice(None))
+            step[w, axis] = -1 if back else 1
+            step[w, 3] = ras.shape[w] - 1 if back else 0
+        order = worlds if self.data.ndim == 3 else [*worlds, 3]
+        data = ras.data.transpose(order)[tuple(flips)]
+        return self._step(data, f"reorient({wanted})", affine=ras.affine @ step)
+
+    def resample_to(self, target: Volume) -> Volume:
+        """Sample the volume at the voxel centres of `target`: linear, labels nearest, zero outside."""
+        matrix = np.linalg.inv(self.affine) @ target.affine
+        order = 0 if self.kind == "labels" else 1
+        frames = [self.data] if self.data.ndim == 3 else [self.data[..., t] for t in range(self.shape[3])]
+        moved = [
+            ndimage.affine_transform(
+                frame if order == 0 else intensity.as_float(frame),
+                matrix[:3, :3],
+                matrix[:3, 3],
+                output_shape=target.shape[:3],
+                order=order,
+            )
+            for frame in frames
+        ]
+        data = moved[0] if self.data.ndim == 3 else np.stack(moved, axis=3)
+        return self._step(data, f"resample_to({target.name or 'target'})", affine=target.affine)
+
+    def transform(self, matrix: ArrayLike) -> Volume:
+        """Move the volume by a 4x4 world-to-world matrix; the voxels stay as they are."""
+        moved = space.as_affine(matrix) @ self.affine
+        return self._step(self.data, "transform(4x4 matrix)", affine=moved)
+
+    def crop(self) -> Volume:
+        """Keep the smallest box of voxels that holds the foreground."""
+        data = self.data if self.data.ndim == 3 else np.abs(self.data).max(axis=3)
+        front = data != 0 if self.kind == "labels" or self.survey.signed else data > self.survey.air
+        if not front.any():
+            raise ValueError(f"crop found no foreground in {self.name or 'the volume'}")
+        box = ndimage.find_objects(front.astype(np.int8))[0]
+        step = np.eye(4)
+        step[:3, 3] = [part.start for part in box]
+        extents = " x ".join(f"{part.start}:{part.stop}" for part in box)
+        return self._step(self.data[box], f"crop({extents})", affine=self.affine @ step)
+
+    def frame(self, t: int) -> Volume:
+        """One frame of a 4-D series; negative `t` counts from the end."""
+        if self.data.ndim == 3:
+            raise ValueError(f"frame needs a 4-D volume; {self.name or 'this one'} has shape {self.shape}")
+        frames = self.shape[3]
+        if not -frames <= t < frames:
+            raise ValueError(f"frame must be between 0 and {frames - 1}; got {t}")
+        return self._step(self.data[..., t], f"frame({t})")
+
+    def mean(self) -> Volume:
+        """The mean over time of a 4-D series; voxels that are NaN in some frames take the mean of the others."""
+        if self.data.ndim == 3:
+            raise ValueError(f"mean is over time and needs a 4-D volume; this one has shape {self.shape}")
+        data = intensity.as_float(self._intensities("mean"))
+        finite = np.isfinite(data)
+        count = finite.sum(axis=3)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            mean = np.where(finite, data, 0).sum(axis=3, dtype=np.float64) / count
+        return self._step(mean.astype(data.dtype), "mean()")
+
+    def timecourse(self, mask: Volume | None = None) -> NDArray[np.float64]:
+        """The mean of each frame, over all voxels or over those that `mask` (on the same grid) does not hold at 0."""
+        if self.data.ndim == 3:
+            raise ValueError(f"timecourse needs a 4-D volume; this one has shape {self.shape}")
+        if mask is None:
+            return np.asarray(self.data.mean(axis=(0, 1, 2), dtype=np.float64))
+        inside = mask.data != 0
+        if inside.shape != self.shape[:3] or not np.allclose(mask.affine, self.affine, atol=1e-3):
+            raise ValueError("the mask of a timecourse must be on the volume's grid: call mask.resample_to(volume)")
+        if not inside.any():
+            raise ValueError("the mask of a timecourse must not be empty")
+        return np.asarray(self.data[inside].mean(axis=0, dtype=np.float64))
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write a NIfTI-1 file, ``.nii`` or ``.nii.gz``; an existing file stays whole until the new one is."""
+        image = io.Image(self.data, self.affine, self.name, self.unit, is_labels=self.kind == "labels")
+        io.write(path, image)
+
+
+def _whole(data: NDArray[Any]) -> NDArray[Any]:
+    """Label values as integers (or booleans), unchanged in value."""
+    if data.dtype.kind in "biu":
+        return data
+    if not np.isfinite(data).all() or (data % 1 != 0).any() or np.abs(data).max() > 2**31:
+        raise ValueError("a label map must hold whole numbers; got fractions, NaN or infinities")
+    return data.astype(np.int32)
