@@ -63,9 +63,7 @@ def raster(draw: Callable[[Axes3D, NDArray[np.floating]], None], cube: NDArray[n
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--size", type=int, default=50, help="voxels along each side (%(default)s)")
-    parser.add_argument(
-        "--repeat", type=int, default=3, help="runs of volrender; the best counts (%(default)s)"
-    )
+    parser.add_argument("--repeat", type=int, default=3, help="runs of volrender; the best counts (%(default)s)")
     parser.add_argument("--save", type=Path, help="an existing folder for the two pictures")
     options = parser.parse_args()
 
