@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -75,15 +76,18 @@ def survey(data: NDArray[Any]) -> Survey:
     step = int(np.ceil((data.size / SURVEYED) ** (1 / data.ndim)))
     values = data[(slice(None, None, step),) * data.ndim].ravel()
     values = values[np.isfinite(values)].astype(np.float64)
-    if values.size == 0 or low == high:
+    if values.size == 0 or values.min() == values.max():  # a few bright voxels can slip through the subsample
+        values = data[np.isfinite(data)].astype(np.float64)
+    if high - low <= max(1e-12 * max(abs(low), abs(high)), 1e-300):
         return Survey(low, high, (low, high), low, False, abs(low))
     air = _background_level(values)
     front = values[values > air] if (values > air).any() else values
-    magnitudes = np.abs(values[values != 0])
-    smallest = float(magnitudes.min()) if magnitudes.size else 0.0
-    top = float(np.percentile(magnitudes, 99.8)) if magnitudes.size else high
+    nonzero = values[values != 0]
+    smallest, top = float(np.abs(nonzero).min()), float(np.percentile(np.abs(nonzero), 99.8))
     whole = bool((values[:: max(1, values.size // 4096)] % 1 == 0).all())
-    signed = low < 0 < high and not whole and abs(float(np.median(values))) <= 0.1 * top
+    # An image that was resampled with splines undershoots a little below 0: both sides must have weight.
+    below, above = np.percentile(nonzero, (0.5, 99.5)).tolist()
+    signed = not whole and min(-below, above) > 0.1 * top >= abs(float(np.median(values)))
     robust = (-top, top) if signed else (float(np.percentile(values, 0.5)), float(np.percentile(front, 99.8)))
     if robust[0] >= robust[1]:
         robust = (low, high)
@@ -99,7 +103,7 @@ def _background_level(values: NDArray[np.float64]) -> float:
     total = np.cumsum(counts * centers)
     with np.errstate(invalid="ignore", divide="ignore"):
         apart = below * above * (total / below - (total[-1] - total) / above) ** 2
-    otsu = centers[int(np.nanargmax(apart[:-1]))]
+    otsu = centers[apart > (1 - 1e-9) * np.nanmax(apart[:-1])].mean()  # of a gap between two peaks, the middle
     background = float(np.median(values[values <= otsu]))
     return float(background + 0.5 * (otsu - background))
 
@@ -139,8 +143,9 @@ class Look:
         low, high = self.survey.low, self.survey.high
         top = 1.0 if self.opacity is None else self.opacity
         if self.survey.signed and self.opacity is None:
-            level = min(self.survey.smallest, self.clim[1])
-            return ((min(low, -level), top), (-level, top), (-level, 0.0), (level, 0.0), (level, top), (high, top))
+            level = min(self.survey.smallest, max(map(abs, self.clim)))
+            ends = min(low, -level), max(high, level)
+            return ((ends[0], top), (-level, top), (-level, 0.0), (level, 0.0), (level, top), (ends[1], top))
         if panel == "voxel" and self.opacity is None:
             return ((self.clim[0], 0.0), (self.clim[1], top))
         if panel == "overlay" and self.opacity is None:
@@ -186,7 +191,7 @@ def as_opacity(value: Any) -> Opacity | None:
         nodes = tuple((float(x), float(y)) for x, y in value)
     except (TypeError, ValueError):
         raise TypeError(f"opacity must be a number, or nodes [(value, opacity), ...]; got {value!r}") from None
-    if len(nodes) < 2 or any(b[0] < a[0] for a, b in zip(nodes, nodes[1:], strict=False)):
+    if len(nodes) < 2 or any(b[0] < a[0] for a, b in pairwise(nodes)):
         raise ValueError(f"opacity nodes must be two or more, with values in rising order; got {value}")
     if not all(np.isfinite(x) and 0 <= y <= 1 for x, y in nodes):
         raise ValueError(f"opacity nodes must be finite, with opacities between 0 and 1; got {value}")
@@ -219,7 +224,7 @@ def as_cmap(value: str | Colormap) -> Colormap:
 
 def as_rgb(value: Any, what: str = "color") -> RGB:
     """A color, in any of matplotlib's ways of naming one, as (red, green, blue)."""
-    if not is_color_like(value):
+    if not is_color_like(value) or str(value).lower() == "none":
         raise ValueError(f"{what} must be a matplotlib color (a name, '#rrggbb' or (r, g, b)); got {value!r}")
     red, green, blue = to_rgb(value)
     return red, green, blue
@@ -247,6 +252,7 @@ def make_look(
     """Fill what the user left open: robust limits, gray or a diverging colormap."""
     low, high = clim or data_survey.robust
     if low == high:
-        low, high = low - 0.5, high + 0.5
+        half = max(0.5, 1e-6 * abs(low))
+        low, high = low - half, high + half
     chosen = as_cmap(cmap or (DIVERGING if data_survey.signed else GRAY))
     return Look((low, high), chosen, opacity, data_survey, cmap is not None or data_survey.signed)

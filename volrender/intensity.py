@@ -1,7 +1,8 @@
 """Arrays in, arrays out: what prepares intensities before they are drawn.
 
-Nothing here knows affines or files. Every function accepts 3-D and 4-D arrays, returns a new array, and lets no NaN
-or infinity through. Small types are computed in float32, the rest in float64.
+Nothing here knows affines or files. Every function accepts 3-D and 4-D arrays and returns a new array. Those that
+rescale intensities let no NaN or infinity through; those that only move or pick voxels keep them. Small types are
+computed in float32, the rest in float64.
 """
 
 from __future__ import annotations
@@ -76,7 +77,7 @@ def normalize(a: ArrayLike) -> Array:
     array([0. , 0.5, 1. ])
     """
     low, high = finite_range(a)
-    return window(a, (low + high) / 2, high - low)
+    return _ramp(a, low, high - low)
 
 
 def window(a: ArrayLike, level: float, width: float) -> Array:
@@ -100,7 +101,11 @@ def window(a: ArrayLike, level: float, width: float) -> Array:
     """
     if not (np.isfinite(level) and np.isfinite(width)) or width < 0:
         raise ValueError(f"a window needs a finite level and a width of 0 or more; got level {level}, width {width}")
-    low = level - width / 2
+    return _ramp(a, level - width / 2, width)
+
+
+def _ramp(a: ArrayLike, low: float, width: float) -> Array:
+    """0 at `low` and below, 1 at `low` + `width` and above; all 0 if the width is 0."""
     scaled = as_float(a) - low
     if width > 0:
         scaled /= width
@@ -110,7 +115,7 @@ def window(a: ArrayLike, level: float, width: float) -> Array:
 
 
 def scale_by(a: ArrayLike, factor: float) -> Array:
-    """Stretch the contrast about the mean: ``(a - mean(a)) * factor + mean(a)``.
+    """Stretch the contrast about the mean: ``(a - mean(a)) * factor + mean(a)``; what is not finite becomes the mean.
 
     Examples
     --------
@@ -118,8 +123,9 @@ def scale_by(a: ArrayLike, factor: float) -> Array:
     array([-0.5,  1.5])
     """
     array = as_float(a)
-    mean = array.mean(dtype=np.float64)
-    return np.asarray((array - mean) * factor + mean, dtype=array.dtype)
+    finite = np.isfinite(array)
+    mean = array.mean(dtype=np.float64, where=finite) if finite.any() else 0.0
+    return np.asarray((np.where(finite, array, mean) - mean) * factor + mean, dtype=array.dtype)
 
 
 def contrast(a: ArrayLike, black: float = 0.1, gamma: float = 0.4, gain: float = 2.0) -> Array:
@@ -145,10 +151,12 @@ def contrast(a: ArrayLike, black: float = 0.1, gamma: float = 0.4, gain: float =
     Examples
     --------
     >>> contrast([0, 50, 100]).round(3)
-    array([0.   , 0.77 , 1.   ])
+    array([0.   , 0.736, 1.   ])
     """
-    if gamma <= 0:
-        raise ValueError(f"gamma must be above 0; got {gamma}")
+    if not (np.isfinite([black, gamma, gain]).all() and gamma > 0):
+        raise ValueError(
+            f"contrast needs finite numbers and a gamma above 0; got black {black}, gamma {gamma}, gain {gain}"
+        )
     lifted = np.clip(normalize(a) - black, 0, 1) ** gamma
     return np.asarray(np.clip(scale_by(lifted, gain) - black, 0, 1))
 
@@ -172,7 +180,7 @@ def equalize(a: ArrayLike, bins: int = 256) -> Array:
 
 
 def threshold(a: ArrayLike, level: float) -> Array:
-    """Set to zero what lies between -`level` and `level`; NaN becomes zero too.
+    """Set to zero what lies between -`level` and `level`; NaN becomes zero too, infinities stay.
 
     Examples
     --------
@@ -288,7 +296,10 @@ def expand_coordinates(indices: ArrayLike) -> tuple[Array, Array, Array]:
     >>> x[:, 0, 0]
     array([0, 2, 2, 4])
     """
-    x, y, z = (np.array(part) for part in np.asarray(indices))
+    grid = np.asarray(indices)
+    if grid.ndim != 4 or len(grid) != 3:
+        raise ValueError(f"expand_coordinates needs indices of shape (3, a, b, c); got shape {grid.shape}")
+    x, y, z = (np.array(part) for part in grid)
     x[1::2, :, :] += 1
     y[:, 1::2, :] += 1
     z[:, :, 1::2] += 1

@@ -11,6 +11,7 @@ import gzip
 import io
 import json
 import os
+import re
 import struct
 import tempfile
 import zipfile
@@ -28,9 +29,11 @@ from numpy.typing import NDArray
 from volrender.words import choices
 
 MAX_VOXELS = 4_000_000_000
-DEFLATE_LIMIT = 1100  # no deflate stream grows by more than about 1032 : 1
+GROWTH = {".gz": 1_100, ".mgz": 1_100, ".bz2": 1_200_000, ".zst": 40_000}  # the most that a stream can grow by
 SAMPLES = {"mni152": "mni152_t1.nii.gz", "atlas": "allen_atlas.nii.gz", "motor": "motor_zmap.nii.gz"}
-READS = "NIfTI, Analyze, MGH/MGZ, MINC, AFNI, PAR/REC, ECAT, or a NumPy .npy"
+READS = "NIfTI, Analyze, MGH/MGZ, MINC, AFNI, PAR/REC, or a NumPy .npy"
+ENDING = re.compile(r"(\.(nii|img|hdr|mgh|mgz|mnc|head|brik|par|rec))?(\.(gz|bz2|zst))?$", re.IGNORECASE)
+UNITS = {"z score": "z", "t test": "t", "f test": "F", "p value": "p", "correlation": "r"}
 
 
 class Label(NamedTuple):
@@ -72,7 +75,7 @@ def read(source: Any) -> Image:
         return _from_zip(Path(archive), member)
     path = Path(text)
     if path.is_dir():
-        raise IsADirectoryError(f"{path}: must be an image file; it is a folder")
+        raise ValueError(f"{path}: must be an image file; it is a folder")
     if not path.is_file():
         raise FileNotFoundError(f"{path}: no such file")
     if path.suffix == ".npy":
@@ -86,7 +89,7 @@ def read_array(path: Path) -> NDArray[Any]:
         raise FileNotFoundError(f"{path}: no such file")
     try:
         return np.array(np.load(path, mmap_mode="r", allow_pickle=False))
-    except (ValueError, EOFError, OSError) as error:
+    except Exception as error:
         raise ValueError(f"{path}: must be a NumPy array of numbers; {_sentence(error)}") from None
 
 
@@ -114,15 +117,30 @@ def write(path: str | os.PathLike[str], image: Image) -> None:
     target = Path(path)
     if not target.name.endswith((".nii", ".nii.gz")):
         raise ValueError(f"{target}: a volume is saved as .nii or .nii.gz; got {target.suffix or 'no extension'}")
-    data = image.data.astype(np.uint8) if image.data.dtype == bool else image.data
-    if data.dtype.itemsize == 8 and data.dtype.kind in "iu":
-        data = data.astype(np.int32) if np.abs(data).max(initial=0) < 2**31 else data.astype(np.float64)
-    out = nib.Nifti1Image(data, image.affine)
+    data = image.data.astype(_storable(image.data), copy=False)
+    try:
+        out = nib.Nifti1Image(data, image.affine)
+    except Exception as error:
+        raise ValueError(f"{target}: cannot be written as NIfTI-1; {_sentence(error)}") from None
     out.header.set_xyzt_units("mm")
-    if image.is_labels:
-        out.header.set_intent("label", name=image.name[:16])
+    intents = {unit: intent for intent, unit in UNITS.items()}
+    if image.is_labels or image.unit in intents:
+        name = image.name[:16] if image.name.isascii() else ""
+        out.header.set_intent("label" if image.is_labels else intents[image.unit], name=name)
     packed = gzip.compress(out.to_bytes(), 6, mtime=0) if target.name.endswith(".gz") else out.to_bytes()
     write_beside(target, lambda file: file.write(packed))
+
+
+def _storable(data: NDArray[Any]) -> np.dtype[Any]:
+    """The type in which NIfTI-1, and those who read it, can hold the values."""
+    kind, size = data.dtype.kind, data.dtype.itemsize
+    if kind == "b":
+        return np.dtype(np.uint8)
+    if kind == "f" and size not in (4, 8):
+        return np.dtype(np.float32 if size < 4 else np.float64)
+    if kind in "iu" and size == 8:
+        return np.dtype(np.int32 if data.min() >= -(2**31) and data.max() < 2**31 else np.float64)
+    return data.dtype
 
 
 def write_beside(path: Path, fill: Callable[[BinaryIO], Any]) -> None:
@@ -159,8 +177,10 @@ def _from_path(path: Path) -> Image:
     return _from_nibabel(image, str(path))
 
 
-def _from_stream(file: BinaryIO) -> Image:
-    name = str(getattr(file, "name", "the open file"))
+def _from_stream(file: Any) -> Image:
+    name = str(getattr(file, "name", None) or "the open file")
+    if isinstance(file, io.TextIOBase):
+        raise TypeError(f"{name}: must be opened in binary mode; it is open as text")
     data = file.read()
     if not isinstance(data, bytes):
         raise TypeError(f"{name}: must be opened in binary mode; it gives {type(data).__name__}")
@@ -168,23 +188,25 @@ def _from_stream(file: BinaryIO) -> Image:
 
 
 def _from_zip(archive: Path, member: str) -> Image:
-    """Read a member in memory; for a ``.hdr`` or ``.img`` its partner is taken from the zip too."""
+    """Read a member in memory; for a ``.hdr`` or ``.img`` its partner, and SPM's ``.mat``, are taken from the zip."""
     if not archive.is_file():
         raise FileNotFoundError(f"{archive}: no such file")
     try:
-        with zipfile.ZipFile(archive) as bundle:
-            names = bundle.namelist()
-            if member not in names:
-                listed = choices([n for n in names if not n.endswith("/")], member)
-                raise FileNotFoundError(f"{archive}: has no member {member!r}; {listed}")
-            where = f"{archive}!{member}"
-            stem, dot, ending = member.rpartition(".")
-            if ending.lower() not in ("hdr", "img"):
-                return _from_bytes(_member(bundle, member, where), where)
-            header, data = (_partner(names, stem + dot, kind, where) for kind in ("hdr", "img"))
-            return _from_pair(_member(bundle, header, where), _member(bundle, data, where), where)
-    except (zipfile.BadZipFile, zlib.error) as error:
+        bundle = zipfile.ZipFile(archive)
+    except Exception as error:
         raise ValueError(f"{archive}: must be a zip archive; {_sentence(error)}") from None
+    with bundle:
+        names = bundle.namelist()
+        if member not in names:
+            listed = choices([n for n in names if not n.endswith("/")], member)
+            raise FileNotFoundError(f"{archive}: has no member {member!r}; {listed}")
+        where = f"{archive}!{member}"
+        stem, dot, ending = member.rpartition(".")
+        if ending.lower() not in ("hdr", "img"):
+            return _from_bytes(_member(bundle, member, where), where)
+        header, data = (_partner(names, stem + dot, kind, where) for kind in ("hdr", "img"))
+        matrix = _member(bundle, stem + ".mat", where) if stem + ".mat" in names else b""
+        return _from_pair(_member(bundle, header, where), _member(bundle, data, where), matrix, where)
 
 
 def _partner(names: list[str], stem: str, ending: str, where: str) -> str:
@@ -200,7 +222,7 @@ def _member(bundle: zipfile.ZipFile, name: str, where: str) -> bytes:
         raise ValueError(f"{where}: must be under {8 * MAX_VOXELS} bytes; the zip claims {size}")
     try:
         return bundle.read(name)
-    except RuntimeError as error:
+    except Exception as error:
         raise ValueError(f"{where}: cannot be read; {_sentence(error)}") from None
 
 
@@ -221,7 +243,7 @@ def _from_bytes(data: bytes, where: str) -> Image:
         image = getattr(nib, image_class).from_stream(stream)
     except Exception as error:
         raise ValueError(f"{where}: must be a whole image; {_sentence(error)}") from None
-    return _from_nibabel(image, where, size=len(data) * (DEFLATE_LIMIT if packed else 1))
+    return _from_nibabel(image, where, size=len(data) * (GROWTH[".gz"] if packed else 1))
 
 
 def _is_nifti(head: bytes, size: int, magic: bytes, at: int) -> bool:
@@ -236,30 +258,22 @@ _SNIFF: tuple[tuple[str, Callable[[bytes], bool]], ...] = (
 )
 
 
-def _from_pair(header: bytes, data: bytes, where: str) -> Image:
+def _from_pair(header: bytes, data: bytes, matrix: bytes, where: str) -> Image:
+    """Read a pair as the first format that its header fits, in nibabel's own order; never as a lesser one."""
     import nibabel as nib
-    from nibabel.filebasedimages import FileBasedImage
     from nibabel.fileholders import FileHolder
 
-    pairs: tuple[type[FileBasedImage], ...] = (
-        nib.Nifti1Pair,
-        nib.Nifti2Pair,
-        nib.Spm99AnalyzeImage,
-        nib.Spm2AnalyzeImage,
-        nib.AnalyzeImage,
-    )
-    problem: Exception = ValueError("no format fits its header")
-    for pair in pairs:
-        if not pair.header_class.may_contain_header(header):
-            continue
-        files = {"header": FileHolder(fileobj=io.BytesIO(header)), "image": FileHolder(fileobj=io.BytesIO(data))}
-        if "mat" in dict(pair.files_types):
-            files["mat"] = FileHolder(filename="", fileobj=io.BytesIO(b""))
-        try:
-            return _from_nibabel(pair.from_file_map(files), where, size=len(data))
-        except Exception as error:
-            problem = error
-    raise ValueError(f"{where}: must be a NIfTI or Analyze pair; {_sentence(problem)}") from None
+    pairs = (nib.Nifti1Pair, nib.Nifti2Pair, nib.Spm2AnalyzeImage)
+    pair: Any = next((p for p in pairs if p.header_class.may_contain_header(header)), None)
+    if pair is None:
+        raise ValueError(f"{where}: must be a NIfTI or Analyze pair; no format fits its header")
+    parts = {"header": header, "image": data, "mat": matrix}
+    files = {part: FileHolder(fileobj=io.BytesIO(parts[part])) for part, _ in pair.files_types}
+    try:
+        image = pair.from_file_map(files)
+    except Exception as error:
+        raise ValueError(f"{where}: must be a NIfTI or Analyze pair; {_sentence(error)}") from None
+    return _from_nibabel(image, where, size=len(data))
 
 
 def _from_nibabel(image: Any, where: str, size: int | None = None) -> Image:
@@ -270,39 +284,44 @@ def _from_nibabel(image: Any, where: str, size: int | None = None) -> Image:
     if not hasattr(image, "affine") or not hasattr(image, "shape"):
         raise ValueError(f"{where}: must be a volume; it is {kind}, a surface or a tractogram")
     shape = _checked_shape(image, where, size)
-    dtype = np.dtype(image.get_data_dtype())
+    dtype = np.dtype(getattr(image.dataobj, "dtype", image.get_data_dtype())).newbyteorder("=")
     if dtype.names:
         raise ValueError(f"{where}: must hold one number a voxel; its voxels are {'/'.join(dtype.names)} colors")
     try:
-        data = np.asanyarray(image.dataobj).reshape(shape)
+        data = np.asanyarray(image.dataobj)
+        if isinstance(data, np.memmap) or data is image.dataobj:
+            data = np.array(data)  # the volume outlives its file and its image
+        data = (np.moveaxis(data, 0, -1) if _time_first(image) else data).reshape(shape)
     except Exception as error:
         raise ValueError(f"{where}: must be a whole image; {_sentence(error)}") from None
     history = [f"read {_short_name(where)}, {kind}, {dtype.name}"]
     if data.dtype.kind == "c":
         data = np.abs(data)
         history.append("complex values replaced by their magnitude")
-    if data.dtype == np.float64 and dtype != np.float64:
+    elif data.dtype == np.float64 and dtype != np.float64:
         data = data.astype(np.float32)
         history.append("scaled by the header's slope and intercept")
-    elif data.dtype.itemsize > 8:
+    if data.dtype.itemsize > 8:
         data = data.astype(np.float64)
     affine = image.affine
     if affine is None:
         raise ValueError(f"{where}: must have a position; its header holds none")
     unit, is_labels = _intent(image.header)
-    name = _short_name(where)
-    for ending in (".gz", ".nii", ".img", ".hdr", ".mgz", ".mgh"):
-        name = name.removesuffix(ending)
+    name = ENDING.sub("", _short_name(where))
     return Image(data, np.array(affine, dtype=float), name, unit, is_labels=is_labels, history=tuple(history))
 
 
 def _checked_shape(image: Any, where: str, size: int | None) -> tuple[int, ...]:
     shape = tuple(int(n) for n in image.shape)
+    if _time_first(image):
+        shape = (*shape[1:], shape[0])
     while len(shape) > 3 and shape[-1] == 1:
         shape = shape[:-1]
     claimed = " x ".join(map(str, shape))
     if len(shape) < 3:
-        raise ValueError(f"{where}: must be a volume of three axes, or four with time; it is {len(shape)}-D ({claimed})")
+        raise ValueError(
+            f"{where}: must be a volume of three axes, or four with time; it is {len(shape)}-D ({claimed})"
+        )
     if len(shape) > 4:
         raise ValueError(f"{where}: must have three axes, or four with time; it has {len(shape)} ({claimed})")
     if type(image).__name__ == "MGHImage" and sorted(shape[:3])[1] == 1:
@@ -315,13 +334,17 @@ def _checked_shape(image: Any, where: str, size: int | None) -> tuple[int, ...]:
     if voxels > MAX_VOXELS:
         raise ValueError(f"{where}: must have at most {MAX_VOXELS:,} voxels; its header claims {claimed}")
     path = getattr(getattr(image, "file_map", {}).get("image"), "filename", None)
-    if size is None and path and os.path.isfile(path):
-        grows = DEFLATE_LIMIT if str(path).endswith((".gz", ".mgz", ".bz2", ".zst")) else 1
-        size = os.path.getsize(path) * grows
+    if size is None and path and os.path.isfile(path) and not isinstance(image.dataobj, np.ndarray):
+        size = os.path.getsize(path) * GROWTH.get(Path(path).suffix.lower(), 1)
     needed = voxels * np.dtype(image.get_data_dtype()).itemsize
     if size is not None and type(image).__module__ not in ("nibabel.minc2",) and needed > size:
         raise ValueError(f"{where}: must be a whole image; its header claims {claimed} voxels, {needed:,} bytes")
     return shape
+
+
+def _time_first(image: Any) -> bool:
+    """Whether a series has its frames along the first axis, as in MINC."""
+    return type(image).__name__.startswith("Minc") and len(image.shape) == 4
 
 
 def _intent(header: Any) -> tuple[str, bool]:
@@ -332,8 +355,7 @@ def _intent(header: Any) -> tuple[str, bool]:
         code = header.get_intent()[0]
     except Exception:
         return "", False
-    units = {"z score": "z", "t test": "t", "f test": "F", "p value": "p", "correlation": "r"}
-    return units.get(str(code), ""), str(code) == "label"
+    return UNITS.get(str(code), ""), str(code) == "label"
 
 
 def _short_name(where: str) -> str:
@@ -341,6 +363,6 @@ def _short_name(where: str) -> str:
 
 
 def _sentence(error: BaseException) -> str:
-    """The first line of a library's complaint, as the end of ours."""
-    lines = str(error).strip().splitlines()
-    return (lines[0] if lines else type(error).__name__).rstrip(".")[:200]
+    """The first sentence of a library's complaint, as the end of ours."""
+    first = re.split(r"\.\s|\n", str(error).strip())[0]
+    return (first or type(error).__name__).rstrip(".")[:200]

@@ -12,6 +12,7 @@ from functools import cached_property
 from typing import Any, TypeAlias
 
 import numpy as np
+from matplotlib.colors import Colormap
 
 from volrender import color, space
 from volrender.color import RGB, Color, Look
@@ -59,7 +60,7 @@ class Intensity:
 
     volume: Volume
     clim: tuple[float, float] | None = None
-    cmap: str | color.Colormap | None = None
+    cmap: str | Colormap | None = None
     opacity: Any = None
     blend: str = "composite"
     clip: Any = ()
@@ -119,7 +120,7 @@ class Isosurface:
         if _as_volume(self.volume, "Isosurface").kind == "labels":
             raise TypeError(f"Isosurface cannot show the label map {self.volume.name!r}: use LabelMap")
         survey = self.volume.survey
-        level = survey.air if self.level is None else float(self.level)
+        level = survey.air if self.level is None else space.finite(self.level, "level")
         if not survey.low <= level <= survey.high:
             raise ValueError(
                 f"level must lie within the data of {self.volume.name or 'the volume'}, "
@@ -170,6 +171,9 @@ class LabelMap:
                 raise ValueError(f"{volume.name or 'the volume'}: {error}") from None
             object.__setattr__(self, "volume", volume)
         if isinstance(self.colors, Mapping):
+            for label in self.colors:
+                if not isinstance(label, (int, np.integer)):
+                    raise TypeError(f"the keys of colors must be label numbers; got {label!r}")
             checked = {int(label): color.as_rgb(c, f"the color of label {label}") for label, c in self.colors.items()}
             object.__setattr__(self, "colors", checked)
         elif self.colors is not None:
@@ -217,7 +221,7 @@ class CutPlane:
     volume: Volume
     plane: space.Plane
     clim: tuple[float, float] | None = None
-    cmap: str | color.Colormap | None = None
+    cmap: str | Colormap | None = None
     opacity: Any = None
 
     def __post_init__(self) -> None:

@@ -43,14 +43,15 @@ def load(source: Any, *, affine: ArrayLike | None = None, kind: str | None = Non
     >>> load(np.zeros((4, 5, 6)), affine=np.diag([2, 2, 2, 1]))
     <Volume array: 4 x 5 x 6 float64, 2 x 2 x 2 mm, RAS, intensity>
     """
-    if isinstance(source, Volume):
+    if isinstance(source, Volume) and affine is None:
         return source if kind is None else replace(source, kind=kind)
     if isinstance(source, np.ndarray):
         return _from_array(source, affine, kind, "array")
     if isinstance(source, (str, os.PathLike)) and os.fspath(source).endswith(".npy") and affine is not None:
         path = Path(source)
+        data = io.read_array(path)
         try:
-            return _from_array(io.read_array(path), affine, kind, path.stem)
+            return _from_array(data, affine, kind, path.stem)
         except (TypeError, ValueError) as error:
             raise _naming(path, error) from None
     if affine is not None:

@@ -68,7 +68,7 @@ def apply_affine(affine: ArrayLike, points: ArrayLike) -> Floats:
            [0., 3., 8.]])
     """
     matrix = np.asarray(affine, dtype=float)
-    return np.asarray(points, dtype=float) @ matrix[:3, :3].T + matrix[:3, 3]
+    return np.asarray(np.asarray(points, dtype=float) @ matrix[:3, :3].T + matrix[:3, 3])
 
 
 def spacing(affine: ArrayLike) -> Floats:
@@ -229,7 +229,7 @@ class Plane:
             raise ValueError("a Plane is one of x=, y=, z=, or normal= with origin=")
         if given:
             normal = np.eye(3)[given[0]]
-            origin = normal * getattr(self, AXES[given[0]])
+            origin = normal * finite(getattr(self, AXES[given[0]]), f"{AXES[given[0]]} of a Plane")
         else:
             normal = triple(self.normal, "normal")
             origin = triple((0, 0, 0) if self.origin is None else self.origin, "origin")
@@ -266,7 +266,7 @@ class Box:
     The left anterior superior octant:
 
     >>> Box(x=(None, 0), y=(0, None), z=(0, None)).halfspaces.tolist()
-    [[-1.0, 0.0, 0.0, -0.0], [0.0, 1.0, 0.0, 0.0], [0.0, 0.0, 1.0, 0.0]]
+    [[-1.0, 0.0, 0.0, 0.0], [0.0, 1.0, 0.0, 0.0], [0.0, 0.0, 1.0, 0.0]]
     """
 
     x: Range = None
@@ -280,9 +280,7 @@ class Box:
                 continue
             if not isinstance(ends, (tuple, list)) or len(ends) != 2:
                 raise TypeError(f"Box {axis} must be (lo, hi) in mm, or None; got {ends!r}")
-            lo, hi = (None if end is None else float(end) for end in ends)
-            if (lo is not None and not np.isfinite(lo)) or (hi is not None and not np.isfinite(hi)):
-                raise ValueError(f"Box {axis} must be finite, or None for an open end; got {ends}")
+            lo, hi = (None if end is None else finite(end, f"{axis} of a Box") for end in ends)
             if lo is not None and hi is not None and lo >= hi:
                 raise ValueError(f"Box {axis} must be increasing; got {ends}")
             object.__setattr__(self, axis, (lo, hi))
@@ -299,7 +297,7 @@ class Box:
                 rows.append([*np.eye(3)[axis], lo])
             if hi is not None:
                 rows.append([*-np.eye(3)[axis], -hi])
-        return np.array(rows, dtype=float).reshape(-1, 4)
+        return np.array(rows, dtype=float).reshape(-1, 4) + 0.0  # no -0
 
 
 Clip: TypeAlias = Plane | Box
@@ -307,7 +305,7 @@ Clip: TypeAlias = Plane | Box
 
 def as_clips(clip: Clip | Iterable[Clip] | None) -> tuple[Clip, ...]:
     """One clip, several or none, as a tuple."""
-    clips = () if clip is None else (clip,) if isinstance(clip, (Plane, Box)) else tuple(clip)
+    clips = () if clip is None else tuple(clip) if isinstance(clip, Iterable) else (clip,)
     for item in clips:
         if not isinstance(item, (Plane, Box)):
             raise TypeError(f"clip must be a Plane, a Box, or several of them; got {item!r}")
@@ -432,7 +430,7 @@ class View:
     size: tuple[int, int]
 
     def project(self, points_xyz: ArrayLike) -> Floats:
-        """Where world points (..., 3) fall, as (column, row); the first pixel's centre is (0, 0), rows grow downward."""
+        """Where world points (..., 3) fall, as (column, row): the first pixel's centre is (0, 0), rows grow down."""
         flat = (np.asarray(points_xyz, dtype=float) - np.asarray(self.center)) @ self.camera.axes[:2].T
         width, height = self.size
         column = flat[..., 0] / self.mm_per_pixel + (width - 1) / 2
@@ -449,6 +447,17 @@ class View:
         mm_per_pixel = float((extent / (fill * np.asarray(size))).max() / camera.zoom)
         x, y, z = ((low + high) / 2) @ camera.axes
         return View(camera, (float(x), float(y), float(z)), mm_per_pixel, (int(size[0]), int(size[1])))
+
+
+def finite(value: Any, what: str) -> float:
+    """One finite number, or an error that names what it is."""
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        raise TypeError(f"{what} must be a number; got {value!r}") from None
+    if not np.isfinite(number):
+        raise ValueError(f"{what} must be finite; got {value}")
+    return number
 
 
 def triple(value: Any, what: str) -> Floats:

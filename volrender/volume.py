@@ -7,10 +7,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -29,7 +29,7 @@ class Volume:
     Parameters
     ----------
     data : ndarray, shape (i, j, k) or (i, j, k, t)
-        Real numbers or booleans; kept in their own type, without a copy, read-only.
+        Real numbers or booleans; kept in their own type, without a copy (but for foreign byte order), read-only.
     affine : array_like, shape (4, 4)
         Index of a voxel's centre to world mm, RAS+.
     kind : {"intensity", "labels"}
@@ -69,6 +69,7 @@ class Volume:
             raise ValueError(f"a volume must have voxels; got shape {data.shape}")
         if data.dtype.kind not in "biuf":
             raise TypeError(f"a volume must hold real numbers; got {data.dtype}")
+        data = data.astype(data.dtype.newbyteorder("="), copy=False)
         if self.kind not in KINDS:
             raise ValueError(f"kind must be one of {', '.join(KINDS)}; got {self.kind!r}")
         if self.kind == "labels":
@@ -206,11 +207,13 @@ class Volume:
             extent = old * space.spacing(self.affine)
             wanted = np.maximum(np.rint(extent / extent.max() * int(size)), 1).astype(int)
             return tuple(np.minimum(wanted, old).tolist())
-        new = tuple(int(n) for n in size)
+        new = tuple(size) if isinstance(size, Iterable) else ()
+        if not new or not all(isinstance(n, (int, np.integer)) for n in new):
+            raise TypeError(f"size must be a whole number of voxels, or three; got {size!r}")
         if len(new) != 3 or min(new) < 1 or (np.array(new) > old).any():
             have = " x ".join(map(str, self.shape[:3]))
             raise ValueError(f"size must be one number, or three that do not exceed {have}; got {size}")
-        return new
+        return tuple(int(n) for n in new)
 
     def reorient(self, codes: str = "RAS") -> Volume:
         """Store the same voxels in another order, e.g. "LPS"; nothing is interpolated and nothing moves."""
@@ -235,7 +238,7 @@ class Volume:
     def resample_to(self, target: Volume) -> Volume:
         """Sample the volume at the voxel centres of `target`: linear, labels nearest, zero outside."""
         matrix = np.linalg.inv(self.affine) @ target.affine
-        order = 0 if self.kind == "labels" else 1
+        order: Literal[0, 1] = 0 if self.kind == "labels" else 1
         frames = [self.data] if self.data.ndim == 3 else [self.data[..., t] for t in range(self.shape[3])]
         moved = [
             ndimage.affine_transform(
@@ -257,8 +260,9 @@ class Volume:
 
     def crop(self) -> Volume:
         """Keep the smallest box of voxels that holds the foreground."""
-        data = self.data if self.data.ndim == 3 else np.abs(self.data).max(axis=3)
-        front = data != 0 if self.kind == "labels" or self.survey.signed else data > self.survey.air
+        empty = 0 if self.kind == "labels" or self.survey.signed else self.survey.air
+        front = (self.data != 0) & np.isfinite(self.data) if empty == 0 else self.data > empty
+        front = front if self.data.ndim == 3 else front.any(axis=3)
         if not front.any():
             raise ValueError(f"crop found no foreground in {self.name or 'the volume'}")
         box = ndimage.find_objects(front.astype(np.int8))[0]
@@ -310,6 +314,6 @@ def _whole(data: NDArray[Any]) -> NDArray[Any]:
     """Label values as integers (or booleans), unchanged in value."""
     if data.dtype.kind in "biu":
         return data
-    if not np.isfinite(data).all() or (data % 1 != 0).any() or np.abs(data).max() > 2**31:
+    if not np.isfinite(data).all() or (data % 1 != 0).any() or np.abs(data).max() >= 2**31:
         raise ValueError("a label map must hold whole numbers; got fractions, NaN or infinities")
     return data.astype(np.int32)

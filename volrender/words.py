@@ -9,6 +9,7 @@ from __future__ import annotations
 import difflib
 import functools
 import inspect
+import re
 from typing import Any, TypeVar
 
 C = TypeVar("C", bound=type)
@@ -47,7 +48,7 @@ FOREIGN = {
 def unknown_word(word: str, owner: str, known: list[str]) -> TypeError:
     """The error for a keyword that `owner` does not take."""
     ours = FOREIGN.get(word)
-    if ours is not None and (ours in known or "," in ours or " or " in ours):
+    if ours is not None and any(name in known for name in re.split(", | or ", ours)):
         return TypeError(f"{owner} takes {ours}, not {word}")
     close = difflib.get_close_matches(word, known, n=1)
     hint = f"did you mean {close[0]}? " if close else ""
