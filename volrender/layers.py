@@ -182,9 +182,15 @@ class LabelMap:
         object.__setattr__(self, "clip", space.as_clips(self.clip))
 
     @cached_property
+    def sizes(self) -> dict[int, int]:
+        """How many voxels each label has, in rising order of label; background is left out."""
+        labels, counts = np.unique(self.volume.data, return_counts=True)
+        return {int(label): int(count) for label, count in zip(labels, counts) if label}
+
+    @cached_property
     def table(self) -> dict[int, tuple[str, RGB]]:
         """Name and color of each label that is shown and occurs, in rising order."""
-        present = [int(label) for label in np.unique(self.volume.data) if label]
+        present = list(self.sizes)
         if not present:
             raise ValueError(f"{self.volume.name or 'the label map'}: must hold a label other than 0")
         named = self.volume.labels or {}

@@ -1,0 +1,269 @@
+"""Lettering: color bars, legends, scale bars and orientation, all matplotlib's, placed in millimetres.
+
+A `Frame` is a rectangle of a matplotlib figure measured in paper millimetres from its lower left corner. Engines
+draw into frames and know neither pages nor panels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import FigureBase
+from matplotlib.font_manager import FontProperties
+from matplotlib.lines import Line2D
+from matplotlib.patches import Rectangle
+from matplotlib.textpath import TextPath
+from numpy.typing import NDArray
+
+from volrender.color import RGB, Look
+from volrender.space import Camera
+
+MM_PER_INCH = 25.4
+MM_PER_POINT = MM_PER_INCH / 72
+GAP = 1.5
+BAR_WIDTH = 2.6
+MAX_LEGEND = 20
+EMPTY = 0.86  # the gray that stands for "transparent" in a color bar
+INK = "#1a1a1a"
+
+
+@dataclass(frozen=True)
+class Frame:
+    """A rectangle of a figure: `x`, `y`, `width`, `height` in paper mm from the figure's lower left corner."""
+
+    figure: FigureBase
+    x: float
+    y: float
+    width: float
+    height: float
+    font_size: float = 7.0
+    background: Any = "white"
+
+    @staticmethod
+    def whole(figure: FigureBase, font_size: float = 7.0, background: Any = "white") -> Frame:
+        """The frame of a whole figure or subfigure."""
+        mm = MM_PER_INCH / figure.dpi
+        return Frame(figure, 0, 0, figure.bbox.width * mm, figure.bbox.height * mm, font_size, background)
+
+    def part(self, x: float, y: float, width: float, height: float) -> Frame:
+        """A rectangle inside this one, measured from its lower left corner."""
+        return Frame(self.figure, self.x + x, self.y + y, width, height, self.font_size, self.background)
+
+    def _fraction(self, x: float, y: float, width: float, height: float) -> tuple[float, float, float, float]:
+        mm = MM_PER_INCH / self.figure.dpi
+        w, h = self.figure.bbox.width * mm, self.figure.bbox.height * mm
+        return (self.x + x) / w, (self.y + y) / h, width / w, height / h
+
+    def axes(self, x: float, y: float, width: float, height: float, **options: Any) -> Axes:
+        """New matplotlib axes at a place in this frame."""
+        return self.figure.add_axes(self._fraction(x, y, width, height), **options)
+
+    def canvas(self) -> Axes:
+        """Invisible axes over the whole frame whose data units are paper mm."""
+        ax = self.axes(0, 0, self.width, self.height, facecolor="none", zorder=5)
+        ax.set_axis_off()
+        ax.set(xlim=(0, self.width), ylim=(0, self.height))
+        return ax
+
+    def picture(self, x: float, y: float, width: float, height: float) -> tuple[Axes, tuple[int, int]]:
+        """Bare axes that cover whole pixels of the figure, and how many: an image drawn there is not resampled."""
+        px = self.figure.dpi / MM_PER_INCH
+        left, bottom = round((self.x + x) * px), round((self.y + y) * px)
+        size = (max(1, round(width * px)), max(1, round(height * px)))
+        ax = self.axes(left / px - self.x, bottom / px - self.y, size[0] / px, size[1] / px)
+        ax.set_axis_off()
+        ax.set(xlim=(0, size[0]), ylim=(0, size[1]))
+        return ax, size
+
+    @property
+    def line_height(self) -> float:
+        """The height of a line of text, mm."""
+        return self.font_size * MM_PER_POINT * 1.3
+
+    def text_width(self, text: str) -> float:
+        """The width of a text, mm."""
+        return _points(text, self.font_size) * MM_PER_POINT
+
+
+@lru_cache(maxsize=1024)
+def _points(text: str, size: float) -> float:
+    if not text.strip():
+        return 0.0
+    return float(TextPath((0, 0), text, prop=FontProperties(family="DejaVu Sans", size=size)).get_extents().width)
+
+
+@dataclass(frozen=True)
+class Bar:
+    """A color bar: a look, its opacity curve as the panel draws it, and what the values are."""
+
+    look: Look
+    panel: str
+    label: str
+
+    def ticks(self, height: float, line: float) -> list[float]:
+        """The limits, the steps of the opacity curve (thresholds) and round values between, none closer than a line."""
+        low, high = self.look.clim
+        nodes = self.look.nodes(self.panel)
+        steps = [a[0] for a, b in zip(nodes, nodes[1:]) if a[0] == b[0]]
+        within = [v for v in steps if low < v < high and abs(v) > 0.02 * (high - low)]
+        middle = [0.0] if low < 0 < high and not within else []
+        if not within and not middle:
+            middle = [v for v in nice_ticks(low, high) if low < v < high]
+        chosen = [low, high]
+        for value in within + middle:
+            if all(abs(value - other) / (high - low) * height > line for other in chosen):
+                chosen.append(value)
+        return sorted(chosen)
+
+
+def nice_ticks(low: float, high: float, count: int = 3) -> list[float]:
+    """Round values between two limits."""
+    step = round_length((high - low) / count)
+    return [float(v) for v in np.arange(np.ceil(low / step), np.floor(high / step) + 1) * step]
+
+
+def round_length(value: float) -> float:
+    """The largest of 1, 2, 5 times a power of ten that does not exceed `value`.
+
+    Examples
+    --------
+    >>> round_length(37.0), round_length(0.19)
+    (20.0, 0.1)
+    """
+    power = 10.0 ** np.floor(np.log10(value))
+    return float(next(m * power for m in (5.0, 2.0, 1.0) if m * power <= value * (1 + 1e-9)))
+
+
+def number(value: float) -> str:
+    """A value as a tick label: three digits at most, a true minus sign."""
+    text = f"{value:.3g}" if abs(value) < 1e4 or abs(value) >= 1e6 else f"{value:.0f}"
+    return text.replace("-", "−")
+
+
+@dataclass(frozen=True)
+class Sidebar:
+    """What stands right of a picture: color bars, then a legend of colors."""
+
+    frame: Frame
+    bars: Sequence[Bar]
+    entries: Sequence[tuple[str, RGB]]
+
+    @property
+    def width(self) -> float:
+        """How much paper it takes, mm; 0 when it is empty."""
+        widths = [self._bar_width(bar) for bar in self.bars]
+        if self.entries:
+            widths.append(3.2 + max(self.frame.text_width(name) for name, _ in self._shown()))
+        return max(widths) + GAP + 0.5 if widths else 0.0
+
+    def _bar_width(self, bar: Bar) -> float:
+        ticks = max(self.frame.text_width(number(v)) for v in bar.ticks(20, self.frame.line_height))
+        return BAR_WIDTH + 1.3 + ticks + (0.8 + self.frame.line_height if bar.label else 0)
+
+    def _shown(self) -> list[tuple[str, RGB | None]]:
+        shown: list[tuple[str, RGB | None]] = [(short(name), rgb) for name, rgb in self.entries[:MAX_LEGEND]]
+        if len(self.entries) > MAX_LEGEND:
+            shown.append((f"and {len(self.entries) - MAX_LEGEND} more", None))
+        return shown
+
+    def draw(self, x: float, y: float, height: float) -> None:
+        """Draw it with its left edge at `x`, centred in `height` from `y`."""
+        if self.width == 0:
+            return
+        line = self.frame.line_height
+        entries = self._shown() if self.entries else []
+        room = height - len(entries) * line - GAP * len(self.bars)
+        each = min(32.0, max(room / max(len(self.bars), 1) - line, 8.0), height - 2)
+        total = len(self.bars) * each + max(len(self.bars) - 1, 0) * 2 * line
+        total += len(entries) * line + (GAP + line if self.bars and entries else 0)
+        top = y + (height + total) / 2
+        for bar in self.bars:
+            self._draw_bar(bar, x + GAP, top - each, each)
+            top -= each + 2 * line
+        if entries:
+            top += line - GAP if self.bars else 0
+            canvas = self.frame.canvas()
+            for row, (name, rgb) in enumerate(entries):
+                middle = top - (row + 0.5) * line
+                if rgb is not None:
+                    canvas.add_patch(Rectangle((x + GAP, middle - 0.9), 1.8, 1.8, facecolor=rgb, edgecolor="none"))
+                canvas.text(x + GAP + 3.0, middle, name, va="center_baseline", fontsize=self.frame.font_size, color=INK)
+
+    def _draw_bar(self, bar: Bar, x: float, y: float, height: float) -> None:
+        ax = self.frame.axes(x, y, BAR_WIDTH, height)
+        low, high = bar.look.clim
+        values = np.linspace(low, high, 512)
+        alpha = bar.look.alpha(values, bar.panel)[:, None]
+        colors = bar.look.rgb(values) * alpha + EMPTY * (1 - alpha)
+        ax.imshow(colors[:, None, :], origin="lower", extent=(0, 1, low, high), aspect="auto", interpolation="nearest")
+        ax.set_xticks([])
+        ticks = bar.ticks(height, self.frame.line_height)
+        ax.yaxis.tick_right()
+        ax.set_yticks(ticks, [number(v) for v in ticks])
+        ax.tick_params(axis="y", length=1.5, width=0.5, pad=1.2, labelsize=self.frame.font_size, labelcolor=INK)
+        for spine in ax.spines.values():
+            spine.set(linewidth=0.5, color=INK)
+        if bar.label:
+            # The label stands clear of the widest tick label, whatever the numbers.
+            shift = 1.3 + max(self.frame.text_width(number(v)) for v in ticks) + 0.8 + self.frame.line_height / 2
+            ax.text(
+                1 + shift / BAR_WIDTH,
+                0.5,
+                short(bar.label, 40),
+                transform=ax.transAxes,
+                rotation=90,
+                ha="center",
+                va="center",
+                fontsize=self.frame.font_size,
+                color=INK,
+            )
+
+
+def short(text: str, most: int = 26) -> str:
+    """The text, cut with an ellipsis where it is too long."""
+    return text if len(text) <= most else text[: most - 1].rstrip() + "…"
+
+
+def scale_bar(canvas: Axes, x: float, y: float, room: float, scale: float, font_size: float) -> float:
+    """Draw a scale bar from (x, y), at most `room` paper mm long, where 1 paper mm is `scale` world mm; its world mm."""
+    world = round_length(room * scale)
+    length = world / scale
+    canvas.add_line(Line2D([x, x + length], [y, y], color=INK, linewidth=1.2, solid_capstyle="butt"))
+    label = f"{world:g} mm"
+    canvas.text(x + length / 2, y + 0.7, label, ha="center", va="bottom", fontsize=font_size, color=INK)
+    return world
+
+
+def compass(canvas: Axes, x: float, y: float, camera: Camera, length: float, font_size: float) -> None:
+    """Draw where right, anterior and superior lie, as lines from (x, y) with letters at their ends.
+
+    An axis that points away from the viewer or at them is left out when it is too short to be read.
+    """
+    flat = camera.axes[:2]
+    shown: list[NDArray[np.float64]] = []
+    for w in np.argsort(-np.hypot(*flat)):
+        step = flat[:, w]
+        if np.hypot(*step) < 0.25:
+            continue
+        # A letter needs room: a foreshortened axis beside another's line is turned round to its opposite letter.
+        letter = "RAS"[w]
+        if any(np.hypot(*(step - other)) < 0.45 for other in shown):
+            step, letter = -step, "LPI"[w]
+        shown.append(step)
+        canvas.add_line(Line2D([x, x + step[0] * length], [y, y + step[1] * length], color="0.3", linewidth=0.7))
+        reach = length * np.hypot(*step) + 1.5
+        end = step / np.hypot(*step) * reach
+        canvas.text(x + end[0], y + end[1], letter, ha="center", va="center", fontsize=font_size, color=INK)
+
+
+def title(frame: Frame, text: str) -> None:
+    """Write a panel's title at the top of its frame, centred."""
+    canvas = frame.canvas()
+    canvas.text(
+        frame.width / 2, frame.height - 0.4, text, ha="center", va="top", fontsize=frame.font_size, color=INK
+    )

@@ -1,0 +1,83 @@
+"""The histogram engine: how often each value occurs, in the layer's colors, with its opacity curve over it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from numpy.typing import NDArray
+
+from volrender.color import Look
+from volrender.draw.annotate import INK, Frame
+from volrender.layers import Intensity
+
+BINS = 96
+CURVE = "#9c4f10"
+
+
+def draw(frame: Frame, layer: Intensity) -> None:
+    """Draw the histogram into a frame, with room for its labels."""
+    line = frame.line_height
+    left, bottom, right, top = 3.2 * line, 3.0 * line, 3.4 * line, 0.8 * line
+    ax = frame.axes(left, bottom, frame.width - left - right, frame.height - bottom - top)
+    draw_axes(ax, layer, frame.font_size)
+
+
+def draw_axes(ax: Axes, layer: Intensity, font_size: float) -> None:
+    """Draw the histogram on given axes."""
+    look = layer.look
+    low, high = look.survey.low, look.survey.high
+    if low == high:
+        low, high = low - 0.5, high + 0.5
+    data = layer.volume.data
+    data = data[np.isfinite(data)] if data.dtype.kind == "f" else data.ravel()
+    counts, edges = np.histogram(data, bins=_edges(data, low, high))
+    centers = (edges[:-1] + edges[1:]) / 2
+    share = 100 * counts / counts.sum()
+    ax.bar(centers, share, width=np.diff(edges), color=look.rgb(centers), edgecolor="0.45", linewidth=0.2)
+    # The background's bin is often a hundred times the rest; the axis ends where the subject's bins do.
+    front = share[np.abs(centers) > look.survey.smallest] if look.survey.signed else share[centers > look.survey.air]
+    peak = float(front.max()) if front.size and front.max() > 0 else float(share.max())
+    ax.set(xlim=(low, high), ylim=(0, 1.15 * peak))
+    for center, value in zip(centers, share):
+        if value > 1.15 * peak:
+            note = f" {value:.0f} %" if value >= 1 else f" {value:.1g} %"
+            ax.annotate(note, (center, 1.1 * peak), va="center", ha="left", fontsize=font_size - 1, color=INK)
+            break
+    unit = layer.volume.unit
+    name = layer.volume.name or "intensity"
+    ax.set_xlabel(f"{name} ({unit})" if unit else name, fontsize=font_size, labelpad=1.5, color=INK)
+    ax.set_ylabel("voxels (%)", fontsize=font_size, labelpad=1.5, color=INK)
+    _tidy(ax, font_size)
+    _curve(ax, look, (low, high), font_size)
+
+
+def _edges(data: NDArray[Any], low: float, high: float) -> NDArray[np.float64]:
+    """About a hundred bins; whole numbers fall evenly into bins that are whole numbers wide, else a comb appears."""
+    if data.dtype.kind in "iu":
+        step = max(1, int(np.ceil((high - low + 1) / BINS)))
+        return np.arange(low - 0.5, high + step + 0.5, step)
+    return np.linspace(low, high, BINS + 1)
+
+
+def _curve(ax: Axes, look: Look, limits: tuple[float, float], font_size: float) -> None:
+    """The opacity curve, on an axis of its own at the right."""
+    nodes = look.nodes("volume")
+    twin = ax.twinx()
+    x = [limits[0], *(value for value, _ in nodes), limits[1]]
+    y = [nodes[0][1], *(opacity for _, opacity in nodes), nodes[-1][1]]
+    twin.plot(x, y, color=CURVE, linewidth=1.0, clip_on=True)
+    twin.set(xlim=limits, ylim=(0, 1.05))
+    twin.set_ylabel("opacity per mm", fontsize=font_size, labelpad=2, color=CURVE)
+    twin.set_yticks([0, 0.5, 1], ["0", "0.5", "1"])
+    _tidy(twin, font_size, side="right")
+
+
+def _tidy(ax: Axes, font_size: float, side: str = "left") -> None:
+    ax.tick_params(labelsize=font_size, width=0.5, length=2, pad=1.5)
+    for name, spine in ax.spines.items():
+        spine.set(linewidth=0.5, visible=name in ("bottom", side))
+    if side == "right":
+        ax.tick_params(axis="y", colors=CURVE)
+        ax.spines["right"].set_color(CURVE)

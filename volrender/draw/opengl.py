@@ -1,0 +1,72 @@
+"""Whether this machine can draw with OpenGL, found out without risk.
+
+VTK without an OpenGL library ends the whole process, so the first scene asks a child process to draw an empty
+window. The answer is kept for the life of this process.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+
+WINDOW = "VTK_DEFAULT_OPENGL_WINDOW"
+PROBE = """
+from vtkmodules.vtkRenderingCore import vtkRenderer, vtkRenderWindow
+import vtkmodules.vtkRenderingOpenGL2
+window = vtkRenderWindow()
+window.SetOffScreenRendering(1)
+window.SetSize(8, 8)
+window.AddRenderer(vtkRenderer())
+window.Render()
+print("window", window.GetClassName(), window.SupportsOpenGL())
+"""
+ADVICE = (
+    "a Scene needs OpenGL, and none works here: install a software one, `apt install libosmesa6` (Debian, Ubuntu) or "
+    "`dnf install mesa-libEGL mesa-dri-drivers` (Fedora); Voxels, Slices and Histogram do without"
+)
+
+
+@cache
+def window_class() -> str | None:
+    """The VTK window class that can draw off screen here, or None."""
+    try:
+        answer = subprocess.run([sys.executable, "-c", PROBE], capture_output=True, text=True, timeout=120, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    words = answer.stdout.split()
+    if answer.returncode != 0 or len(words) != 3 or words[2] != "1":
+        return None
+    return words[1]
+
+
+def require() -> str:
+    """The VTK window class to draw with.
+
+    Raises
+    ------
+    RuntimeError
+        If there is none; the sentence says what to install.
+    """
+    found = window_class()
+    if found is None:
+        raise RuntimeError(ADVICE)
+    return found
+
+
+@contextmanager
+def offscreen() -> Iterator[None]:
+    """Let VTK open the kind of window that is known to work, and no other, so that it has nothing to warn of."""
+    found = require()
+    before = os.environ.get(WINDOW)
+    os.environ[WINDOW] = found
+    try:
+        yield
+    finally:
+        if before is None:
+            os.environ.pop(WINDOW, None)
+        else:
+            os.environ[WINDOW] = before

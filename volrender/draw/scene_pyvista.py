@@ -1,0 +1,358 @@
+"""The OpenGL engine: pyvista, off screen, for the time of one render.
+
+Volumes and surfaces are built in the closest-RAS index space with spacing in mm; `placement` is the one function
+that takes them to the world, as a matrix. Clips are half-spaces cut exactly: in a volume by the shader at every
+sample, in a surface plane by plane. The cut faces show what was cut, painted as in a slice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import singledispatchmethod
+from typing import Any
+
+import numpy as np
+import pyvista as pv
+from numpy.typing import NDArray
+from scipy import ndimage
+from vtkmodules.vtkCommonDataModel import vtkPiecewiseFunction
+from vtkmodules.vtkRenderingCore import vtkColorTransferFunction, vtkVolume
+from vtkmodules.vtkRenderingVolumeOpenGL2 import vtkOpenGLGPUVolumeRayCastMapper
+
+from volrender import paint
+from volrender.color import BODY, as_rgb
+from volrender.draw import opengl
+from volrender.layers import CutPlane, Intensity, Isosurface, LabelMap, Layer
+from volrender.page import TRANSPARENT
+from volrender.space import Clip, View, canonical, corners, spacing
+from volrender.volume import Volume
+
+# Camera-relative: a key light above the viewer's left shoulder, a fill from the right, a little from the front.
+LIGHTS = (((-0.5, 1.0, 1.0), 0.78), ((1.0, 0.1, 0.6), 0.32), ((0.0, 0.0, 1.0), 0.22))
+MATERIAL = {"ambient": 0.18, "diffuse": 0.85, "specular": 0.1, "specular_power": 10.0}
+SAMPLE = 0.5  # voxels between samples along a ray
+PRESMOOTH = 0.9  # voxels; normals of 8-bit data draw rings without it
+LARGE_FACE = 1400  # points along one side of a cut face, at most
+
+BLEND = {
+    "composite": "SetBlendModeToComposite",
+    "maximum": "SetBlendModeToMaximumIntensity",
+    "minimum": "SetBlendModeToMinimumIntensity",
+    "average": "SetBlendModeToAverageIntensity",
+}
+
+
+def render(layers: Sequence[Layer], view: View, background: Any) -> NDArray[np.uint8]:
+    """The bare raster (h, w, 4); over "transparent" its alpha is exact.
+
+    VTK's own transparent picture is wrong where a volume is partly transparent, so it is drawn on black and on white
+    and solved: what a pixel lets through of the difference is its transparency (Smith and Blinn, SIGGRAPH 1996).
+    """
+    if background != TRANSPARENT:
+        (raster,) = _rasters(layers, view, [as_rgb(background)])
+        return np.concatenate([raster, np.full_like(raster[..., :1], 255)], axis=-1)
+    on_black, on_white = (r.astype(float) for r in _rasters(layers, view, [(0, 0, 0), (1, 1, 1)]))
+    alpha = np.clip(1 - (on_white - on_black).mean(axis=-1, keepdims=True) / 255, 0, 1)
+    color = np.where(alpha > 0, on_black / np.where(alpha > 0, alpha, 1), 0)
+    return np.rint(np.concatenate([np.clip(color, 0, 255), alpha * 255], axis=-1)).astype(np.uint8)
+
+
+def _rasters(layers: Sequence[Layer], view: View, backgrounds: Sequence[Any]) -> list[NDArray[np.uint8]]:
+    """Scenes of surfaces alone are drawn at twice the size and averaged: ambient occlusion knows no multisampling."""
+    surfaces = not any(isinstance(layer, Intensity) for layer in layers)
+    factor = 2 if surfaces else 1
+    width, height = view.size
+    larger = View(view.camera, view.center, view.mm_per_pixel / factor, (width * factor, height * factor))
+    stage = plotter(layers, larger, backgrounds[0])
+    rasters = []
+    try:
+        stage.show(auto_close=False, interactive=False)
+        for n, background in enumerate(backgrounds):
+            if n:
+                stage.set_background(background)
+                stage.render()
+            raster = np.asarray(stage.screenshot(None, return_img=True))[..., :3]
+            if factor > 1:
+                raster = raster.reshape(height, factor, width, factor, 3).mean(axis=(1, 3))
+            rasters.append(np.rint(raster).astype(np.uint8))
+    finally:
+        stage.close()
+    return rasters
+
+
+def plotter(layers: Sequence[Layer], view: View, background: Any = "white") -> pv.Plotter:
+    """A pyvista Plotter, off screen, with every layer in it and the camera of the view."""
+    with opengl.offscreen():
+        stage = pv.Plotter(off_screen=True, window_size=list(view.size), lighting="none")
+        stage.set_background("white" if background == TRANSPARENT else background)
+        try:
+            Stage(stage, view).add_all(layers)
+        except BaseException:
+            stage.close()
+            raise
+    return stage
+
+
+class Stage:
+    """One plotter while it is filled: lights, camera, and a way to add each kind of layer."""
+
+    def __init__(self, stage: pv.Plotter, view: View) -> None:
+        self.stage = stage
+        self.view = view
+
+    def add_all(self, layers: Sequence[Layer]) -> None:
+        """Add lights, layers, cut faces and the camera."""
+        for position, intensity in LIGHTS:
+            self.stage.add_light(pv.Light(position=position, light_type="camera light", intensity=intensity))
+        for layer in layers:
+            self.add(layer)
+        for clip, cut in _by_clip(layers):
+            for row in range(len(clip.halfspaces)):
+                self._add_face(clip, row, cut)
+        volumes = any(isinstance(layer, Intensity) for layer in layers)
+        clear = any(isinstance(layer, (Isosurface, LabelMap)) and layer.opacity < 1 for layer in layers)
+        if volumes:
+            self.stage.enable_anti_aliasing("msaa", multi_samples=8)
+        elif not clear:
+            reach = 0.03 * self.view.mm_per_pixel * max(self.view.size)
+            self.stage.enable_ssao(radius=reach, bias=0.1 * reach, kernel_size=96, blur=True)
+        if clear:
+            self.stage.enable_depth_peeling(number_of_peels=8, occlusion_ratio=0)
+            self.stage.renderer.SetUseDepthPeelingForVolumes(volumes)
+        self._look_from(layers)
+
+    def _look_from(self, layers: Sequence[Layer]) -> None:
+        every = np.concatenate([corners(v.shape, v.affine) for v in (layer.volume for layer in layers)])
+        radius = float(np.linalg.norm(every - np.array(self.view.center), axis=1).max()) + 1.0
+        right, up, toward = self.view.camera.axes
+        del right
+        camera = self.stage.camera
+        camera.enable_parallel_projection()
+        camera.focal_point = self.view.center
+        camera.position = tuple(np.array(self.view.center) + 2 * radius * toward)
+        camera.up = tuple(up)
+        camera.parallel_scale = self.view.mm_per_pixel * self.view.size[1] / 2
+        camera.clipping_range = (0.9 * radius, 3.1 * radius)
+
+    @singledispatchmethod
+    def add(self, layer: Layer) -> None:
+        """Add one layer's actors."""
+        raise TypeError(f"a layer must be Intensity, Isosurface, LabelMap or CutPlane; got {type(layer).__name__}")
+
+    @add.register
+    def _(self, layer: Intensity) -> None:
+        actor = vtkVolume()
+        composite = layer.blend == "composite"
+        data = layer.volume.canonical.data
+        if composite:
+            data = ndimage.gaussian_filter(np.nan_to_num(data.astype(np.float32)), PRESMOOTH, mode="nearest")
+        elif data.dtype.kind == "f":
+            data = np.nan_to_num(data, nan=layer.look.survey.low)
+        mapper = vtkOpenGLGPUVolumeRayCastMapper()
+        mapper.SetInputData(_grid(layer.volume, data))
+        getattr(mapper, BLEND[layer.blend])()
+        mapper.SetAutoAdjustSampleDistances(0)
+        mapper.SetSampleDistance(SAMPLE * min(layer.volume.spacing))
+        mapper.SetUseJittering(1)
+        actor.SetMapper(mapper)
+        actor.SetUserMatrix(pv.vtkmatrix_from_array(placement(layer.volume)))
+        _dress(actor.GetProperty(), layer)
+        _clip_in_shader(actor, layer)
+        self.stage.add_actor(actor, reset_camera=False, render=False)
+
+    @add.register
+    def _(self, layer: Isosurface) -> None:
+        self._add_surface(_cut(isosurface(layer), layer.clip), layer, color=layer.color)
+
+    @add.register
+    def _(self, layer: LabelMap) -> None:
+        mesh = label_surface(layer)
+        self._add_surface(_cut(mesh, layer.clip), layer, scalars="rgb", rgb=True)
+
+    @add.register
+    def _(self, layer: CutPlane) -> None:
+        self._add_plane(layer.plane.halfspaces[0], [layer], ())
+
+    def _add_surface(self, mesh: pv.PolyData, layer: Isosurface | LabelMap, **look: Any) -> None:
+        if mesh.n_points == 0:
+            return
+        mesh = mesh.compute_normals(split_vertices=False, consistent_normals=False, auto_orient_normals=False)
+        self.stage.add_mesh(
+            mesh,
+            opacity=layer.opacity,
+            smooth_shading=True,
+            show_scalar_bar=False,
+            reset_camera=False,
+            render=False,
+            **MATERIAL,
+            **look,
+        )
+
+    def _add_face(self, clip: Clip, row: int, layers: Sequence[Layer]) -> None:
+        """Close one side of a clip with the slice of what it cut, so that a cut body is solid."""
+        others = [*np.delete(clip.halfspaces, row, axis=0)]
+        self._add_plane(clip.halfspaces[row], layers, others, own=clip)
+
+    def _add_plane(
+        self, row: NDArray[np.float64], layers: Sequence[Layer], within: Sequence[Any], own: Clip | None = None
+    ) -> None:
+        finest = min(min(layer.volume.spacing) for layer in layers) / 2
+        widest = max(float(np.ptp(layer.volume.bounds, axis=1).max()) for layer in layers)
+        grid = paint.plane_grid(row, [layer.volume for layer in layers], max(finest, widest / LARGE_FACE))
+        picture = np.zeros((*grid.shape[:2], 4), dtype=np.float32)
+        for n, layer in enumerate(layers):
+            covered = paint.solid(layer, grid)
+            colors = paint.rgba(layer, paint.values_at(layer, grid), "overlay" if n else "slice")
+            # A face is closed: where the subject is dark or its opacity low it is drawn all the same.
+            keeps = isinstance(layer, (Intensity, CutPlane)) and not layer.look.survey.signed and n == 0
+            colors[..., 3] = np.where(covered, 1.0 if keeps else colors[..., 3], 0)
+            picture = paint.over(picture, colors)
+        mesh = _face_mesh(grid, picture)
+        for other in within:
+            mesh = _half(mesh, other, keep_inside=True)
+        for clip in {clip for layer in layers for clip in layer.clip if clip is not own}:
+            mesh = _cut(mesh, (clip,))
+        if mesh.n_points:
+            look = {"show_scalar_bar": False, "lighting": False, "reset_camera": False, "render": False}
+            self.stage.add_mesh(mesh, scalars="rgb", rgb=True, **look)
+
+
+def placement(volume: Volume) -> NDArray[np.float64]:
+    """The matrix from closest-RAS index space in mm (index times spacing) to the world: the residual of the affine."""
+    _, _, affine = canonical(volume.shape, volume.affine)
+    return np.asarray(affine @ np.diag([*(1 / spacing(affine)), 1.0]))
+
+
+def _grid(volume: Volume, data: NDArray[Any], pad: int = 0) -> pv.ImageData:
+    """The volume as a pyvista grid in index space times spacing, which `placement` takes to the world."""
+    step = spacing(volume.canonical.affine)
+    grid = pv.ImageData(dimensions=data.shape, spacing=step, origin=-pad * step)
+    grid.point_data["values"] = data.ravel(order="F")
+    return grid
+
+
+def _dress(prop: Any, layer: Intensity) -> None:
+    """Colors, opacity per millimetre and shading of a volume."""
+    look = layer.look
+    low, high = look.clim
+    colors = vtkColorTransferFunction()
+    values = np.linspace(low, high, 256)
+    body = not look.chosen and layer.blend == "composite"
+    for value, rgb in zip(values, look.rgb(values)):
+        colors.AddRGBPoint(value, *(BODY if body else rgb.tolist()))
+    opacity = vtkPiecewiseFunction()
+    for n, (value, amount) in enumerate(_projected_nodes(layer)):
+        opacity.AddPoint(value + n * 1e-6 * (high - low), amount)
+    prop.SetColor(colors)
+    prop.SetScalarOpacity(opacity)
+    prop.SetScalarOpacityUnitDistance(1.0)
+    prop.SetInterpolationTypeToLinear()
+    prop.SetShade(layer.blend == "composite")
+    prop.SetAmbient(MATERIAL["ambient"])
+    prop.SetDiffuse(MATERIAL["diffuse"])
+    prop.SetSpecular(MATERIAL["specular"])
+    prop.SetSpecularPower(MATERIAL["specular_power"])
+
+
+def _projected_nodes(layer: Intensity) -> Any:
+    """Opacity nodes; a projection shows its value as it is, fading only toward the lower limit."""
+    if layer.blend == "composite" or layer.opacity is not None:
+        return layer.look.nodes("volume")
+    low, high = layer.look.clim
+    if layer.blend == "minimum":
+        return ((low, 1.0), (high, 0.0))
+    return ((low, 0.0), (low + 0.1 * (high - low), 1.0), (high, 1.0))
+
+
+def _clip_in_shader(actor: vtkVolume, layer: Intensity) -> None:
+    """Let the ray caster skip every sample that a clip removes: exact at any angle, with no resampling.
+
+    The shader's position runs 0 to 1 over the texture, whose cells are the voxels.
+    """
+    if not layer.clip:
+        return
+    source = layer.volume.canonical
+    # A ray may take one sample past the opaque cut face that ends it: the volume stays that far behind its face.
+    behind = SAMPLE * min(source.spacing)
+    to_world = source.affine @ np.diag([*source.shape, 1.0])
+    to_world[:3, 3] = (source.affine @ [-0.5, -0.5, -0.5, 1.0])[:3]
+    tests = []
+    for clip in layer.clip:
+        sides = []
+        for row in clip.halfspaces:
+            a, b, c = (row[:3] @ to_world[:3, :3]).tolist()
+            d = float(row[:3] @ to_world[:3, 3] - row[3]) + behind
+            sides.append(f"dot(vec3({a:.9e}, {b:.9e}, {c:.9e}), g_dataPos) + ({d:.9e}) > 0.0")
+        tests.append("(" + " && ".join(sides) + ")")
+    code = f"//VTK::Cropping::Impl\n    if ({' || '.join(tests)}) {{ g_skip = true; }}\n"
+    actor.GetShaderProperty().AddFragmentShaderReplacement("//VTK::Cropping::Impl", True, code, False)
+
+
+def isosurface(layer: Isosurface) -> pv.PolyData:
+    """The surface in the world: flying edges, smoothed without shrinking, closed at the volume's edge."""
+    assert layer.level is not None
+    data = np.nan_to_num(layer.volume.canonical.data.astype(np.float32)) * layer.side
+    padded = np.pad(data, 1, constant_values=float(data.min()) - 1e-3)
+    mesh = _grid(layer.volume, padded, pad=1).contour([layer.level * layer.side], method="flying_edges")
+    if mesh.n_points == 0:
+        return mesh
+    if layer.smooth:
+        mesh = mesh.smooth_taubin(n_iter=20, pass_band=0.1)
+    return mesh.transform(placement(layer.volume), inplace=False)
+
+
+def label_surface(layer: LabelMap) -> pv.PolyData:
+    """The outer surface of all shown labels in the world, colored by label: surface nets, smoothed within a voxel."""
+    shown = list(layer.table)
+    data = layer.volume.canonical.data
+    numbers = (np.searchsorted(shown, data) + 1).clip(max=len(shown))
+    numbers = np.where(np.isin(data, shown), numbers, 0)
+    padded = np.pad(numbers, 1).astype(np.uint16 if len(shown) < 65_000 else np.int32)
+    mesh = _grid(layer.volume, padded, pad=1).contour_labels("external", output_mesh_type="triangles", scalars="values")
+    colors = np.array([(0, 0, 0), *(rgb for _, rgb in layer.table.values())])
+    owner = np.asarray(mesh.cell_data["boundary_labels"])
+    owner = owner if owner.ndim == 1 else owner[:, 0]
+    mesh.cell_data.clear()
+    mesh.cell_data["rgb"] = np.rint(colors[owner.astype(int)] * 255).astype(np.uint8)
+    return mesh.transform(placement(layer.volume), inplace=False)
+
+
+def _half(mesh: pv.PolyData, row: NDArray[np.float64], *, keep_inside: bool) -> pv.PolyData:
+    """The part of a mesh where ax + by + cz > d, or the other part."""
+    if mesh.n_points == 0:
+        return mesh
+    return mesh.clip(normal=tuple(row[:3]), origin=tuple(row[:3] * row[3]), invert=not keep_inside)
+
+
+def _cut(mesh: pv.PolyData, clips: Sequence[Clip]) -> pv.PolyData:
+    """What the clips leave of a mesh, cut exactly plane by plane: outside the first side, or inside it and outside..."""
+    for clip in clips:
+        parts = []
+        for row in clip.halfspaces:
+            parts.append(_half(mesh, row, keep_inside=False))
+            mesh = _half(mesh, row, keep_inside=True)
+        parts = [part for part in parts if part.n_points]
+        mesh = pv.merge(parts) if len(parts) > 1 else parts[0] if parts else pv.PolyData()
+        mesh = mesh if isinstance(mesh, pv.PolyData) else mesh.extract_surface()
+    return mesh
+
+
+def _face_mesh(grid: NDArray[np.float64], picture: NDArray[np.float32]) -> pv.PolyData:
+    """A flat mesh over a grid (u, v, 3) of world points where its picture has color, its border smooth."""
+    covered = ndimage.gaussian_filter((picture[..., 3] > 0.5).astype(np.float32), 1.0)
+    if covered.max() < 0.5:
+        return pv.PolyData()
+    flat = pv.StructuredGrid(*(np.ascontiguousarray(grid[:, :, None, axis]) for axis in range(3)))
+    flat.point_data["covered"] = covered.ravel(order="F")
+    colors = np.rint(picture[..., :3] * 255).astype(np.uint8)
+    flat.point_data["rgb"] = np.stack([colors[..., c].ravel(order="F") for c in range(3)], axis=-1)
+    return flat.extract_surface(algorithm="dataset_surface").clip_scalar(scalars="covered", value=0.5, invert=False)
+
+
+def _by_clip(layers: Sequence[Layer]) -> list[tuple[Clip, list[Layer]]]:
+    """Each clip with the layers that it cuts: their cut faces are one picture."""
+    clips: dict[Clip, list[Layer]] = {}
+    for layer in layers:
+        for clip in layer.clip:
+            clips.setdefault(clip, []).append(layer)
+    return list(clips.items())

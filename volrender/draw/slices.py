@@ -1,0 +1,178 @@
+"""The slice engine: planes across the world axes, sampled at the picture's own pixels.
+
+Each tile is a `Cut`: a world axis and a position in mm. Every layer is painted at the world points of the pixels, so
+grids, orders and obliquity do not matter; contour lines come from the same samples.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.patches import Rectangle
+from numpy.typing import NDArray
+
+from volrender import color, paint
+from volrender.draw.annotate import Frame
+from volrender.layers import CutPlane, Intensity, Isosurface, Layer
+from volrender.space import AXES, removed
+
+ENDS = ("LR", "PA", "IS")
+GAP = 0.6
+
+
+@dataclass(frozen=True)
+class Cut:
+    """One slice: the world axis it crosses (0, 1, 2) and where (mm)."""
+
+    axis: int
+    position: float
+
+    @property
+    def across(self) -> tuple[int, int]:
+        """The world axes that run to the right and up in the picture."""
+        across = [w for w in range(3) if w != self.axis]
+        return across[0], across[1]
+
+    @property
+    def label(self) -> str:
+        """What stands in the tile, e.g. "z = 20 mm"."""
+        return f"{AXES[self.axis]} = {self.position:.4g} mm".replace("-", "−")
+
+
+def size_of(cut: Cut, bounds: NDArray[np.float64]) -> tuple[float, float]:
+    """Width and height (world mm) of a tile."""
+    right, up = cut.across
+    return float(np.ptp(bounds[right])), float(np.ptp(bounds[up]))
+
+
+def arrange(cuts: Sequence[Cut], bounds: NDArray[np.float64], most: int = 7) -> list[list[Cut]]:
+    """The tiles in rows of equal length, at most `most` in a row."""
+    rows = int(np.ceil(len(cuts) / most))
+    each = int(np.ceil(len(cuts) / rows))
+    return [list(cuts[i : i + each]) for i in range(0, len(cuts), each)]
+
+
+def scale_for(rows: Sequence[Sequence[Cut]], bounds: NDArray[np.float64], width: float) -> float:
+    """World mm per paper mm at which the widest row fills `width`."""
+    widest = max(sum(size_of(cut, bounds)[0] for cut in row) / (width - GAP * (len(row) - 1)) for row in rows)
+    return float(widest)
+
+
+def height_of(rows: Sequence[Sequence[Cut]], bounds: NDArray[np.float64], scale: float, band: float) -> float:
+    """The paper height (mm) of all rows, each with a band of lettering above its tiles."""
+    tall = sum(max(size_of(cut, bounds)[1] for cut in row) for row in rows)
+    return tall / scale + (GAP + band) * (len(rows) - 1) + band
+
+
+def draw(
+    frame: Frame, layers: Sequence[Layer], rows: Sequence[Sequence[Cut]], bounds: NDArray[np.float64], flip: bool
+) -> None:
+    """Draw the tiles into the frame, centred; `flip` puts the subject's right on the left (radiological)."""
+    band = band_of(frame)
+    lettering = height_of(rows, bounds, np.inf, band)
+    scale = max(
+        scale_for(rows, bounds, frame.width), height_of(rows, bounds, 1.0, 0.0) / max(frame.height - lettering, 1.0)
+    )
+    top = (frame.height + height_of(rows, bounds, scale, band)) / 2
+    for row in rows:
+        tall = max(size_of(cut, bounds)[1] for cut in row) / scale
+        wide = sum(size_of(cut, bounds)[0] for cut in row) / scale + GAP * (len(row) - 1)
+        left = (frame.width - wide) / 2
+        for cut in row:
+            width, height = (extent / scale for extent in size_of(cut, bounds))
+            _draw_tile(frame.part(left, top - band - tall, width, tall + band), height, layers, cut, bounds, flip)
+            left += width + GAP
+        top -= tall + band + GAP
+
+
+def band_of(frame: Frame) -> float:
+    """The height (mm) of the lettering above a tile."""
+    return 1.25 * frame.line_height
+
+
+def pixel_points(cut: Cut, bounds: NDArray[np.float64], size: tuple[int, int]) -> NDArray[np.float64]:
+    """The world points (rows, columns, 3) of a tile's pixel centres, rows from the bottom up."""
+    right, up = cut.across
+    points = np.empty((size[1], size[0], 3))
+    points[..., cut.axis] = cut.position
+    points[..., right] = _centers(bounds[right], size[0])[None, :]
+    points[..., up] = _centers(bounds[up], size[1])[:, None]
+    return points
+
+
+def _centers(ends: NDArray[np.float64], count: int) -> NDArray[np.float64]:
+    return np.asarray(ends[0] + (np.arange(count) + 0.5) / count * (ends[1] - ends[0]))
+
+
+def _draw_tile(
+    frame: Frame, tall: float, layers: Sequence[Layer], cut: Cut, bounds: NDArray[np.float64], flip: bool
+) -> None:
+    """One tile: its picture, `tall` mm high, centred under a band with the letters, all on one ground."""
+    band = band_of(frame)
+    ground_ax, _ = frame.picture(0, 0, frame.width, frame.height)
+    ax, size = frame.picture(0, (frame.height - band - tall) / 2, frame.width, tall)
+    right, up = cut.across
+    points = pixel_points(cut, bounds, size)
+    base = ground(layers)
+    picture = np.zeros((*points.shape[:2], 4), dtype=np.float32)
+    if base is not None:
+        picture[...] = [*base, 1]
+    for n, layer in enumerate(layers):
+        if not isinstance(layer, (Isosurface, CutPlane)):
+            picture = paint.over(picture, paint.paint(layer, points, "overlay" if n else "slice"))
+    extent = (*bounds[right], *bounds[up])
+    ax.imshow(picture, origin="lower", extent=extent, interpolation="none", aspect="auto")
+    for layer in layers:
+        _outline(ax, layer, points)
+    ax.set(xlim=bounds[right], ylim=bounds[up])
+    mirrored = flip and right == 0
+    if mirrored:
+        ax.invert_xaxis()
+    if base is not None:
+        ground_ax.add_patch(Rectangle((0, 0), 1, 1, transform=ground_ax.transAxes, facecolor=base, edgecolor="none"))
+    _letters(ground_ax, frame, cut, mirrored, base)
+
+
+def ground(layers: Sequence[Layer]) -> color.RGB | None:
+    """The color behind the slices: black under gray anatomy, else the page."""
+    first = layers[0]
+    if isinstance(first, Intensity) and not first.look.survey.signed:
+        low = first.look.rgb(np.array([first.look.clim[0]]))[0]
+        return float(low[0]), float(low[1]), float(low[2])
+    return None
+
+
+def _outline(ax: Axes, layer: Layer, points: NDArray[np.float64]) -> None:
+    """The line that a surface or a plane leaves in a slice."""
+    if isinstance(layer, Isosurface):
+        field = paint.values_at(layer, points)
+        level, line, tone, alpha = layer.level, "-", layer.color, layer.opacity
+    elif isinstance(layer, CutPlane):
+        row = layer.plane.halfspaces[0]
+        field = points @ row[:3] - row[3]
+        level, line, tone, alpha = 0.0, "--", (1.0, 0.8, 0.2), 1.0
+    else:
+        return
+    field = np.where(removed(layer.clip, points), np.nan, field)
+    finite = field[np.isfinite(field)]
+    if finite.size and finite.min() < level < finite.max():
+        right, up = (w for w in range(3) if np.ptp(points[..., w]) > 0)
+        lines = {"colors": [tone], "linewidths": 0.8, "linestyles": line, "alpha": alpha}
+        ax.contour(points[0, :, right], points[:, 0, up], np.ma.masked_invalid(field), levels=[level], **lines)
+
+
+def _letters(ax: Axes, frame: Frame, cut: Cut, mirrored: bool, base: color.RGB | None) -> None:
+    dark = base is not None and sum(base) < 1.5
+    style = {"fontsize": frame.font_size, "color": "white" if dark else "#1a1a1a", "transform": ax.transAxes}
+    pad, height = 0.8 / frame.width, 1 - 0.5 * band_of(frame) / frame.height
+    start, end = ENDS[cut.across[0]]
+    if mirrored:
+        start, end = end, start
+    room = frame.width - 2 * frame.text_width("R") - 3
+    label = cut.label if frame.text_width(cut.label) < room else cut.label.removesuffix(" mm")
+    ax.text(pad, height, start, ha="left", va="center_baseline", **style)
+    ax.text(1 - pad, height, end, ha="right", va="center_baseline", **style)
+    ax.text(0.5, height, label, ha="center", va="center_baseline", **style)

@@ -1,0 +1,214 @@
+"""Layers seen at points: world positions in, colors out.
+
+Slices, voxels and cut faces all ask here, so one layer cannot look different in two panels. This is the one place
+where a volume's affine is applied for sampling: `sample` carries the points into the closest-RAS index space.
+Colors are straight (not premultiplied) RGBA in 0..1, float32.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import singledispatch
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy import ndimage
+
+from volrender import space
+from volrender.layers import CutPlane, Intensity, Isosurface, LabelMap, Layer
+from volrender.volume import Volume
+
+RGBA = NDArray[np.float32]
+FRAMING_VOXELS = 2_000_000
+OPENING = 0.05  # of the subject's size: nostrils and sutures are narrower, the face's own hollows wider
+
+
+def sample(volume: Volume, points_xyz: ArrayLike) -> NDArray[np.float32]:
+    """Values at world points (..., 3): trilinear, up to the outer voxel faces; NaN beyond them and where data is NaN."""
+    source = volume.canonical
+    points = space.apply_affine(np.linalg.inv(source.affine), points_xyz)
+    inside = ((points >= -0.5 - 1e-6) & (points <= np.array(source.shape) - 0.5 + 1e-6)).all(axis=-1)
+    index = np.moveaxis(points, -1, 0)
+    data = source.data.view(np.uint8) if source.data.dtype == bool else source.data
+    finite = np.isfinite(data) if data.dtype.kind == "f" else None
+    if finite is None or finite.all():
+        values = ndimage.map_coordinates(data, index, output=np.float32, order=1, mode="nearest", prefilter=False)
+    else:
+        weight = ndimage.map_coordinates(finite.astype(np.float32), index, order=1, mode="nearest", prefilter=False)
+        filled = np.where(finite, data, 0).astype(np.float32)
+        values = ndimage.map_coordinates(filled, index, order=1, mode="nearest", prefilter=False)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            values = np.where(weight >= 0.5, values / weight, np.nan)
+    return np.where(inside, values, np.nan).astype(np.float32)
+
+
+def sample_labels(volume: Volume, points_xyz: ArrayLike) -> NDArray[Any]:
+    """Labels at world points (..., 3): the voxel that holds the point, 0 outside."""
+    source = volume.canonical
+    index = np.floor(space.apply_affine(np.linalg.inv(source.affine), points_xyz) + 0.5)
+    inside = ((index >= 0) & (index < np.array(source.shape))).all(axis=-1)
+    i, j, k = np.moveaxis(np.where(inside[..., None], index, 0).astype(np.intp), -1, 0)
+    return np.where(inside, source.data[i, j, k], 0).astype(source.data.dtype)
+
+
+@singledispatch
+def values_at(layer: Layer, points_xyz: ArrayLike) -> NDArray[Any]:
+    """A layer's data at world points: interpolated intensities, or the labels."""
+    return sample(layer.volume, points_xyz)
+
+
+@values_at.register
+def _(layer: LabelMap, points_xyz: ArrayLike) -> NDArray[Any]:
+    return sample_labels(layer.volume, points_xyz)
+
+
+@singledispatch
+def rgba(layer: Layer, values: NDArray[Any], panel: str = "slice") -> RGBA:
+    """Colors of a layer's values; `panel` is "slice", "overlay" (over another layer) or "voxel"."""
+    raise TypeError(f"a layer must be Intensity, Isosurface, LabelMap or CutPlane; got {type(layer).__name__}")
+
+
+@rgba.register
+def _(layer: Intensity, values: NDArray[Any], panel: str = "slice") -> RGBA:
+    look = layer.look
+    return np.concatenate([look.rgb(values), look.alpha(values, panel)[..., None]], axis=-1)
+
+
+@rgba.register
+def _(layer: Isosurface, values: NDArray[Any], panel: str = "slice") -> RGBA:
+    inside = enclosed(layer, values)
+    return np.where(inside[..., None], np.float32([*layer.color, layer.opacity]), np.float32(0))
+
+
+@rgba.register
+def _(layer: LabelMap, values: NDArray[Any], panel: str = "slice") -> RGBA:
+    labels = np.array(list(layer.table))
+    colors = np.array([[0, 0, 0, 0], *([*rgb, layer.opacity] for _, rgb in layer.table.values())], dtype=np.float32)
+    place = np.clip(np.searchsorted(labels, values), 0, len(labels) - 1)
+    return np.asarray(colors[np.where(labels[place] == values, place + 1, 0)])
+
+
+@rgba.register
+def _(layer: CutPlane, values: NDArray[Any], panel: str = "slice") -> RGBA:
+    look = layer.look
+    return np.concatenate([look.rgb(values), look.alpha(values, panel)[..., None]], axis=-1)
+
+
+def enclosed(layer: Isosurface, values: NDArray[Any]) -> NDArray[np.bool_]:
+    """Which values the surface encloses."""
+    assert layer.level is not None
+    with np.errstate(invalid="ignore"):
+        return np.asarray(values * layer.side >= layer.level * layer.side)
+
+
+def paint(layer: Layer, points_xyz: ArrayLike, panel: str = "slice") -> RGBA:
+    """Colors of a layer at world points (..., 3); what its clips remove is transparent."""
+    colors = rgba(layer, values_at(layer, points_xyz), panel)
+    if layer.clip:
+        colors[space.removed(layer.clip, points_xyz, tolerance=1e-6)] = 0
+    return colors
+
+
+def over(below: RGBA, above: RGBA) -> RGBA:
+    """Put one straight-alpha picture over another (Porter and Duff, SIGGRAPH 1984).
+
+    Examples
+    --------
+    >>> over(np.float32([1, 0, 0, 1]), np.float32([0, 0, 1, 0.5])).tolist()
+    [0.5, 0.0, 0.5, 1.0]
+    """
+    a, b = above[..., 3:], below[..., 3:] * (1 - above[..., 3:])
+    total = a + b
+    color = (above[..., :3] * a + below[..., :3] * b) / np.where(total > 0, total, 1)
+    return np.concatenate([color, total], axis=-1)
+
+
+def foreground(layer: Layer, data: NDArray[Any]) -> NDArray[np.bool_]:
+    """Which of a layer's own voxels show something, its clips aside."""
+    if isinstance(layer, Isosurface):
+        return enclosed(layer, data)
+    if isinstance(layer, LabelMap):
+        return np.isin(data, list(layer.table))
+    return layer.look.alpha(data, "volume") > 0.02
+
+
+def solid(layer: Layer, points_xyz: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """What a cut face covers, on a grid (u, v, 3) of points across the whole volume.
+
+    For the anatomy of an `Intensity` or a `CutPlane` it is all within the subject's closed silhouette, so that dark
+    bone and ventricles are not holes; only the air outside is left out. Else it is where the layer has color.
+    """
+    values = values_at(layer, points_xyz)
+    if isinstance(layer, (Intensity, CutPlane)) and not layer.look.survey.signed:
+        with np.errstate(invalid="ignore"):
+            tissue = np.nan_to_num(values, nan=-np.inf) > layer.look.survey.air
+        return np.asarray((_sealed(tissue) | tissue) & np.isfinite(values))
+    return rgba(layer, values, "slice")[..., 3] > 0
+
+
+def _sealed(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """A mask with its inner spaces filled, those too that open to the outside by a passage narrower than `OPENING`."""
+    if not mask.any():
+        return mask
+    reach = OPENING * max(np.ptp(index) for index in np.nonzero(mask)) / 2
+    wide = np.pad(mask, int(reach) + 2)
+    grown = ndimage.binary_fill_holes(ndimage.distance_transform_edt(~wide) <= reach)
+    inside = ndimage.distance_transform_edt(grown) > reach
+    edge = int(reach) + 2
+    return np.asarray(ndimage.binary_fill_holes(inside)[edge:-edge, edge:-edge])
+
+
+def subject_points(layers: Sequence[Layer]) -> NDArray[np.float64]:
+    """World points (n, 3) that span what is seen of the layers: outer corners of the foreground voxels.
+
+    Raises
+    ------
+    ValueError
+        If nothing is left to see.
+    """
+    found = [points for layer in layers if len(points := _layer_points(layer))]
+    if not found:
+        raise ValueError("nothing is left to see: the opacity hides everything, or the clips remove it")
+    return np.concatenate(found)
+
+
+def _layer_points(layer: Layer) -> NDArray[np.float64]:
+    source = layer.volume.canonical
+    if isinstance(layer, CutPlane):
+        return _on_plane(layer)
+    step = int(np.ceil((source.data.size / FRAMING_VOXELS) ** (1 / 3)))
+    data = source.data[::step, ::step, ::step]
+    affine = source.affine @ np.diag([step, step, step, 1.0])
+    index = np.argwhere(foreground(layer, data))
+    if layer.clip and len(index):
+        index = index[~space.removed(layer.clip, space.apply_affine(affine, index))]
+    if len(index) == 0:
+        return np.empty((0, 3))
+    # Only the ends of each line of voxels along i can be extreme.
+    lines = index[:, 1] * data.shape[2] + index[:, 2]
+    order = np.lexsort((index[:, 0], lines))
+    first = np.r_[True, np.diff(lines[order]) != 0]
+    ends = index[order[first | np.r_[first[1:], True]]]
+    half = 0.5 / step
+    cube = np.array([[x, y, z] for x in (-half, half) for y in (-half, half) for z in (-half, half)])
+    return space.apply_affine(affine, (ends[:, None, :] + cube).reshape(-1, 3))
+
+
+def _on_plane(layer: CutPlane) -> NDArray[np.float64]:
+    grid = plane_grid(layer.plane.halfspaces[0], [layer.volume], step=max(layer.volume.spacing))
+    return grid[solid(layer, grid)]
+
+
+def plane_grid(row: NDArray[np.float64], volumes: Sequence[Volume], step: float) -> NDArray[np.float64]:
+    """World points (u, v, 3), `step` mm apart, on the plane ax + by + cz = d where it may cross the volumes."""
+    normal, offset = row[:3], row[3]
+    helper = np.eye(3)[np.argmin(np.abs(normal))]
+    first = np.cross(helper, normal)
+    first /= np.linalg.norm(first)
+    axes = np.stack([first, np.cross(normal, first)])
+    flat = np.concatenate([space.corners(v.shape, v.affine) for v in volumes]) @ axes.T
+    low, high = flat.min(axis=0) - step, flat.max(axis=0) + step
+    u, v = (np.arange(lo, hi + step, step) for lo, hi in zip(low, high))
+    points = u[:, None, None] * axes[0] + v[None, :, None] * axes[1] + offset * normal
+    return np.asarray(points)

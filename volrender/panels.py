@@ -1,0 +1,502 @@
+"""How layers are drawn: `Scene`, `Slices`, `Voxels` and `Histogram`.
+
+A panel checks what it is given at once and draws only when it is saved, shown or asked for its native object; its
+engine is imported then. A bare volume, path or nibabel image becomes an `Intensity`, or a `LabelMap`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import FigureBase
+from numpy.typing import ArrayLike, NDArray
+
+from volrender import paint, space
+from volrender.color import RGB
+from volrender.draw.annotate import MAX_LEGEND, Bar, Frame, Sidebar, compass, scale_bar, title
+from volrender.layers import CutPlane, Intensity, Isosurface, LabelMap, Layer
+from volrender.page import Printable, as_background, drawing
+from volrender.sources import load
+from volrender.volume import Volume
+from volrender.words import our_words
+
+if TYPE_CHECKING:
+    import pyvista
+
+    from volrender.draw.slices import Cut
+    from volrender.draw.voxels import Cubes
+
+FILL = 0.92  # the part of a picture that the subject takes up in its tighter direction
+
+
+def as_layer(item: Any) -> Layer:
+    """A layer, or the default layer of a volume, path or nibabel image."""
+    if isinstance(item, (Intensity, Isosurface, LabelMap, CutPlane)):
+        return item
+    volume = item if isinstance(item, Volume) else load(item)
+    return LabelMap(volume) if volume.kind == "labels" else Intensity(volume)
+
+
+def as_panel(item: Any) -> Panel:
+    """A panel, or the `Slices` of a layer, volume, path or nibabel image."""
+    return item if isinstance(item, Panel) else Slices(item)
+
+
+class Panel(Printable):
+    """What the four panels share: layers, a title, a sidebar with color bars and a legend."""
+
+    layers: tuple[Layer, ...]
+    title: str
+    colorbar: bool | None
+
+    def _set_up(self, layers: Sequence[Any], title: str, colorbar: bool | None, background: Any) -> None:
+        owner = type(self).__name__
+        if not layers:
+            raise TypeError(f"{owner} needs a layer, or a volume; got none")
+        self.layers = tuple(as_layer(item) for item in layers)
+        self.title = title
+        self.colorbar = colorbar
+        self.background = as_background(background)
+        self.font_size = 7.0
+
+    def __repr__(self) -> str:
+        shown = ", ".join(f"{type(layer).__name__}({layer.volume.name or 'volume'})" for layer in self.layers)
+        return f"<{type(self).__name__}: {shown}>"
+
+    @property
+    def usual_width(self) -> float:
+        """Single column, 89 mm."""
+        return 89.0
+
+    def draw(self, target: Axes | FigureBase) -> None:
+        """Draw into a matplotlib figure or subfigure, or in the place of the given axes.
+
+        Parameters
+        ----------
+        target : matplotlib Figure, SubFigure or Axes
+        """
+        if isinstance(target, FigureBase):
+            frame = Frame.whole(target, self.font_size, self.background)
+        elif isinstance(target, Axes):
+            target.set_axis_off()
+            figure = target.figure
+            whole = Frame.whole(figure, self.font_size, self.background)
+            place = target.get_position()
+            width, height = place.width * whole.width, place.height * whole.height
+            frame = whole.part(place.x0 * whole.width, place.y0 * whole.height, width, height)
+        else:
+            raise TypeError(f"draw takes matplotlib axes, a figure or a subfigure; got {type(target).__name__}")
+        with drawing(self.font_size):
+            self.compose(frame)
+
+    def _bars(self, panel: str) -> list[Bar]:
+        """Color bars for the layers whose values mean something; for all or none if the user says so."""
+        bars: list[Bar] = []
+        for n, layer in enumerate(self.layers):
+            if not isinstance(layer, (Intensity, CutPlane)) or self.colorbar is False:
+                continue
+            volume = layer.volume
+            if self.colorbar or layer.look.survey.signed or volume.unit or layer.cmap is not None:
+                label = f"{volume.name} ({volume.unit})" if volume.name and volume.unit else volume.name or volume.unit
+                bar = Bar(layer.look, "overlay" if n and panel == "slice" else panel, label)
+                if all((bar.look.clim, bar.look.cmap.name) != (b.look.clim, b.look.cmap.name) for b in bars):
+                    bars.append(bar)
+        return bars
+
+    def _entries(self) -> list[tuple[str, RGB]]:
+        """Legend entries of the surfaces and labels."""
+        entries: list[tuple[str, RGB]] = []
+        for layer in self.layers:
+            if isinstance(layer, Isosurface):
+                assert layer.level is not None
+                relation = "≤" if layer.side < 0 else "≥"
+                unit = layer.volume.unit or layer.volume.name or "level"
+                value = f"{layer.level:.3g}".replace("-", "−")
+                entries.append((f"{unit} {relation} {value}", (layer.color)))  # type: ignore[arg-type]
+            elif isinstance(layer, LabelMap):
+                # A long legend is cut: the largest regions come first in it.
+                order = sorted(layer.table, key=lambda n: -layer.sizes[n]) if len(layer.table) > MAX_LEGEND else layer.table
+                entries.extend(layer.table[n] for n in order)
+        return entries
+
+    def _sidebar(self, frame: Frame, panel: str) -> Sidebar:
+        entries = self._entries()
+        return Sidebar(frame, self._bars(panel), entries if len(entries) > 1 or self.colorbar else [])
+
+    def _head(self, frame: Frame) -> float:
+        """The height (mm) that the title takes."""
+        return frame.line_height + 0.8 if self.title else 0.0
+
+    def _paperless(self, width: float, font_size: float) -> Frame:
+        """A frame to measure text in, before there is a figure."""
+        from matplotlib.figure import Figure as MplFigure
+
+        return Frame(MplFigure(), 0, 0, width, width, font_size, self.background)
+
+
+@our_words
+class Scene(Panel):
+    """A 3-D view: volume rendering, surfaces, label maps and cut planes in world millimetres.
+
+    Parameters
+    ----------
+    *layers : layer, Volume, path or nibabel image
+    camera : name, (elevation, azimuth) or Camera
+        "left", "right", "anterior", "posterior", "superior", "inferior": where the viewer stands.
+    title : str
+    colorbar : bool, optional
+        By default for maps with a sign, a unit or a colormap of your choice.
+    annotate : bool
+        Whether a scale bar and the directions are drawn.
+    background : color or "transparent"
+
+    Examples
+    --------
+    >>> import volrender as vr
+    >>> head = vr.Intensity(vr.sample("mni152"), clip=vr.Box(x=(None, 0), y=(0, None), z=(0, None)))
+    >>> vr.Scene(head, camera=(25, 150))
+    <Scene: Intensity(MNI152 T1)>
+    """
+
+    def __init__(
+        self,
+        *layers: Any,
+        camera: Any = (25, 150),
+        title: str = "",
+        colorbar: bool | None = None,
+        annotate: bool = True,
+        background: Any = "white",
+    ) -> None:
+        self._set_up(layers, title, colorbar, background)
+        self.camera = space.as_camera(camera)
+        self.annotate = annotate
+
+    @cached_property
+    def _subject(self) -> NDArray[np.float64]:
+        return paint.subject_points(self.layers)
+
+    def _view(self, size: tuple[int, int]) -> space.View:
+        return space.View.fit(self._subject, self.camera, size, FILL)
+
+    def render(self, size: tuple[int, int] = (800, 800)) -> NDArray[np.uint8]:
+        """The bare raster, without annotation.
+
+        Parameters
+        ----------
+        size : (width, height)
+            Pixels.
+
+        Returns
+        -------
+        ndarray, shape (height, width, 4), uint8
+            Straight-alpha RGBA; opaque unless the background is "transparent".
+        """
+        from volrender.draw import scene_pyvista
+
+        return scene_pyvista.render(self.layers, self._view(_as_size(size)), self.background)
+
+    def project(self, points_xyz: ArrayLike, size: tuple[int, int] = (800, 800)) -> NDArray[np.float64]:
+        """Where world points (..., 3) fall in a raster of `size`: (column, row), (0, 0) the first pixel's centre."""
+        return self._view(_as_size(size)).project(points_xyz)
+
+    def plotter(self, size: tuple[int, int] = (800, 800)) -> pyvista.Plotter:
+        """The pyvista Plotter with everything in it, off screen, for those who go on from there; close it yourself."""
+        from volrender.draw import scene_pyvista
+
+        return scene_pyvista.plotter(self.layers, self._view(_as_size(size)), self.background)
+
+    def _foot(self, frame: Frame) -> float:
+        return 9.0 if self.annotate else 0.0
+
+    def height(self, width: float, font_size: float = 7.0) -> float:
+        """The height (mm) in which the subject fills the panel."""
+        frame = self._paperless(width, font_size)
+        flat = np.ptp(self._subject @ self.camera.axes[:2].T, axis=0)
+        ratio = float(np.clip(flat[1] / flat[0], 0.45, 1.35))
+        picture = (width - self._sidebar(frame, "volume").width) * ratio
+        return picture + self._foot(frame) + self._head(frame)
+
+    def compose(self, frame: Frame) -> None:
+        """Draw the raster at exactly its pixels, and the lettering around it."""
+        from volrender.draw import scene_pyvista
+
+        side, foot, head = self._sidebar(frame, "volume"), self._foot(frame), self._head(frame)
+        width, height = frame.width - side.width, frame.height - foot - head
+        ax, size = frame.picture(0, foot, width, height)
+        view = self._view(size)
+        raster = scene_pyvista.render(self.layers, view, self.background)
+        ax.imshow(raster, extent=(0, size[0], 0, size[1]), interpolation="none", aspect="auto")
+        side.draw(width, foot, height)
+        if self.annotate:
+            canvas = frame.canvas()
+            scale = view.mm_per_pixel * size[0] / width
+            scale_bar(canvas, 1.0, 1.2, 0.34 * width, scale, frame.font_size)
+            compass(canvas, width - 7.0, 4.2, self.camera, 3.6, frame.font_size)
+        if self.title:
+            title(frame, self.title)
+
+
+@our_words
+class Slices(Panel):
+    """Slices across the world's axes, all layers sampled where they are.
+
+    Parameters
+    ----------
+    *layers : layer, Volume, path or nibabel image
+    x, y, z : float or list of float, optional
+        Positions (mm) of sagittal, coronal and axial slices; by default one of each through the middle, or through
+        the largest value of the last layer.
+    radiological : bool
+        Whether the subject's right is on the left of the picture.
+    title : str
+    colorbar : bool, optional
+        By default for maps with a sign, a unit or a colormap of your choice.
+    background : color or "transparent"
+
+    Examples
+    --------
+    >>> import volrender as vr
+    >>> [cut.label for cut in vr.Slices(vr.sample("mni152"), z=[0, 20]).cuts]
+    ['z = 0 mm', 'z = 20 mm']
+    """
+
+    def __init__(
+        self,
+        *layers: Any,
+        x: Any = None,
+        y: Any = None,
+        z: Any = None,
+        radiological: bool = False,
+        title: str = "",
+        colorbar: bool | None = None,
+        background: Any = "white",
+    ) -> None:
+        self._set_up(layers, title, colorbar, background)
+        self.radiological = radiological
+        self._positions = tuple(_as_positions(values, axis) for values, axis in zip((x, y, z), space.AXES))
+        self._check_positions()
+
+    def _check_positions(self) -> None:
+        every = np.stack([layer.volume.bounds for layer in self.layers])
+        low, high = every[..., 0].min(axis=0), every[..., 1].max(axis=0)
+        for w, positions in enumerate(self._positions):
+            for position in positions or ():
+                if not low[w] <= position <= high[w]:
+                    raise ValueError(
+                        f"{space.AXES[w]} must lie within the volumes, {low[w]:g} to {high[w]:g} mm; got {position:g}"
+                    )
+
+    @cached_property
+    def cuts(self) -> list[Cut]:
+        """The slices, sagittal first."""
+        from volrender.draw.slices import Cut
+
+        if all(positions is None for positions in self._positions):
+            return [Cut(w, float(p)) for w, p in enumerate(self._middle())]
+        return [Cut(w, p) for w, positions in enumerate(self._positions) for p in positions or ()]
+
+    def _middle(self) -> NDArray[np.float64]:
+        """The default crossing point: the strongest voxel of a signed overlay, else the middle of the subject."""
+        last = self.layers[-1]
+        if len(self.layers) > 1 and isinstance(last, (Intensity, Isosurface)) and last.volume.survey.signed:
+            source = last.volume.canonical
+            index = np.unravel_index(int(np.nanargmax(np.abs(source.data))), source.shape)
+            return np.round(space.apply_affine(source.affine, index))
+        return np.round(self._bounds.mean(axis=1))
+
+    @cached_property
+    def _bounds(self) -> NDArray[np.float64]:
+        """The world box (mm) that the tiles show: the first layer's subject, a little air, never beyond the volumes."""
+        first = self.layers[0]
+        points = paint.subject_points([first])
+        edge = np.array([[-4.0, 4.0]])
+        around = np.stack([points.min(axis=0), points.max(axis=0)], axis=1) + edge
+        limits = first.volume.bounds
+        return np.stack([np.maximum(around[:, 0], limits[:, 0]), np.minimum(around[:, 1], limits[:, 1])], axis=1)
+
+    def height(self, width: float, font_size: float = 7.0) -> float:
+        """The height (mm) of the rows of tiles."""
+        from volrender.draw import slices
+
+        frame = self._paperless(width, font_size)
+        room = width - self._sidebar(frame, "slice").width
+        rows = slices.arrange(self.cuts, self._bounds)
+        scale = slices.scale_for(rows, self._bounds, room)
+        return slices.height_of(rows, self._bounds, scale, slices.band_of(frame)) + self._head(frame)
+
+    def compose(self, frame: Frame) -> None:
+        """Draw the tiles and the sidebar."""
+        from volrender.draw import slices
+
+        side, head = self._sidebar(frame, "slice"), self._head(frame)
+        width, height = frame.width - side.width, frame.height - head
+        rows = slices.arrange(self.cuts, self._bounds)
+        slices.draw(frame.part(0, 0, width, height), self.layers, rows, self._bounds, self.radiological)
+        side.draw(width, 0, height)
+        if self.title:
+            title(frame, self.title)
+
+
+@our_words
+class Voxels(Panel):
+    """An exploded-voxel figure: every voxel a translucent cube, in matplotlib's 3-D axes.
+
+    Parameters
+    ----------
+    *layers : layer, Volume, path or nibabel image
+        The first one's grid, downsized, is the grid of the cubes.
+    size : int, three ints or None
+        Cubes along the longest side, or along each; None keeps the volume's own voxels.
+    explode : float
+        The gap between cubes as a fraction of a voxel, 0 to below 1.
+    camera : name, (elevation, azimuth) or Camera
+    axes : bool
+        Whether the axes are drawn.
+    title : str
+    colorbar : bool, optional
+        By default for maps with a sign, a unit or a colormap of your choice.
+    background : color or "transparent"
+
+    Examples
+    --------
+    >>> import volrender as vr
+    >>> vr.Voxels(vr.sample("mni152").contrast(), size=50, camera=(30, 320))
+    <Voxels: Intensity(MNI152 T1)>
+    """
+
+    def __init__(
+        self,
+        *layers: Any,
+        size: int | Sequence[int] | None = 50,
+        explode: float = 0.0,
+        camera: Any = (30, 320),
+        axes: bool = True,
+        title: str = "",
+        colorbar: bool | None = None,
+        background: Any = "white",
+    ) -> None:
+        self._set_up(layers, title, colorbar, background)
+        if not 0 <= explode < 1:
+            raise ValueError(f"explode must be 0 or more and below 1; got {explode}")
+        self.size = size
+        self.explode = float(explode)
+        self.camera = space.as_camera(camera)
+        self.axes = axes
+
+    @cached_property
+    def _cubes(self) -> Cubes:
+        from volrender.draw import voxels
+
+        return voxels.build(self.layers, self.size)
+
+    def height(self, width: float, font_size: float = 7.0) -> float:
+        """The height (mm) in which the cubes fill the panel."""
+        from volrender.draw import voxels
+
+        frame = self._paperless(width, font_size)
+        left, right, top, bottom = voxels.margins(frame, self.axes)
+        low, high = self._cubes.corners_xyz.min(axis=0), self._cubes.corners_xyz.max(axis=0)
+        flat = np.abs(self.camera.axes[:2]) @ (high - low)
+        room = width - self._sidebar(frame, "voxel").width - left - right
+        return room * float(np.clip(flat[1] / flat[0], 0.4, 1.5)) + top + bottom + self._head(frame)
+
+    def draw(self, target: Axes | FigureBase) -> None:
+        """Draw into a figure or subfigure, or onto the user's own 3-D axes, whose view and limits stay."""
+        from mpl_toolkits.mplot3d import Axes3D
+
+        if isinstance(target, Axes3D):
+            from volrender.draw import voxels
+
+            voxels.add(target, self._cubes, self.explode)
+        else:
+            super().draw(target)
+
+    def compose(self, frame: Frame) -> None:
+        """Draw the 3-D axes and the sidebar."""
+        from volrender.draw import voxels
+
+        side, head = self._sidebar(frame, "voxel"), self._head(frame)
+        width, height = frame.width - side.width, frame.height - head
+        voxels.draw(frame.part(0, 0, width, height), self._cubes, self.explode, self.camera, self.axes)
+        side.draw(width, 0, height)
+        if self.title:
+            title(frame, self.title)
+
+
+@our_words
+class Histogram(Panel):
+    """How often each value occurs, in the layer's colors, with its opacity curve drawn over.
+
+    Parameters
+    ----------
+    layer : Intensity, Volume, path or nibabel image
+    title : str
+    background : color or "transparent"
+
+    Examples
+    --------
+    >>> import volrender as vr
+    >>> vr.Histogram(vr.sample("mni152"))
+    <Histogram: Intensity(MNI152 T1)>
+    """
+
+    def __init__(self, layer: Any, *, title: str = "", background: Any = "white") -> None:
+        self._set_up((layer,), title, False, background)
+        if not isinstance(self.layers[0], Intensity):
+            raise TypeError(f"Histogram shows an Intensity; got {type(self.layers[0]).__name__}")
+
+    def height(self, width: float, font_size: float = 7.0) -> float:
+        """A little over half of the width (mm)."""
+        return 0.55 * width + self._head(self._paperless(width, font_size))
+
+    def draw(self, target: Axes | FigureBase) -> None:
+        """Draw into a figure or subfigure, or onto the user's own axes."""
+        if isinstance(target, Axes):
+            from volrender.draw import histogram
+
+            histogram.draw_axes(target, self._layer, self.font_size)
+        else:
+            super().draw(target)
+
+    @property
+    def _layer(self) -> Intensity:
+        layer = self.layers[0]
+        assert isinstance(layer, Intensity)
+        return layer
+
+    def compose(self, frame: Frame) -> None:
+        """Draw the bars and the curve."""
+        from volrender.draw import histogram
+
+        histogram.draw(frame.part(0, 0, frame.width, frame.height - self._head(frame)), self._layer)
+        if self.title:
+            title(frame, self.title)
+
+
+def _as_size(size: Sequence[int]) -> tuple[int, int]:
+    try:
+        width, height = (int(n) for n in size)
+    except (TypeError, ValueError):
+        raise TypeError(f"size must be (width, height) in pixels; got {size!r}") from None
+    if not (1 <= width <= 30_000 and 1 <= height <= 30_000):
+        raise ValueError(f"size must be between 1 and 30000 pixels each way; got {size}")
+    return width, height
+
+
+def _as_positions(values: Any, axis: str) -> list[float] | None:
+    if values is None:
+        return None
+    try:
+        positions = [float(v) for v in np.atleast_1d(np.asarray(values, dtype=float))]
+    except (TypeError, ValueError):
+        raise TypeError(f"{axis} must be a position in mm, or a list of them; got {values!r}") from None
+    if not positions or not np.isfinite(positions).all():
+        raise ValueError(f"{axis} must be finite positions in mm; got {values!r}")
+    return positions
+
+
+
