@@ -170,11 +170,12 @@ def write_beside(path: Path, fill: Callable[[BinaryIO], Any]) -> None:
 def _from_path(path: Path) -> Image:
     import nibabel as nib
 
+    freesurfer = path.suffix.lower() in (".mgh", ".mgz")  # nibabel would leave the file open
     try:
-        image: Any = nib.load(path)
+        image: Any = path.read_bytes() if freesurfer else nib.load(path)
     except Exception as error:
         raise ValueError(f"{path}: must be an image ({READS}); {_sentence(error)}") from None
-    return _from_nibabel(image, str(path))
+    return _from_bytes(image, str(path)) if freesurfer else _from_nibabel(image, str(path))
 
 
 def _from_stream(file: Any) -> Image:

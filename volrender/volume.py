@@ -260,9 +260,12 @@ class Volume:
 
     def crop(self) -> Volume:
         """Keep the smallest box of voxels that holds the foreground."""
-        empty = 0 if self.kind == "labels" or self.survey.signed else self.survey.air
-        front = (self.data != 0) & np.isfinite(self.data) if empty == 0 else self.data > empty
-        front = front if self.data.ndim == 3 else front.any(axis=3)
+        if self.kind == "labels" or self.survey.signed:
+            front = (self.data != 0) & np.isfinite(self.data)
+        else:
+            front = self.data > self.survey.air
+        if front.ndim == 4:
+            front = front.any(axis=3)
         if not front.any():
             raise ValueError(f"crop found no foreground in {self.name or 'the volume'}")
         box = ndimage.find_objects(front.astype(np.int8))[0]

@@ -1,0 +1,23 @@
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+settings.register_profile(
+    "volrender",
+    derandomize=True,
+    deadline=None,
+    max_examples=40,
+    database=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+)
+settings.load_profile("volrender")
+
+
+@pytest.fixture(scope="session")
+def samples():
+    """The folder of further sample volumes; not shipped."""
+    folder = Path(__file__).parents[2] / "shared" / "data" / "samples"
+    if not folder.is_dir():
+        pytest.skip("the further samples, ../shared/data/samples, are not on this machine")
+    return folder
