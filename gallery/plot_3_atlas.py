@@ -15,16 +15,17 @@ outside
 
 # %%
 # A hundred regions at once show only their outside. Give ``colors`` as a mapping and its labels alone are drawn: few
-# regions, in colors that stay apart in print and for readers who do not see all hues.
+# regions, in colors that stay apart in print and for readers who do not see all hues. The plane removes the right half,
+# so that the viewer sees the basal ganglia of the left from the midline.
 
 number = {label.name: n for n, label in atlas.labels.items()}
 colors = {"CaH": "#56B4E9", "CaB": "#56B4E9", "Pu": "#0072B2", "GPe": "#E69F00", "GPi": "#D55E00", "NAC": "#009E73"}
-ganglia = vr.LabelMap(atlas, colors={number[name]: color for name, color in colors.items()})
-inside = vr.Scene(ganglia, camera=(20, 130))
+chosen = {number[name]: color for name, color in colors.items()}
+inside = vr.Scene(vr.LabelMap(atlas, colors=chosen, clip=vr.Plane(x=0)), camera=(15, 20))
 inside
 
 # %%
-# On slices the same layer is a color overlay. It needs no alignment with the T1: both are in world millimetres.
+# On slices the same labels are a color overlay, half transparent to leave the T1 readable.
 
-placed = vr.Slices(vr.sample("mni152"), ganglia, z=[-8, 0, 8])
+placed = vr.Slices(vr.sample("mni152"), vr.LabelMap(atlas, colors=chosen, opacity=0.6), z=[-8, 0, 8])
 placed

@@ -13,13 +13,13 @@ motor = vr.sample("motor")
 
 # %%
 # Panel a measures: slices at stated positions, with the z-map where it exceeds 3.1 on either side of zero and a color
-# bar that says so. Panel b shows where that is in the head.
+# bar that says so. Panel b shows where that is in the head, in the blue of the bar's lower end.
 
 zmap = vr.Intensity(motor.threshold(3.1), clim=(-8, 8))
 slices = vr.Slices(head, zmap, z=[30, 50, 60])
 
-octant = vr.Box(x=(None, 0), y=(-20, None), z=(20, None))
-scene = vr.Scene(vr.Intensity(head, clip=octant), vr.Isosurface(motor, level=-3.1, color="royalblue"))
+corner = vr.Box(x=(None, 0), y=(-30, None), z=(20, None))
+scene = vr.Scene(vr.Intensity(head, clip=corner), vr.Isosurface(motor, level=-3.1, color="#3b4cc0"))
 
 # %%
 # ``page.save("figure1.pdf", dpi=600)`` writes vector type around a raster of the scene, rendered at exactly the pixels
