@@ -22,10 +22,11 @@ def voxels() -> Printable:
     head = sample("mni152").contrast()
     front = Box(x=(10, None), z=(10, None))
     diagonal = Plane(normal=(-1, 1, 2), origin=(0, -20, 25))
+    views = (((), 320), (front, 320), (diagonal, 200))
     return Figure(
         [
-            Voxels(Intensity(head, cmap="viridis", clim=(0, 1), clip=clip), camera=camera, colorbar=bar)
-            for clip, camera, bar in (((), (30, 320), False), (front, (30, 320), False), (diagonal, (30, 200), None))
+            Voxels(Intensity(head, cmap="viridis", clim=(0, 1), clip=clip), camera=(30, azimuth), colorbar=False, axes=False)
+            for clip, azimuth in views
         ]
     )
 

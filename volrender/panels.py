@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from volrender.draw.slices import Cut
     from volrender.draw.voxels import Cubes
 
+FOOT = 9.0  # mm under a 3-D picture, for its scale bar and directions
 FILL = 0.92  # the part of a picture that the subject takes up in its tighter direction
 
 
@@ -210,7 +211,7 @@ class Scene(Panel):
         return scene_pyvista.plotter(self.layers, self._view(_as_size(size)), self.background)
 
     def _foot(self, frame: Frame) -> float:
-        return 9.0 if self.annotate else 0.0
+        return FOOT if self.annotate else 0.0
 
     def height(self, width: float, font_size: float = 7.0) -> float:
         """The height (mm) in which the subject fills the panel."""
@@ -232,10 +233,7 @@ class Scene(Panel):
         ax.imshow(raster, extent=(0, size[0], 0, size[1]), interpolation="none", aspect="auto")
         side.draw(width, foot, height)
         if self.annotate:
-            canvas = frame.canvas()
-            scale = view.mm_per_pixel * size[0] / width
-            scale_bar(canvas, 1.0, 1.2, 0.34 * width, scale, frame.font_size)
-            compass(canvas, width - 7.0, 4.2, self.camera, 3.6, frame.font_size)
+            _orient(frame, width, view.mm_per_pixel * frame.dots_per_mm, self.camera)
         if self.title:
             title(frame, self.title)
 
@@ -355,7 +353,7 @@ class Voxels(Panel):
         The gap between cubes as a fraction of a voxel, 0 to below 1.
     camera : name, (elevation, azimuth) or Camera
     axes : bool
-        Whether the axes are drawn.
+        Whether axes in mm are drawn; without them a scale bar and the directions are.
     title : str
     colorbar : bool, optional
         By default for maps with a sign, a unit or a colormap of your choice.
@@ -398,11 +396,15 @@ class Voxels(Panel):
         from volrender.draw import voxels
 
         frame = self._paperless(width, font_size)
-        left, right, top, bottom = voxels.margins(frame, self.axes)
-        low, high = self._cubes.corners_xyz.min(axis=0), self._cubes.corners_xyz.max(axis=0)
-        flat = np.abs(self.camera.axes[:2]) @ (high - low)
+        foot = 0.0 if self.axes else FOOT
+        left, right, top, bottom = voxels.margins(frame, self.camera, self.axes)
+        cubes = self._cubes
+        corners = cubes.corners_xyz if self.axes else cubes.outline_xyz
+        flat = np.ptp(corners @ self.camera.axes[:2].T, axis=0)
+        if self.axes:
+            flat = np.abs(self.camera.axes[:2]) @ np.ptp(corners, axis=0)
         room = width - self._sidebar(frame, "voxel").width - left - right
-        return room * float(np.clip(flat[1] / flat[0], 0.4, 1.5)) + top + bottom + self._head(frame)
+        return room * float(np.clip(flat[1] / flat[0], 0.4, 1.5)) + top + bottom + foot + self._head(frame)
 
     def draw(self, target: Axes | FigureBase) -> None:
         """Draw into a figure or subfigure, or onto the user's own 3-D axes, whose view and limits stay."""
@@ -421,7 +423,11 @@ class Voxels(Panel):
 
         side, head = self._sidebar(frame, "voxel"), self._head(frame)
         width, height = frame.width - side.width, frame.height - head
-        voxels.draw(frame.part(0, 0, width, height), self._cubes, self.explode, self.camera, self.axes)
+        foot = 0.0 if self.axes else FOOT
+        place = frame.part(0, foot, width, height - foot)
+        scale = voxels.draw(place, self._cubes, self.explode, self.camera, self.axes)
+        if not self.axes:
+            _orient(frame, width, scale, self.camera)
         side.draw(width, 0, height)
         if self.title:
             title(frame, self.title)
@@ -475,6 +481,13 @@ class Histogram(Panel):
         histogram.draw(frame.part(0, 0, frame.width, frame.height - self._head(frame)), self._layer)
         if self.title:
             title(frame, self.title)
+
+
+def _orient(frame: Frame, width: float, scale: float, camera: space.Camera) -> None:
+    """Under a picture, a scale bar on the left and the directions on the right; 1 paper mm is `scale` world mm."""
+    canvas = frame.canvas()
+    scale_bar(canvas, 1.0, 1.2, 0.34 * width, scale, frame.font_size)
+    compass(canvas, width - 7.0, 4.2, camera, 3.6, frame.font_size)
 
 
 def _as_size(size: Sequence[int]) -> tuple[int, int]:

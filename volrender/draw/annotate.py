@@ -63,6 +63,10 @@ class Frame:
         """New matplotlib axes at a place in this frame."""
         return self.figure.add_axes(self._fraction(x, y, width, height), **options)
 
+    def move(self, ax: Axes) -> None:
+        """Move axes to this frame."""
+        ax.set_position(self._fraction(0, 0, self.width, self.height))
+
     def canvas(self) -> Axes:
         """Invisible axes over the whole frame whose data units are paper mm."""
         ax = self.axes(0, 0, self.width, self.height, facecolor="none", zorder=5)
@@ -79,6 +83,11 @@ class Frame:
         ax.set_axis_off()
         ax.set(xlim=(0, size[0]), ylim=(0, size[1]))
         return ax, size
+
+    @property
+    def dots_per_mm(self) -> float:
+        """Pixels of the figure in one paper mm."""
+        return float(self.figure.dpi / MM_PER_INCH)
 
     @property
     def line_height(self) -> float:
@@ -123,7 +132,7 @@ class Bar:
 
 def nice_ticks(low: float, high: float, count: int = 3) -> list[float]:
     """Round values between two limits."""
-    step = round_length((high - low) / count)
+    step = round_length(2 * (high - low) / (count + 1)) if count > 1 else round_length((high - low) / 2)
     return [float(v) for v in np.arange(np.ceil(low / step), np.floor(high / step) + 1) * step]
 
 

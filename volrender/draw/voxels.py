@@ -54,7 +54,13 @@ class Cubes:
         """World corners of the filled grid, shape (8, 3): the box that the axes show."""
         index = np.argwhere(self.filled)
         low, high = index.min(axis=0), index.max(axis=0)
-        return space.apply_affine(self.affine, (low + high) / 2 + CORNERS * 2 * ((high - low + 1) / 2))
+        return space.apply_affine(self.affine, (low + high) / 2 + CORNERS * (high - low + 1))
+
+    @property
+    def outline_xyz(self) -> NDArray[np.float64]:
+        """World corners (n, 3) of the cubes that are more than a haze."""
+        haze = 0.1 * self.rgba[..., 3].max()
+        return space.apply_affine(self.affine, cubes_corners(self.rgba[..., 3] > haze, 0.0)).reshape(-1, 3)
 
 
 def build(layers: Sequence[Layer], size: int | Sequence[int] | None) -> Cubes:
@@ -244,9 +250,12 @@ def add(ax: Axes3D, cubes: Cubes, explode: float = 0.0) -> VoxelCollection:
     return collection
 
 
-def draw(frame: Frame, cubes: Cubes, explode: float, camera: space.Camera, lettered: bool) -> Axes3D:
-    """Draw the cubes into a frame on new 3-D axes: world mm, parallel projection, the subject filling the frame."""
-    left, right, top, bottom = margins(frame, lettered)
+def draw(frame: Frame, cubes: Cubes, explode: float, camera: space.Camera, lettered: bool) -> float:
+    """Draw the cubes into a frame on new 3-D axes: world mm, parallel projection, the subject filling the frame.
+
+    Returns how many world mm one paper mm is.
+    """
+    left, right, top, bottom = margins(frame, camera, lettered)
     place = frame.part(left, bottom, frame.width - left - right, frame.height - bottom - top)
     ax: Any = place.axes(0, 0, place.width, place.height, projection="3d", facecolor="none")
     ax.set_proj_type("ortho")
@@ -254,29 +263,52 @@ def draw(frame: Frame, cubes: Cubes, explode: float, camera: space.Camera, lette
     add(ax, cubes, explode)
     bounds = np.stack([cubes.corners_xyz.min(axis=0), cubes.corners_xyz.max(axis=0)], axis=1)
     ax.set(xlim=bounds[0], ylim=bounds[1], zlim=bounds[2])
-    _fill(ax, place, bounds)
+    _fill(ax, place, bounds, _box(bounds) if lettered else cubes.outline_xyz)
     if lettered:
         _pane(ax, bounds)
         _Edges(ax, frame, bounds, camera).draw()
     else:
         ax.set_axis_off()
-    return ax
+    across = camera.axes[0]
+    step = np.ptp(_on_paper(ax, place, np.stack([bounds.mean(axis=1), bounds.mean(axis=1) + across])), axis=0)
+    return float(1 / np.hypot(*step))
 
 
-def margins(frame: Frame, lettered: bool) -> tuple[float, float, float, float]:
-    """Paper (mm) left, right, above and below the box, for its numbers and names."""
-    if not lettered:
-        return 0.5, 0.5, 0.5, 0.5
+def margins(frame: Frame, camera: space.Camera, lettered: bool) -> tuple[float, float, float, float]:
+    """Paper (mm) left, right, above and below the box, for the numbers and names along its edges."""
     line = frame.line_height
-    return 3.0 * line, 1.8 * line, 0.5 * line, 2.6 * line
+    sides = np.full(4, 0.5 * line if lettered else 0.5)
+    for w in range(3) if lettered else ():
+        if (edge := _edge_directions(camera, w)) is not None:
+            _, (right, up) = edge
+            across = 1.1 + (4.6 if abs(right) > 0.8 else 3.6) / 2 * line * 0.7 + 0.9 * line
+            sides = np.maximum(sides, across * np.array([-right, right, up, -up]) + 0.4 * line)
+    left, right, top, bottom = sides.tolist()
+    return left, right, top, bottom
 
 
-def _fill(ax: Any, frame: Frame, bounds: NDArray[np.float64]) -> None:
-    """Zoom so that the box of the axes fills the frame."""
+def _edge_directions(camera: space.Camera, w: int) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
+    """Along the box's edges of one world axis on paper, and out from it to where its numbers stand: down, or left for
+    upright edges; None where the edge is seen nearly end on."""
+    along = camera.axes[:2, w]
+    length = float(np.hypot(*along))
+    if length < 0.3:
+        return None
+    along = along / length
+    out = np.array([along[1], -along[0]])
+    level = abs(along[0]) > 0.4
+    return along, -out if (out[1] > 0 if level else out[0] > 0) else out
+
+
+def _fill(ax: Any, frame: Frame, bounds: NDArray[np.float64], points_xyz: NDArray[np.float64]) -> None:
+    """Zoom and move the axes so that the points fill the frame."""
     extent = np.ptp(bounds, axis=1)
     ax.set_box_aspect(extent, zoom=1.0)
-    drawn = np.ptp(_on_paper(ax, frame, _box(bounds)), axis=0)
+    drawn = np.ptp(_on_paper(ax, frame, points_xyz), axis=0)
     ax.set_box_aspect(extent, zoom=float((np.array([frame.width, frame.height]) / np.maximum(drawn, 1e-6)).min()))
+    paper = _on_paper(ax, frame, points_xyz)
+    off = (np.array([frame.width, frame.height]) - paper.min(axis=0) - paper.max(axis=0)) / 2
+    frame.part(*off, frame.width, frame.height).move(ax)
 
 
 def _box(bounds: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -311,6 +343,7 @@ class _Edges:
         self.frame = frame
         self.bounds = bounds
         self.canvas = frame.canvas()
+        self.camera = camera
         self.place = lambda points: _on_paper(ax, frame, points)
         self.center = self.place(bounds.mean(axis=1))
 
@@ -326,27 +359,24 @@ class _Edges:
         for n, (a, b) in enumerate([(0, 0), (0, 1), (1, 0), (1, 1)]):
             ends[n, :, others[0]] = self.bounds[others[0], a]
             ends[n, :, others[1]] = self.bounds[others[1], b]
-        paper = self.place(ends)
-        along = paper[0, 1] - paper[0, 0]
-        length = float(np.hypot(*along))
-        if length < 3 * self.frame.line_height:
+        directions = _edge_directions(self.camera, w)
+        if directions is None:
             return
-        along /= length
-        out = np.array([along[1], -along[0]])
-        level = abs(along[0]) > 0.4
-        out = -out if (out[1] > 0 if level else out[0] > 0) else out
+        along, out = directions
+        paper = self.place(ends)
         best = int(np.argmax(np.round((paper.mean(axis=1) - self.center) @ out, 6)))
         self._line(paper[best])
-        reach = self._numbers(w, ends[best], out)
-        self._name(w, paper[best].mean(axis=0), along, out, reach)
+        reach = self._numbers(w, ends[best], out, float(np.hypot(*(paper[best, 1] - paper[best, 0]))))
+        self._name(w, paper[best], along, out, reach)
 
     def _line(self, ends: NDArray[np.float64]) -> None:
         self.canvas.add_line(Line2D(ends[:, 0], ends[:, 1], color="0.35", linewidth=0.6))
 
-    def _numbers(self, w: int, ends: NDArray[np.float64], out: NDArray[np.float64]) -> float:
+    def _numbers(self, w: int, ends: NDArray[np.float64], out: NDArray[np.float64], length: float) -> float:
         """Ticks and their numbers; how far out (mm) they reach."""
         size = self.frame.font_size - 1
-        ticks = nice_ticks(*self.bounds[w], 3)
+        count = max(1, min(4, int(length / (2.4 * self.frame.line_height))))
+        ticks = nice_ticks(*self.bounds[w], count)
         points = np.repeat(ends[:1], len(ticks), axis=0)
         points[:, w] = ticks
         reach = 1.0
@@ -363,17 +393,17 @@ class _Edges:
         return reach
 
     def _name(
-        self, w: int, middle: NDArray[np.float64], along: NDArray[np.float64], out: NDArray[np.float64], reach: float
+        self, w: int, ends: NDArray[np.float64], along: NDArray[np.float64], out: NDArray[np.float64], reach: float
     ) -> None:
-        """The axis and where it runs to, written along the edge."""
+        """The axis and where it runs to, written along the edge; only its name where the edge is short."""
         low, high = ("LR", "PA", "IS")[w]
         rightward = along[0] > 0 if abs(along[0]) > 1e-6 else along[1] > 0
         first, last = (low, high) if rightward else (high, low)
         text = f"{first}  ←  {space.AXES[w]} (mm)  →  {last}"
+        if self.frame.text_width(text) > np.hypot(*(ends[1] - ends[0])):
+            text = f"{first} ← {space.AXES[w]} → {last}"
         angle = float(np.degrees(np.arctan2(along[1], along[0])))
         angle = (angle + 90) % 180 - 90 if abs(along[0]) > 1e-6 else 90.0
-        spot = middle + (reach + 0.55 * self.frame.line_height) * out
-        self.canvas.text(
-            *spot, text, ha="center", va="center", rotation=angle, rotation_mode="anchor",
-            fontsize=self.frame.font_size, color=INK,
-        )
+        spot = ends.mean(axis=0) + (reach + 0.55 * self.frame.line_height) * out
+        style = {"rotation": angle, "rotation_mode": "anchor", "fontsize": self.frame.font_size, "color": INK}
+        self.canvas.text(*spot, text, ha="center", va="center", **style)

@@ -1,0 +1,404 @@
+"""The command line, thin over the same constructors.
+
+Whatever goes wrong is one sentence on stderr and exit code 2; a progress bar is shown on a terminal and nowhere else.
+"""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+from cyclopts import App, CycloptsError, Parameter
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from volrender import __version__
+from volrender.intensity import finite_range
+from volrender.layers import Intensity, Isosurface, LabelMap, Layer
+from volrender.page import Printable, as_dpi, as_target, as_width
+from volrender.sources import load
+from volrender.space import Box, Clip, as_camera
+from volrender.volume import Volume
+
+app = App(
+    name="volrender",
+    help="Turn 3-D volumes into publication figures.",
+    help_flags=["--help"],
+    default_parameter=Parameter(negative=()),
+    version=__version__,
+    help_format="plaintext",
+    help_epilogue="Start with: volrender demo",
+)
+
+Files = Annotated[list[str], Parameter(help="Volumes; the first is the ground, the others lie over it.")]
+
+
+@Parameter(name="*")
+@dataclass(frozen=True)
+class Reading:
+    """How files become layers."""
+
+    mask: Annotated[
+        tuple[str, ...], Parameter(help="A mask or label map to lay over; may be repeated.", show_default=False)
+    ] = ()
+    clip: Annotated[
+        tuple[str, ...],
+        Parameter(
+            help="Cut away where every range holds, in mm: x=:0,y=-30:,z=0: is a box, x=10: all right of 10.",
+            show_default=False,
+        ),
+    ] = ()
+    level: Annotated[
+        float | None, Parameter(help="Threshold of the overlays, or of the only file; on both sides of 0.")
+    ] = None
+    cmap: Annotated[str | None, Parameter(help="Matplotlib colormap of the first file.")] = None
+    clim: Annotated[tuple[float, float] | None, Parameter(help="Values at the ends of that colormap.")] = None
+    frame: Annotated[int | None, Parameter(help="Frame of a 4-D file, from 0.")] = None
+    spacing: Annotated[
+        tuple[float, float, float] | None, Parameter(help="Voxel size in mm of a .npy file, which has none.")
+    ] = None
+
+
+DEFAULT = Reading()
+
+
+@Parameter(name="*")
+@dataclass(frozen=True)
+class Printing:
+    """Where and how large."""
+
+    output: Annotated[Path, Parameter(alias="-o", help="The figure: .png, .pdf or .svg.")]
+    width: Annotated[str, Parameter(help="single (89 mm), 1.5 (120), double (183), or mm.")] = "single"
+    dpi: Annotated[float, Parameter(help="Pixels per inch.")] = 300
+    title: Annotated[str, Parameter(help="A line over the picture.", show_default=False)] = ""
+    background: Annotated[str, Parameter(help="A color, or transparent.")] = "white"
+
+
+@app.command(help_epilogue="Example: volrender demo --output figures")
+def demo(
+    output: Annotated[Path, Parameter(alias="-o", help="Folder for the figures; made if absent.")] = Path(
+        "volrender-demo"
+    ),
+    *,
+    dpi: Annotated[float, Parameter(help="Pixels per inch.")] = 300,
+) -> None:
+    """Draw five figures of the bundled head, offline."""
+    from volrender import demo as figures
+
+    as_dpi(dpi)
+    try:
+        output.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ValueError(f"{output}: cannot be made a folder; {error.strerror}") from None
+    with _progress("figures", len(figures.FIGURES)) as advance:
+        for name in figures.FIGURES:
+            try:
+                path = figures.draw(name, output, dpi)
+            except RuntimeError as error:
+                _complain(f"{name} was left out: {error}")
+            else:
+                print(path, flush=True)
+            advance()
+
+
+@app.command(help_epilogue="Example: volrender info T1.nii.gz")
+def info(
+    files: Annotated[list[str], Parameter(help="Volumes.")],
+    /,
+    *,
+    spacing: Annotated[tuple[float, float, float] | None, Parameter(help="Voxel size in mm of a .npy file.")] = None,
+) -> None:
+    """Print what a file holds and where it lies."""
+    for n, name in enumerate(files):
+        volume = _load(name, spacing)
+        lines = _facts(volume)
+        if n:
+            print()
+        print(name)
+        width = max(len(word) for word, _ in lines)
+        for word, value in lines:
+            print(f"  {word:<{width}}  {value}")
+
+
+@app.command(help_epilogue="Example: volrender voxels T1.nii.gz -o voxels.png --size 50 --contrast")
+def voxels(
+    files: Files,
+    /,
+    *,
+    reading: Reading = DEFAULT,
+    printing: Printing,
+    camera: Annotated[str, Parameter(help="A side, or elevation,azimuth in degrees.")] = "30,320",
+    size: Annotated[int, Parameter(help="Cubes along the longest side.")] = 50,
+    explode: Annotated[float, Parameter(help="Gap between cubes, as a fraction of a voxel.")] = 0.0,
+    contrast: Annotated[bool, Parameter(help="Lift the contrast of the first file.")] = False,
+) -> None:
+    """Draw an exploded-voxel figure: every voxel a translucent cube."""
+    from volrender.panels import Voxels
+
+    with _printing(printing, len(files)) as (save, advance):
+        layers = _layers(files, reading, advance, surfaces=False, contrast=contrast, cmap="viridis")
+        save(
+            Voxels(
+                *layers,
+                size=size,
+                explode=explode,
+                camera=_camera(camera),
+                title=printing.title,
+                background=printing.background,
+            )
+        )
+
+
+@app.command(help_epilogue="Example: volrender scene T1.nii.gz zmap.nii.gz --level 3.1 --clip x=:0,y=0:,z=0: -o scene.png")
+def scene(
+    files: Files,
+    /,
+    *,
+    reading: Reading = DEFAULT,
+    printing: Printing,
+    camera: Annotated[str, Parameter(help="A side, or elevation,azimuth in degrees.")] = "25,150",
+    blend: Annotated[str, Parameter(help="composite, maximum, minimum or average.")] = "composite",
+) -> None:
+    """Draw a 3-D view: the first file as a volume, the others as surfaces."""
+    from volrender.panels import Scene
+
+    with _printing(printing, len(files)) as (save, advance):
+        layers = _layers(files, reading, advance, surfaces=True, blend=blend)
+        view = _camera(camera)
+        save(Scene(*layers, camera=view, title=printing.title, background=printing.background))
+
+
+@app.command(help_epilogue="Example: volrender slices T1.nii.gz zmap.nii.gz --level 3.1 -z -20 0 40 -o slices.png")
+def slices(
+    files: Files,
+    /,
+    *,
+    reading: Reading = DEFAULT,
+    printing: Printing,
+    x: Annotated[tuple[float, ...], Parameter(alias="-x", help="Sagittal positions, mm.", consume_multiple=True, show_default=False)] = (),
+    y: Annotated[tuple[float, ...], Parameter(alias="-y", help="Coronal positions, mm.", consume_multiple=True, show_default=False)] = (),
+    z: Annotated[tuple[float, ...], Parameter(alias="-z", help="Axial positions, mm.", consume_multiple=True, show_default=False)] = (),
+    radiological: Annotated[bool, Parameter(help="The subject's right on the left.")] = False,
+    camera: Annotated[str | None, Parameter(help="A side to look from: it names the plane.")] = None,
+) -> None:
+    """Draw slices with overlays; without positions one of each kind."""
+    from volrender.panels import Slices
+
+    with _printing(printing, len(files)) as (save, advance):
+        layers = _layers(files, reading, advance, surfaces=False)
+        chosen: dict[str, Any] = {axis: list(at) for axis, at in (("x", x), ("y", y), ("z", z)) if at}
+        if camera is not None and not chosen:
+            chosen = _facing(_camera(camera), layers[0].volume)
+        save(
+            Slices(
+                *layers,
+                **chosen,
+                radiological=radiological,
+                title=printing.title,
+                background=printing.background,
+            )
+        )
+
+
+@app.command(help_epilogue="Example: volrender histogram T1.nii.gz -o histogram.png")
+def histogram(
+    file: Annotated[str, Parameter(help="A volume.")],
+    /,
+    *,
+    reading: Reading = DEFAULT,
+    printing: Printing,
+) -> None:
+    """Draw how often each value occurs, with the opacity curve over it."""
+    from volrender.panels import Histogram
+
+    with _printing(printing, 1) as (save, advance):
+        (layer, *_) = _layers([file], reading, advance, surfaces=False)
+        save(Histogram(layer, title=printing.title, background=printing.background))
+
+
+def main(tokens: Sequence[str] | None = None) -> int:
+    """Run the command line; the exit code."""
+    warnings.showwarning = lambda message, *_, **__: _complain(f"note: {message}")
+    try:
+        app(tokens, exit_on_error=False, print_error=False, result_action="return_none")
+    except CycloptsError as error:
+        return _fail(error)
+    except (ArithmeticError, ImportError, LookupError, MemoryError, OSError, RuntimeError, TypeError, ValueError) as error:
+        return _fail(error)
+    except KeyboardInterrupt:
+        _complain("stopped")
+        return 130
+    return 0
+
+
+def _fail(error: BaseException) -> int:
+    text = " ".join(str(error).split()) or type(error).__name__
+    _complain(f"volrender: {text}")
+    return 2
+
+
+def _complain(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+@contextmanager
+def _progress(what: str, total: int) -> Iterator[Any]:
+    """A progress bar on a terminal, nothing in a pipe; gives the function that moves it on."""
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task(what, total=total)
+        yield lambda: bar.advance(task)
+
+
+@contextmanager
+def _printing(printing: Printing, files: int) -> Iterator[Any]:
+    """Check the output before any work, then give `save` and the function that moves the progress bar on."""
+    target, width, dpi = as_target(printing.output), as_width(printing.width), as_dpi(printing.dpi)
+
+    with _progress(target.name, files + 1) as advance:
+
+        def save(panel: Printable) -> None:
+            panel.save(target, width=width, dpi=dpi)
+            advance()
+
+        yield save, advance
+    print(target)
+
+
+def _load(name: str, spacing: tuple[float, float, float] | None, frame: int | None = None, kind: str | None = None) -> Volume:
+    affine = None
+    if name.endswith(".npy") and spacing is not None:
+        if min(spacing) <= 0 or not np.isfinite(spacing).all():
+            raise ValueError(f"--spacing must be three sizes above 0 mm; got {spacing}")
+        affine = np.diag([*spacing, 1.0])
+    volume = load(name, affine=affine, kind=kind)
+    if volume.data.ndim == 4:
+        if frame is None:
+            raise ValueError(f"{name}: has {volume.shape[3]} frames; choose one with --frame 0 to {volume.shape[3] - 1}")
+        volume = volume.frame(frame)
+    finite_range(volume.data)
+    return volume
+
+
+def _layers(
+    files: Sequence[str],
+    reading: Reading,
+    advance: Any,
+    *,
+    surfaces: bool,
+    contrast: bool = False,
+    cmap: str | None = None,
+    blend: str = "composite",
+) -> list[Layer]:
+    """The first file as the ground, further files over it, masks on top."""
+    clips = [parse_clip(text) for text in reading.clip]
+    layers: list[Layer] = []
+    for n, name in enumerate(files):
+        volume = _checked(name, reading)
+        if volume.kind == "labels":
+            layers.append(LabelMap(volume, clip=clips))
+        elif n == 0 and (len(files) > 1 or reading.level is None):
+            volume = volume.contrast() if contrast else volume
+            look = {"cmap": reading.cmap or cmap, "clim": reading.clim, "blend": blend}
+            layers.append(Intensity(volume, clip=clips, **look))
+        elif surfaces:
+            layers.extend(_surfaces(volume, reading.level, clips if n == 0 else []))
+        else:
+            shown = volume if reading.level is None else volume.threshold(reading.level)
+            layers.append(Intensity(shown, clip=clips))
+        advance()
+    for name in reading.mask:
+        volume = _load(name, reading.spacing, reading.frame, "labels")
+        layers.append(LabelMap(volume, opacity=1.0 if surfaces else 0.6))
+    return layers
+
+
+def _checked(name: str, reading: Reading) -> Volume:
+    try:
+        return _load(name, reading.spacing, reading.frame)
+    except (TypeError, ValueError) as error:
+        raise type(error)(str(error) if name in str(error) else f"{name}: {error}") from None
+
+
+def _surfaces(volume: Volume, level: float | None, clips: Sequence[Clip]) -> list[Layer]:
+    """Both sides of a signed map, one side of any other."""
+    if not volume.survey.signed:
+        return [Isosurface(volume, level=level, clip=clips)]
+    at = 0.5 * volume.survey.robust[1] if level is None else level
+    sides = [(at, "#c1272d"), (-at, "#2a62c4")]
+    found = [(v, c) for v, c in sides if volume.survey.low <= v <= volume.survey.high]
+    if not found:
+        low, high = volume.survey.low, volume.survey.high
+        raise ValueError(f"{volume.name}: --level must lie within the data, {low:g} to {high:g}; got {at:g}")
+    return [Isosurface(volume, level=v, color=c, clip=clips) for v, c in found]
+
+
+def parse_clip(text: str) -> Clip:
+    """A clip from its command-line form.
+
+    Examples
+    --------
+    >>> parse_clip("x=:0,z=10:")
+    Box(x=(None, 0.0), y=None, z=(10.0, None))
+    """
+    ranges: dict[str, tuple[float | None, float | None]] = {}
+    try:
+        for part in text.split(","):
+            axis, ends = part.split("=")
+            low, high = ends.split(":")
+            if axis.strip() not in ("x", "y", "z") or axis.strip() in ranges:
+                raise ValueError
+            ranges[axis.strip()] = (float(low) if low.strip() else None, float(high) if high.strip() else None)
+    except ValueError:
+        raise ValueError(f"--clip must be ranges in mm such as x=:0,y=-30:,z=0:50; got {text!r}") from None
+    return Box(**ranges)
+
+
+def _camera(text: str) -> Any:
+    if "," not in text:
+        return as_camera(text)
+    try:
+        return as_camera([float(part) for part in text.split(",")])
+    except (TypeError, ValueError):
+        raise ValueError(f"--camera must be a side such as left, or elevation,azimuth in degrees; got {text!r}") from None
+
+
+def _facing(camera: Any, volume: Volume) -> dict[str, float]:
+    """The plane that a camera looks at, through the middle of the volume."""
+    axis = int(np.argmax(np.abs(camera.toward)))
+    return {"xyz"[axis]: float(np.round(volume.bounds[axis].mean()))}
+
+
+def _facts(volume: Volume) -> list[tuple[str, str]]:
+    """What `info` says of a volume."""
+    times = " x "
+    rows = [
+        ("shape", times.join(map(str, volume.shape[:3]))),
+        ("frames", str(volume.shape[3] if volume.data.ndim == 4 else 1)),
+        ("spacing", times.join(f"{s:.4g}" for s in volume.spacing) + " mm"),
+        ("orientation", volume.orientation),
+        ("obliquity", f"{volume.obliquity:.1f} degrees"),
+        ("bounds", ", ".join(f"{axis} {lo:.4g} to {hi:.4g}" for axis, (lo, hi) in zip("xyz", volume.bounds)) + " mm"),
+        ("kind", f"{volume.kind}, {volume.data.dtype}" + (f", unit {volume.unit}" if volume.unit else "")),
+    ]
+    if volume.kind == "labels":
+        labels = np.unique(volume.data)
+        rows.append(("labels", f"{np.count_nonzero(labels)}, up to {labels.max()}"))
+        return rows
+    low, high = finite_range(volume.data)
+    values = volume.data[np.isfinite(volume.data)] if volume.data.dtype.kind == "f" else volume.data
+    marks = (1, 25, 50, 75, 99)
+    percents = np.percentile(values, marks)
+    rows.append(("range", f"{low:.6g} to {high:.6g}"))
+    rows.append(("percentiles", ", ".join(f"{m} %: {p:.5g}" for m, p in zip(marks, percents))))
+    missing = volume.data.size - values.size
+    if missing:
+        rows.append(("not finite", f"{missing} voxels"))
+    return rows
