@@ -14,8 +14,8 @@ motor = vr.sample("motor")
 # %%
 # The z-map compares left with right button presses and has two signs, so it is two isosurfaces. It lies on another
 # grid and is stored left-handed; nothing needs to be done about either, because every layer is drawn where its own
-# affine puts it. Only the head is clipped: what is left of the midline, before y = -30 mm, which is just behind the hand
-# area of the motor cortex, and above the commissures.
+# affine puts it. Only the head is clipped: what is left of the midline, above the commissures and before y = -30 mm,
+# just behind the hand area of the motor cortex.
 
 corner = vr.Box(x=(None, 0), y=(-30, None), z=(0, None))
 body = vr.Intensity(head, clip=corner)

@@ -16,14 +16,15 @@ motor = vr.sample("motor")
 # bar that says so. Panel b shows where that is in the head, in the blue of the bar's lower end.
 
 zmap = vr.Intensity(motor.threshold(3.1), clim=(-8, 8))
-slices = vr.Slices(head, zmap, z=[30, 50, 60])
-
 corner = vr.Box(x=(None, 0), y=(-30, None), z=(20, None))
-scene = vr.Scene(vr.Intensity(head, clip=corner), vr.Isosurface(motor, level=-3.1, color="#3b4cc0"))
+panels = [
+    vr.Slices(head, zmap, z=[30, 50, 60]),
+    vr.Scene(vr.Intensity(head, clip=corner), vr.Isosurface(motor, level=-3.1, color="#3b4cc0")),
+]
 
 # %%
 # ``page.save("figure1.pdf", dpi=600)`` writes vector type around a raster of the scene, rendered at exactly the pixels
 # that its place on the page has at 600 dpi. ``.svg`` and ``.png`` do the same; a PNG carries its resolution.
 
-page = vr.Figure([[slices, scene]], width="double")
+page = vr.Figure([panels], width="double")
 page
