@@ -96,6 +96,9 @@ def survey(data: NDArray[Any]) -> Survey:
 
 def _background_level(values: NDArray[np.float64]) -> float:
     """Half way from the background's own level to Otsu's threshold (Otsu, IEEE Trans. SMC 9, 1979)."""
+    low, high = np.percentile(values, (0.01, 99.99))
+    if high - low > 1e-9 * np.ptp(values):  # a few hot voxels would press all tissue into one bin
+        values = np.clip(values, low, high)
     counts, edges = np.histogram(values, bins=256)
     centers = (edges[:-1] + edges[1:]) / 2
     below = np.cumsum(counts)

@@ -1,0 +1,271 @@
+import numpy as np
+import pytest
+from helpers import ball, refuses
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+from matplotlib import colormaps
+from matplotlib.colors import ListedColormap
+from scipy import ndimage
+
+from volrender import Volume, color, sample
+
+NOISE = np.random.default_rng(7)
+MAP = NOISE.normal(size=(24, 24, 24))
+T1 = ndimage.gaussian_filter(np.where(ball(32).data > 0, NOISE.normal(800, 60, (32,) * 3), 0), 0.7).astype(np.float32)
+CT = np.where(ball(32).data > 0, NOISE.integers(20, 80, (32,) * 3), -1000).astype(np.int16)
+VALUES = hnp.arrays(
+    st.sampled_from([np.float32, np.float64]),
+    hnp.array_shapes(min_dims=3, max_dims=4, max_side=4),
+    elements=st.one_of(st.floats(-1e6, 1e6, width=32), st.just(np.nan), st.just(np.inf)),
+).filter(lambda a: np.isfinite(a).any())
+PANELS = ["slice", "overlay", "voxel", "volume"]
+
+
+# Surveys
+
+
+@given(VALUES)
+def test_a_survey_is_sound_for_any_values(a):
+    seen = color.survey(a)
+    finite = a[np.isfinite(a)]
+    assert (seen.low, seen.high) == (finite.min(), finite.max())
+    assert seen.low <= seen.air <= seen.high
+    assert seen.robust[0] <= seen.robust[1]
+    assert seen.smallest >= 0
+    assert all(map(np.isfinite, (*seen.robust, seen.air, seen.smallest)))
+
+
+def test_a_statistical_map_is_signed_and_symmetric():
+    for data in (MAP, np.where(abs(MAP) > 2.3, MAP, 0), np.where(MAP > -1, MAP * 3, MAP)):
+        seen = color.survey(data)
+        assert seen.signed
+        assert seen.robust[0] == -seen.robust[1]
+    assert color.survey(np.where(abs(MAP) > 2.3, MAP, 0)).smallest == pytest.approx(2.3, abs=0.01)
+
+
+def test_a_thresholded_map_with_few_deactivations_is_signed():
+    data = np.zeros((20, 20, 20))
+    data[:4, :4] = NOISE.uniform(3, 8, (4, 4, 20))
+    data[10, 10, :8] = -4.5
+    assert color.survey(data).signed
+
+
+@pytest.mark.parametrize(
+    "data", [T1, T1.astype(np.int16), CT, CT.astype(np.uint16), abs(MAP), np.where(MAP > 3, MAP, 0)]
+)
+def test_images_are_not_signed(data):
+    assert not color.survey(data).signed
+
+
+@pytest.mark.parametrize("order", [3, 5])
+def test_an_image_that_undershoots_after_spline_resampling_is_not_signed(order):
+    for data in (T1, sample("mni152").data.astype(np.float32)[::2, ::2, ::2]):
+        resampled = ndimage.zoom(data, 0.8, order=order)
+        assert resampled.min() < 0
+        assert not color.survey(resampled).signed
+
+
+def test_air_parts_the_subject_from_its_surroundings():
+    assert 0 < color.survey(T1).air < 740
+    assert -1000 < color.survey(CT).air < 20
+    head = sample("mni152")
+    assert 0.2 < (head.data > head.survey.air).mean() < 0.6
+
+
+def test_the_two_values_of_a_mask_are_parted_well_between():
+    assert color.survey(ball().data).air == pytest.approx(25, abs=1)
+
+
+def test_robust_limits_ignore_a_hot_voxel():
+    data = T1.copy()
+    data[0, 0, 0] = 1e6
+    assert color.survey(data).robust[1] < 1200
+
+
+@pytest.mark.parametrize("value", [0, 5, -3.5, 1e30])
+def test_a_constant_survey(value):
+    seen = color.survey(np.full((3, 3, 3), value))
+    assert (seen.low, seen.high, seen.air, seen.signed) == (value, value, value, False)
+
+
+def test_values_that_differ_by_rounding_only_are_a_constant():
+    data = np.ones((4, 4, 4))
+    data[0] += 2**-52
+    assert not color.survey(data).signed
+
+
+def test_a_lone_voxel_in_a_large_volume_is_not_overlooked():
+    data = np.zeros((140, 140, 140), np.uint8)
+    data[71, 71, 71] = 9
+    seen = color.survey(data)
+    assert (seen.high, seen.smallest) == (9, 9)
+    assert 0 < seen.air < 9
+
+
+def test_a_survey_of_nothing():
+    refuses(ValueError, lambda: color.survey(np.full((2, 2, 2), np.nan)), "must have finite values")
+
+
+# Looks
+
+
+def look(data, **options):
+    chosen = {"clim": None, "cmap": None, "opacity": None} | options
+    return color.make_look(color.survey(data), **chosen)
+
+
+def test_default_looks():
+    assert (look(T1).cmap.name, look(T1).chosen) == ("gray", False)
+    assert (look(MAP).cmap.name, look(MAP).chosen) == ("coolwarm", True)
+    assert look(MAP).clim == color.survey(MAP).robust
+    assert look(T1, cmap="gray").chosen
+    assert look(T1, clim=(1.0, 2.0)).clim == (1, 2)
+
+
+@pytest.mark.parametrize("value", [0, 7, -1e18, 1e18])
+def test_the_look_of_a_constant_has_a_range(value):
+    constant = look(np.full((2, 2, 2), float(value)))
+    assert constant.clim[0] < value < constant.clim[1]
+    assert np.allclose(constant.rgb(value), 0.5, atol=0.01)
+
+
+def test_colors_are_the_colormaps_within_clim_and_its_ends_beyond():
+    hot = look(T1, clim=(0.0, 255.0), cmap="hot")
+    values = np.arange(256)
+    assert np.allclose(hot.rgb(values), colormaps["hot"](values)[:, :3])
+    assert np.array_equal(hot.rgb([-1e9, -np.inf]), hot.rgb([0, 0]))
+    assert np.array_equal(hot.rgb([1e9, np.inf]), hot.rgb([255, 255]))
+    assert np.isfinite(hot.rgb([np.nan])).all()
+    assert hot.rgb(np.zeros((2, 3))).shape == (2, 3, 3)
+
+
+@given(VALUES, st.one_of(st.none(), st.just((2.0, 5.0)), st.just((-5.0, -2.0)), st.just((-1.0, 1.0))))
+def test_every_panel_gets_a_rising_curve_within_0_and_1(a, clim):
+    for opacity in (None, 0.4, ((0.0, 0.1), (3.0, 1.0))):
+        chosen = look(a, clim=clim, opacity=opacity)
+        for panel in PANELS:
+            values, opacities = np.array(chosen.nodes(panel)).T
+            assert (np.diff(values) >= 0).all()
+            assert opacities.min() >= 0
+            assert opacities.max() <= 1
+            alpha = chosen.alpha(a, panel)
+            assert alpha.shape == a.shape
+            assert not alpha[~np.isfinite(a)].any()
+            assert alpha.min() >= 0
+            assert alpha.max() <= 1
+
+
+@pytest.mark.parametrize("panel", PANELS)
+def test_a_signed_map_shows_both_tails_and_hides_its_zeros(panel):
+    chosen = look(np.where(abs(MAP) > 2.3, MAP, 0))
+    assert chosen.alpha([-3, -2.4, 0, 1e-9, 2.4, 3], panel).tolist() == [1, 1, 0, 0, 1, 1]
+
+
+def test_tissue_shows_and_air_does_not():
+    chosen = look(CT)
+    assert chosen.alpha([-1000, 50], "overlay").tolist() == [0, 1]
+    assert chosen.alpha([-1000, 50], "volume").tolist() == [0, 1]
+    assert chosen.alpha([-1000, 50], "slice").tolist() == [1, 1]
+
+
+def test_a_number_is_the_opacity_everywhere():
+    assert np.allclose(look(T1, opacity=0.3).alpha([0, 400, 800], "overlay"), 0.3)
+
+
+def test_steps_belong_to_both_sides():
+    nodes = ((0.0, 0.2), (1.0, 0.2), (1.0, 0.8), (2.0, 0.8))
+    assert color.interpolate([0.99, 1, 1.01, 9], nodes).round(3).tolist() == [0.2, 0.8, 0.8, 0.8]
+    assert color.interpolate([1], ((0, 1), (1, 1), (1, 0), (2, 0))).tolist() == [1]
+
+
+# Checks
+
+
+@pytest.mark.parametrize("value", [(1, 2), [1, 2], np.array([1, 2]), ("1", "2")])
+def test_clim_becomes_two_floats(value):
+    assert color.as_clim(value) == (1.0, 2.0)
+
+
+@pytest.mark.parametrize(
+    ("value", "kind", "says"),
+    [
+        ((3, 1), ValueError, "clim must be increasing and finite; got (3, 1)"),
+        ((1, 1), ValueError, "increasing"),
+        ((0, np.nan), ValueError, "increasing and finite"),
+        ((-np.inf, 0), ValueError, "increasing and finite"),
+        (3, TypeError, "clim must be (low, high); got 3"),
+        ((1, 2, 3), TypeError, "clim must be (low, high)"),
+        ((None, 3), TypeError, "clim must be (low, high)"),
+        ("robust", TypeError, "got 'robust'"),
+    ],
+)
+def test_clim_is_checked(value, kind, says):
+    refuses(kind, lambda: color.as_clim(value), says)
+
+
+@pytest.mark.parametrize(("value", "becomes"), [(None, None), (1, 1.0), (np.float32(0.5), 0.5), (0, 0.0)])
+def test_opacity_becomes_a_float(value, becomes):
+    assert color.as_opacity(value) == becomes
+
+
+def test_opacity_nodes_become_floats():
+    assert color.as_opacity([(0, 0), (5, 1)]) == ((0.0, 0.0), (5.0, 1.0))
+    assert color.as_opacity(np.array([[0, 0], [5, 1]])) == ((0.0, 0.0), (5.0, 1.0))
+
+
+@pytest.mark.parametrize(
+    ("value", "kind", "says"),
+    [
+        (1.1, ValueError, "opacity must be between 0 and 1; got 1.1"),
+        (-0.1, ValueError, "between 0 and 1"),
+        (np.nan, ValueError, "between 0 and 1"),
+        ("half", TypeError, "opacity must be a number, or nodes"),
+        ([0.1, 0.2], TypeError, "opacity must be a number, or nodes"),
+        ({0: 1}, TypeError, "opacity must be a number, or nodes"),
+        ([], ValueError, "two or more"),
+        ([(0, 1)], ValueError, "two or more"),
+        ([(1, 0), (0, 1)], ValueError, "rising order"),
+        ([(0, 0), (1, 2)], ValueError, "with opacities between 0 and 1"),
+        ([(0, 0), (np.nan, 1)], ValueError, "finite"),
+        ([(0, 0), (1, np.nan)], ValueError, "finite"),
+    ],
+)
+def test_opacity_is_checked(value, kind, says):
+    refuses(kind, lambda: color.as_opacity(value), says)
+
+
+def test_cmap_by_name_or_itself():
+    mine = ListedColormap(["red", "blue"])
+    assert color.as_cmap(mine) is mine
+    assert color.as_cmap("hot").name == "hot"
+    refuses(ValueError, lambda: color.as_cmap("virids"), "there is no colormap 'virids'; did you mean viridis")
+    refuses(ValueError, lambda: color.as_cmap("qqqqqq"), "choose from")
+    refuses(TypeError, lambda: color.as_cmap(3), "cmap must be the name of a matplotlib colormap, or a Colormap; got 3")
+
+
+@pytest.mark.parametrize(
+    ("value", "rgb"), [("red", (1, 0, 0)), ("#0f0", (0, 1, 0)), ((0, 0, 1), (0, 0, 1)), ("0.5", (0.5, 0.5, 0.5))]
+)
+def test_colors_in_all_of_matplotlibs_ways(value, rgb):
+    assert color.as_rgb(value) == rgb
+
+
+@pytest.mark.parametrize("value", ["rde", "none", None, 0.5, (1, 2, 3), (1, 0), [], np.nan])
+def test_a_color_is_checked(value):
+    refuses(ValueError, lambda: color.as_rgb(value), "color must be a matplotlib color", repr(value))
+
+
+@pytest.mark.parametrize("many", [1, 7, 8, 138, 400])
+def test_labels_get_colors_of_their_own(many):
+    labels = list(range(5, 5 + many))
+    chosen = color.label_colors(labels)
+    assert list(chosen) == labels
+    assert len({tuple(np.round(rgb, 3)) for rgb in chosen.values()}) == many
+    assert np.ptp(list(chosen.values())) <= 1
+
+
+def test_a_volume_is_surveyed_once_and_in_any_order():
+    volume = Volume(T1, np.diag([-1, 1, 1, 1]))
+    assert volume.survey is volume.survey
+    assert volume.survey == Volume(T1[::-1], np.eye(4)).survey
