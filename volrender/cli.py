@@ -155,7 +155,9 @@ def voxels(
         )
 
 
-@app.command(help_epilogue="Example: volrender scene T1.nii.gz zmap.nii.gz --level 3.1 --clip x=:0,y=0:,z=0: -o scene.png")
+@app.command(
+    help_epilogue="Example: volrender scene T1.nii.gz zmap.nii.gz --level 3.1 --clip x=:0,y=0:,z=0: -o scene.png"
+)
 def scene(
     files: Files,
     /,
@@ -174,6 +176,10 @@ def scene(
         save(Scene(*layers, camera=view, title=printing.title, background=printing.background))
 
 
+def _positions(axis: str, plane: str) -> Parameter:
+    return Parameter(alias=f"-{axis}", help=f"{plane} positions, mm.", consume_multiple=True, show_default=False)
+
+
 @app.command(help_epilogue="Example: volrender slices T1.nii.gz zmap.nii.gz --level 3.1 -z -20 0 40 -o slices.png")
 def slices(
     files: Files,
@@ -181,9 +187,17 @@ def slices(
     *,
     reading: Reading = DEFAULT,
     printing: Printing,
-    x: Annotated[tuple[float, ...], Parameter(alias="-x", help="Sagittal positions, mm.", consume_multiple=True, show_default=False)] = (),
-    y: Annotated[tuple[float, ...], Parameter(alias="-y", help="Coronal positions, mm.", consume_multiple=True, show_default=False)] = (),
-    z: Annotated[tuple[float, ...], Parameter(alias="-z", help="Axial positions, mm.", consume_multiple=True, show_default=False)] = (),
+    x: Annotated[
+        tuple[float, ...],
+        Parameter(alias="-x", help="Sagittal positions, mm.", consume_multiple=True, show_default=False),
+    ] = (),
+    y: Annotated[
+        tuple[float, ...],
+        Parameter(alias="-y", help="Coronal positions, mm.", consume_multiple=True, show_default=False),
+    ] = (),
+    z: Annotated[
+        tuple[float, ...], Parameter(alias="-z", help="Axial positions, mm.", consume_multiple=True, show_default=False)
+    ] = (),
     radiological: Annotated[bool, Parameter(help="The subject's right on the left.")] = False,
     camera: Annotated[str | None, Parameter(help="A side to look from: it names the plane.")] = None,
 ) -> None:
@@ -222,6 +236,9 @@ def histogram(
         save(Histogram(layer, title=printing.title, background=printing.background))
 
 
+MISTAKES = (ArithmeticError, ImportError, LookupError, MemoryError, OSError, RuntimeError, TypeError, ValueError)
+
+
 def main(tokens: Sequence[str] | None = None) -> int:
     """Run the command line; the exit code."""
     warnings.showwarning = lambda message, *_, **__: _complain(f"note: {message}")
@@ -229,7 +246,16 @@ def main(tokens: Sequence[str] | None = None) -> int:
         app(tokens, exit_on_error=False, print_error=False, result_action="return_none")
     except CycloptsError as error:
         return _fail(error)
-    except (ArithmeticError, ImportError, LookupError, MemoryError, OSError, RuntimeError, TypeError, ValueError) as error:
+    except (
+        ArithmeticError,
+        ImportError,
+        LookupError,
+        MemoryError,
+        OSError,
+        RuntimeError,
+        TypeError,
+        ValueError,
+    ) as error:
         return _fail(error)
     except KeyboardInterrupt:
         _complain("stopped")
@@ -272,7 +298,9 @@ def _printing(printing: Printing, files: int) -> Iterator[Any]:
     print(target)
 
 
-def _load(name: str, spacing: tuple[float, float, float] | None, frame: int | None = None, kind: str | None = None) -> Volume:
+def _load(
+    name: str, spacing: tuple[float, float, float] | None, frame: int | None = None, kind: str | None = None
+) -> Volume:
     affine = None
     if name.endswith(".npy") and spacing is not None:
         if min(spacing) <= 0 or not np.isfinite(spacing).all():
@@ -281,7 +309,9 @@ def _load(name: str, spacing: tuple[float, float, float] | None, frame: int | No
     volume = load(name, affine=affine, kind=kind)
     if volume.data.ndim == 4:
         if frame is None:
-            raise ValueError(f"{name}: has {volume.shape[3]} frames; choose one with --frame 0 to {volume.shape[3] - 1}")
+            raise ValueError(
+                f"{name}: has {volume.shape[3]} frames; choose one with --frame 0 to {volume.shape[3] - 1}"
+            )
         volume = volume.frame(frame)
     finite_range(volume.data)
     return volume
@@ -306,8 +336,7 @@ def _layers(
             layers.append(LabelMap(volume, clip=clips))
         elif n == 0 and (len(files) > 1 or reading.level is None):
             volume = volume.contrast() if contrast else volume
-            look = {"cmap": reading.cmap or cmap, "clim": reading.clim, "blend": blend}
-            layers.append(Intensity(volume, clip=clips, **look))
+            layers.append(Intensity(volume, reading.clim, reading.cmap or cmap, blend=blend, clip=clips))
         elif surfaces:
             layers.extend(_surfaces(volume, reading.level, clips if n == 0 else []))
         else:
@@ -367,7 +396,9 @@ def _camera(text: str) -> Any:
     try:
         return as_camera([float(part) for part in text.split(",")])
     except (TypeError, ValueError):
-        raise ValueError(f"--camera must be a side such as left, or elevation,azimuth in degrees; got {text!r}") from None
+        raise ValueError(
+            f"--camera must be a side such as left, or elevation,azimuth in degrees; got {text!r}"
+        ) from None
 
 
 def _facing(camera: Any, volume: Volume) -> dict[str, float]:

@@ -25,7 +25,12 @@ def voxels() -> Printable:
     views = (((), 320), (front, 320), (diagonal, 200))
     return Figure(
         [
-            Voxels(Intensity(head, cmap="viridis", clim=(0, 1), clip=clip), camera=(30, azimuth), colorbar=False, axes=False)
+            Voxels(
+                Intensity(head, cmap="viridis", clim=(0, 1), clip=clip),
+                camera=(30, azimuth),
+                colorbar=False,
+                axes=False,
+            )
             for clip, azimuth in views
         ]
     )
@@ -57,9 +62,7 @@ def page() -> Printable:
     """Two panels at a double column's width: the same layers in slices and in the scene."""
     head, motor = sample("mni152"), Intensity(sample("motor").threshold(3.1))
     octant = Box(x=(0, None), y=(-30, None), z=(0, None))
-    scene = Scene(
-        Intensity(head, clip=octant), Isosurface(sample("motor"), level=3.1, color=WARM), camera=(25, 30)
-    )
+    scene = Scene(Intensity(head, clip=octant), Isosurface(sample("motor"), level=3.1, color=WARM), camera=(25, 30))
     return Figure([[scene, Slices(head, motor)]])
 
 

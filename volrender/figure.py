@@ -106,7 +106,7 @@ class Figure(Printable):
                 # A figure letter is bold and a point larger than the text, as journals set it.
                 if self.letters:
                     letter = chr(ord("a") + number % 26)
-                    style = {"fontsize": self.font_size + 1, "fontweight": "bold", "color": INK}
+                    style: dict[str, Any] = {"fontsize": self.font_size + 1, "fontweight": "bold", "color": INK}
                     canvas.text(left + 0.3, top - 0.3, letter, va="top", ha="left", **style)
                 panel.compose(frame.part(left, top - self._head() - height, width, height))
                 left += width + BETWEEN

@@ -127,9 +127,7 @@ class Printable(ABC):
             self.compose(Frame.whole(page, self.font_size, self.background))
         return page
 
-    def save(
-        self, path: str | os.PathLike[str], *, width: str | float | None = None, dpi: float = 300
-    ) -> None:
+    def save(self, path: str | os.PathLike[str], *, width: str | float | None = None, dpi: float = 300) -> None:
         """Write a PNG, PDF or SVG of exact size; an existing file stays whole until the new one is complete.
 
         Parameters

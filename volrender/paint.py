@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import ndimage
 
 from volrender import space
+from volrender.color import as_rgb
 from volrender.layers import CutPlane, Intensity, Isosurface, LabelMap, Layer
 from volrender.volume import Volume
 
@@ -25,7 +26,7 @@ OPENING = 0.05  # of the subject's size: nostrils and sutures are narrower, the 
 
 
 def sample(volume: Volume, points_xyz: ArrayLike) -> NDArray[np.float32]:
-    """Values at world points (..., 3): trilinear, up to the outer voxel faces; NaN beyond them and where data is NaN."""
+    """Values at world points (..., 3): trilinear, up to the outer voxel faces; NaN beyond, and where data is NaN."""
     source = volume.canonical
     points = space.apply_affine(np.linalg.inv(source.affine), points_xyz)
     inside = ((points >= -0.5 - 1e-6) & (points <= np.array(source.shape) - 0.5 + 1e-6)).all(axis=-1)
@@ -47,7 +48,7 @@ def sample_labels(volume: Volume, points_xyz: ArrayLike) -> NDArray[Any]:
     """Labels at world points (..., 3): the voxel that holds the point, 0 outside."""
     source = volume.canonical
     index = np.floor(space.apply_affine(np.linalg.inv(source.affine), points_xyz) + 0.5)
-    inside = ((index >= 0) & (index < np.array(source.shape))).all(axis=-1)
+    inside = np.asarray(((index >= 0) & (index < np.array(source.shape))).all(axis=-1))
     i, j, k = np.moveaxis(np.where(inside[..., None], index, 0).astype(np.intp), -1, 0)
     return np.where(inside, source.data[i, j, k], 0).astype(source.data.dtype)
 
@@ -78,7 +79,8 @@ def _(layer: Intensity, values: NDArray[Any], panel: str = "slice") -> RGBA:
 @rgba.register
 def _(layer: Isosurface, values: NDArray[Any], panel: str = "slice") -> RGBA:
     inside = enclosed(layer, values)
-    return np.where(inside[..., None], np.float32([*layer.color, layer.opacity]), np.float32(0))
+    color = np.array([*as_rgb(layer.color), layer.opacity], dtype=np.float32)
+    return np.where(inside[..., None], color, np.float32(0))
 
 
 @rgba.register
@@ -180,19 +182,28 @@ def _layer_points(layer: Layer) -> NDArray[np.float64]:
     step = int(np.ceil((source.data.size / FRAMING_VOXELS) ** (1 / 3)))
     data = source.data[::step, ::step, ::step]
     affine = source.affine @ np.diag([step, step, step, 1.0])
-    index = np.argwhere(foreground(layer, data))
-    if layer.clip and len(index):
-        index = index[~space.removed(layer.clip, space.apply_affine(affine, index))]
-    if len(index) == 0:
-        return np.empty((0, 3))
-    # Only the ends of each line of voxels along i can be extreme.
-    lines = index[:, 1] * data.shape[2] + index[:, 2]
-    order = np.lexsort((index[:, 0], lines))
-    first = np.r_[True, np.diff(lines[order]) != 0]
-    ends = index[order[first | np.r_[first[1:], True]]]
+    shown = foreground(layer, data)
+    if layer.clip:
+        index = np.argwhere(shown)
+        shown[tuple(index[space.removed(layer.clip, space.apply_affine(affine, index))].T)] = False
+    ends = line_ends(shown)
     half = 0.5 / step
     cube = np.array([[x, y, z] for x in (-half, half) for y in (-half, half) for z in (-half, half)])
     return space.apply_affine(affine, (ends[:, None, :] + cube).reshape(-1, 3))
+
+
+def line_ends(mask: NDArray[np.bool_]) -> NDArray[np.intp]:
+    """Indices (n, 3) of the first and last true voxel of each line along i: no other can be extreme in any direction.
+
+    Examples
+    --------
+    >>> line_ends(np.ones((4, 1, 1), dtype=bool)).tolist()
+    [[0, 0, 0], [3, 0, 0]]
+    """
+    j, k = np.nonzero(mask.any(axis=0))
+    first = mask.argmax(axis=0)[j, k]
+    last = mask.shape[0] - 1 - mask[::-1].argmax(axis=0)[j, k]
+    return np.concatenate([np.stack([first, j, k], axis=1), np.stack([last, j, k], axis=1)])
 
 
 def _on_plane(layer: CutPlane) -> NDArray[np.float64]:

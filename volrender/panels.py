@@ -16,10 +16,10 @@ from matplotlib.figure import FigureBase
 from numpy.typing import ArrayLike, NDArray
 
 from volrender import paint, space
-from volrender.color import RGB
+from volrender.color import RGB, as_rgb
 from volrender.draw.annotate import MAX_LEGEND, Bar, Frame, Sidebar, compass, scale_bar, title
 from volrender.layers import CutPlane, Intensity, Isosurface, LabelMap, Layer
-from volrender.page import Printable, as_background, drawing
+from volrender.page import TRANSPARENT, Printable, as_background, drawing
 from volrender.sources import load
 from volrender.volume import Volume
 from volrender.words import our_words
@@ -117,10 +117,12 @@ class Panel(Printable):
                 relation = "≤" if layer.side < 0 else "≥"
                 unit = layer.volume.unit or layer.volume.name or "level"
                 value = f"{layer.level:.3g}".replace("-", "−")
-                entries.append((f"{unit} {relation} {value}", (layer.color)))  # type: ignore[arg-type]
+                entries.append((f"{unit} {relation} {value}", as_rgb(layer.color)))
             elif isinstance(layer, LabelMap):
                 # A long legend is cut: the largest regions come first in it.
-                order = sorted(layer.table, key=lambda n: -layer.sizes[n]) if len(layer.table) > MAX_LEGEND else layer.table
+                order = (
+                    sorted(layer.table, key=lambda n: -layer.sizes[n]) if len(layer.table) > MAX_LEGEND else layer.table
+                )
                 entries.extend(layer.table[n] for n in order)
         return entries
 
@@ -180,6 +182,11 @@ class Scene(Panel):
     def _subject(self) -> NDArray[np.float64]:
         return paint.subject_points(self.layers)
 
+    @property
+    def _ground(self) -> RGB | None:
+        """The color behind the scene, None where it is transparent."""
+        return None if self.background == TRANSPARENT else as_rgb(self.background)
+
     def _view(self, size: tuple[int, int]) -> space.View:
         return space.View.fit(self._subject, self.camera, size, FILL)
 
@@ -198,7 +205,7 @@ class Scene(Panel):
         """
         from volrender.draw import scene_pyvista
 
-        return scene_pyvista.render(self.layers, self._view(_as_size(size)), self.background)
+        return scene_pyvista.render(self.layers, self._view(_as_size(size)), self._ground)
 
     def project(self, points_xyz: ArrayLike, size: tuple[int, int] = (800, 800)) -> NDArray[np.float64]:
         """Where world points (..., 3) fall in a raster of `size`: (column, row), (0, 0) the first pixel's centre."""
@@ -208,7 +215,7 @@ class Scene(Panel):
         """The pyvista Plotter with everything in it, off screen, for those who go on from there; close it yourself."""
         from volrender.draw import scene_pyvista
 
-        return scene_pyvista.plotter(self.layers, self._view(_as_size(size)), self.background)
+        return scene_pyvista.plotter(self.layers, self._view(_as_size(size)), self._ground or (1.0, 1.0, 1.0))
 
     def _foot(self, frame: Frame) -> float:
         return FOOT if self.annotate else 0.0
@@ -229,7 +236,7 @@ class Scene(Panel):
         width, height = frame.width - side.width, frame.height - foot - head
         ax, size = frame.picture(0, foot, width, height)
         view = self._view(size)
-        raster = scene_pyvista.render(self.layers, view, self.background)
+        raster = scene_pyvista.render(self.layers, view, self._ground)
         ax.imshow(raster, extent=(0, size[0], 0, size[1]), interpolation="none", aspect="auto")
         side.draw(width, foot, height)
         if self.annotate:
@@ -303,8 +310,8 @@ class Slices(Panel):
         if len(self.layers) > 1 and isinstance(last, (Intensity, Isosurface)) and last.volume.survey.signed:
             source = last.volume.canonical
             index = np.unravel_index(int(np.nanargmax(np.abs(source.data))), source.shape)
-            return np.round(space.apply_affine(source.affine, index))
-        return np.round(self._bounds.mean(axis=1))
+            return np.asarray(np.round(space.apply_affine(source.affine, index)))
+        return np.asarray(np.round(self._bounds.mean(axis=1)))
 
     @cached_property
     def _bounds(self) -> NDArray[np.float64]:
@@ -510,6 +517,3 @@ def _as_positions(values: Any, axis: str) -> list[float] | None:
     if not positions or not np.isfinite(positions).all():
         raise ValueError(f"{axis} must be finite positions in mm; got {values!r}")
     return positions
-
-
-

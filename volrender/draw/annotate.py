@@ -9,15 +9,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import FigureBase
 from matplotlib.font_manager import FontProperties
 from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 from matplotlib.textpath import TextPath
+from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from volrender.color import RGB, Look
@@ -34,9 +35,9 @@ INK = "#1a1a1a"
 
 @dataclass(frozen=True)
 class Frame:
-    """A rectangle of a figure: `x`, `y`, `width`, `height` in paper mm from the figure's lower left corner."""
+    """A rectangle of a figure or subfigure: `x`, `y`, `width`, `height` in paper mm from its lower left corner."""
 
-    figure: FigureBase
+    figure: Any
     x: float
     y: float
     width: float
@@ -45,7 +46,7 @@ class Frame:
     background: Any = "white"
 
     @staticmethod
-    def whole(figure: FigureBase, font_size: float = 7.0, background: Any = "white") -> Frame:
+    def whole(figure: Any, font_size: float = 7.0, background: Any = "white") -> Frame:
         """The frame of a whole figure or subfigure."""
         mm = MM_PER_INCH / figure.dpi
         return Frame(figure, 0, 0, figure.bbox.width * mm, figure.bbox.height * mm, font_size, background)
@@ -59,9 +60,10 @@ class Frame:
         w, h = self.figure.bbox.width * mm, self.figure.bbox.height * mm
         return (self.x + x) / w, (self.y + y) / h, width / w, height / h
 
-    def axes(self, x: float, y: float, width: float, height: float, **options: Any) -> Axes:
-        """New matplotlib axes at a place in this frame."""
-        return self.figure.add_axes(self._fraction(x, y, width, height), **options)
+    def axes(self, x: float, y: float, width: float, height: float, projection: str | None = None) -> Axes:
+        """New matplotlib axes at a place in this frame, without a ground of their own."""
+        place = self._fraction(x, y, width, height)
+        return self.figure.add_axes(place, projection=projection, facecolor="none")  # type: ignore[no-any-return]
 
     def move(self, ax: Axes) -> None:
         """Move axes to this frame."""
@@ -69,7 +71,8 @@ class Frame:
 
     def canvas(self) -> Axes:
         """Invisible axes over the whole frame whose data units are paper mm."""
-        ax = self.axes(0, 0, self.width, self.height, facecolor="none", zorder=5)
+        ax = self.axes(0, 0, self.width, self.height)
+        ax.set_zorder(5)
         ax.set_axis_off()
         ax.set(xlim=(0, self.width), ylim=(0, self.height))
         return ax
@@ -118,7 +121,7 @@ class Bar:
         """The limits, the steps of the opacity curve (thresholds) and round values between, none closer than a line."""
         low, high = self.look.clim
         nodes = self.look.nodes(self.panel)
-        steps = [a[0] for a, b in zip(nodes, nodes[1:]) if a[0] == b[0]]
+        steps = [a[0] for a, b in pairwise(nodes) if a[0] == b[0]]
         within = [v for v in steps if low < v < high and abs(v) > 0.02 * (high - low)]
         middle = [0.0] if low < 0 < high and not within else []
         if not within and not middle:
@@ -130,10 +133,16 @@ class Bar:
         return sorted(chosen)
 
 
-def nice_ticks(low: float, high: float, count: int = 3) -> list[float]:
-    """Round values between two limits."""
-    step = round_length(2 * (high - low) / (count + 1)) if count > 1 else round_length((high - low) / 2)
-    return [float(v) for v in np.arange(np.ceil(low / step), np.floor(high / step) + 1) * step]
+def nice_ticks(low: float, high: float, count: int = 4) -> list[float]:
+    """Round values within two limits, at most `count` + 1 of them.
+
+    Examples
+    --------
+    >>> nice_ticks(-78.2, 114.7)
+    [-50.0, 0.0, 50.0, 100.0]
+    """
+    values = MaxNLocator(nbins=count, steps=[1, 2, 5, 10], min_n_ticks=1).tick_values(low, high)
+    return [float(v) + 0.0 for v in values if low <= v <= high]
 
 
 def round_length(value: float) -> float:
@@ -239,7 +248,7 @@ def short(text: str, most: int = 26) -> str:
 
 
 def scale_bar(canvas: Axes, x: float, y: float, room: float, scale: float, font_size: float) -> float:
-    """Draw a scale bar from (x, y), at most `room` paper mm long, where 1 paper mm is `scale` world mm; its world mm."""
+    """Draw a scale bar from (x, y), at most `room` paper mm long; 1 paper mm is `scale` world mm. Its world mm."""
     world = round_length(room * scale)
     length = world / scale
     canvas.add_line(Line2D([x, x + length], [y, y], color=INK, linewidth=1.2, solid_capstyle="butt"))
@@ -273,6 +282,4 @@ def compass(canvas: Axes, x: float, y: float, camera: Camera, length: float, fon
 def title(frame: Frame, text: str) -> None:
     """Write a panel's title at the top of its frame, centred."""
     canvas = frame.canvas()
-    canvas.text(
-        frame.width / 2, frame.height - 0.4, text, ha="center", va="top", fontsize=frame.font_size, color=INK
-    )
+    canvas.text(frame.width / 2, frame.height - 0.4, text, ha="center", va="top", fontsize=frame.font_size, color=INK)

@@ -20,10 +20,9 @@ from vtkmodules.vtkRenderingCore import vtkColorTransferFunction, vtkVolume
 from vtkmodules.vtkRenderingVolumeOpenGL2 import vtkOpenGLGPUVolumeRayCastMapper
 
 from volrender import paint
-from volrender.color import BODY, as_rgb
+from volrender.color import BODY, RGB
 from volrender.draw import opengl
 from volrender.layers import CutPlane, Intensity, Isosurface, LabelMap, Layer
-from volrender.page import TRANSPARENT
 from volrender.space import Clip, View, canonical, corners, spacing
 from volrender.volume import Volume
 
@@ -42,22 +41,22 @@ BLEND = {
 }
 
 
-def render(layers: Sequence[Layer], view: View, background: Any) -> NDArray[np.uint8]:
-    """The bare raster (h, w, 4); over "transparent" its alpha is exact.
+def render(layers: Sequence[Layer], view: View, background: RGB | None) -> NDArray[np.uint8]:
+    """The bare raster (h, w, 4); without a background its alpha is exact.
 
     VTK's own transparent picture is wrong where a volume is partly transparent, so it is drawn on black and on white
     and solved: what a pixel lets through of the difference is its transparency (Smith and Blinn, SIGGRAPH 1996).
     """
-    if background != TRANSPARENT:
-        (raster,) = _rasters(layers, view, [as_rgb(background)])
-        return np.concatenate([raster, np.full_like(raster[..., :1], 255)], axis=-1)
+    if background is not None:
+        (raster,) = _rasters(layers, view, [background])
+        return np.dstack([raster, np.full(raster.shape[:2], 255, dtype=np.uint8)])
     on_black, on_white = (r.astype(float) for r in _rasters(layers, view, [(0, 0, 0), (1, 1, 1)]))
     alpha = np.clip(1 - (on_white - on_black).mean(axis=-1, keepdims=True) / 255, 0, 1)
     color = np.where(alpha > 0, on_black / np.where(alpha > 0, alpha, 1), 0)
-    return np.rint(np.concatenate([np.clip(color, 0, 255), alpha * 255], axis=-1)).astype(np.uint8)
+    return np.asarray(np.rint(np.dstack([np.clip(color, 0, 255), alpha * 255])), dtype=np.uint8)
 
 
-def _rasters(layers: Sequence[Layer], view: View, backgrounds: Sequence[Any]) -> list[NDArray[np.uint8]]:
+def _rasters(layers: Sequence[Layer], view: View, backgrounds: Sequence[RGB]) -> list[NDArray[np.uint8]]:
     """Scenes of surfaces alone are drawn at twice the size and averaged: ambient occlusion knows no multisampling."""
     surfaces = not any(isinstance(layer, Intensity) for layer in layers)
     factor = 2 if surfaces else 1
@@ -80,11 +79,11 @@ def _rasters(layers: Sequence[Layer], view: View, backgrounds: Sequence[Any]) ->
     return rasters
 
 
-def plotter(layers: Sequence[Layer], view: View, background: Any = "white") -> pv.Plotter:
+def plotter(layers: Sequence[Layer], view: View, background: RGB) -> pv.Plotter:
     """A pyvista Plotter, off screen, with every layer in it and the camera of the view."""
     with opengl.offscreen():
         stage = pv.Plotter(off_screen=True, window_size=list(view.size), lighting="none")
-        stage.set_background("white" if background == TRANSPARENT else background)
+        stage.set_background(background)
         try:
             Stage(stage, view).add_all(layers)
         except BaseException:
@@ -325,7 +324,7 @@ def _half(mesh: pv.PolyData, row: NDArray[np.float64], *, keep_inside: bool) -> 
 
 
 def _cut(mesh: pv.PolyData, clips: Sequence[Clip]) -> pv.PolyData:
-    """What the clips leave of a mesh, cut exactly plane by plane: outside the first side, or inside it and outside..."""
+    """What the clips leave of a mesh, cut exactly: outside the first side, or inside it and outside the next..."""
     for clip in clips:
         parts = []
         for row in clip.halfspaces:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -19,7 +20,7 @@ from volrender.draw.annotate import Frame
 from volrender.layers import CutPlane, Intensity, Isosurface, Layer
 from volrender.space import AXES, removed
 
-ENDS = ("LR", "PA", "IS")
+ENDS = (("L", "R"), ("P", "A"), ("I", "S"))
 GAP = 0.6
 
 
@@ -160,13 +161,17 @@ def _outline(ax: Axes, layer: Layer, points: NDArray[np.float64]) -> None:
     finite = field[np.isfinite(field)]
     if finite.size and finite.min() < level < finite.max():
         right, up = (w for w in range(3) if np.ptp(points[..., w]) > 0)
-        lines = {"colors": [tone], "linewidths": 0.8, "linestyles": line, "alpha": alpha}
+        lines: dict[str, Any] = {"colors": [tone], "linewidths": 0.8, "linestyles": line, "alpha": alpha}
         ax.contour(points[0, :, right], points[:, 0, up], np.ma.masked_invalid(field), levels=[level], **lines)
 
 
 def _letters(ax: Axes, frame: Frame, cut: Cut, mirrored: bool, base: color.RGB | None) -> None:
     dark = base is not None and sum(base) < 1.5
-    style = {"fontsize": frame.font_size, "color": "white" if dark else "#1a1a1a", "transform": ax.transAxes}
+    style: dict[str, Any] = {
+        "fontsize": frame.font_size,
+        "color": "white" if dark else "#1a1a1a",
+        "transform": ax.transAxes,
+    }
     pad, height = 0.8 / frame.width, 1 - 0.5 * band_of(frame) / frame.height
     start, end = ENDS[cut.across[0]]
     if mirrored:

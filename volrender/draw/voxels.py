@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -49,18 +50,18 @@ class Cubes:
         """Which voxels have a cube."""
         return np.asarray(self.rgba[..., 3] > 0)
 
-    @property
+    @cached_property
     def corners_xyz(self) -> NDArray[np.float64]:
         """World corners of the filled grid, shape (8, 3): the box that the axes show."""
         index = np.argwhere(self.filled)
         low, high = index.min(axis=0), index.max(axis=0)
         return space.apply_affine(self.affine, (low + high) / 2 + CORNERS * (high - low + 1))
 
-    @property
+    @cached_property
     def outline_xyz(self) -> NDArray[np.float64]:
-        """World corners (n, 3) of the cubes that are more than a haze."""
-        haze = 0.1 * self.rgba[..., 3].max()
-        return space.apply_affine(self.affine, cubes_corners(self.rgba[..., 3] > haze, 0.0)).reshape(-1, 3)
+        """World corners (n, 3) that span the cubes that are more than a haze."""
+        ends = paint.line_ends(self.rgba[..., 3] > 0.1 * self.rgba[..., 3].max())
+        return space.apply_affine(self.affine, (ends[:, None, :] + CORNERS).reshape(-1, 3))
 
 
 def build(layers: Sequence[Layer], size: int | Sequence[int] | None) -> Cubes:
@@ -125,7 +126,8 @@ class VoxelCollection(Collection):
 
     def do_3d_projection(self) -> float:
         """Project and sort the cubes for the axes' present view; the depth of the nearest."""
-        matrix = np.asarray(self.axes.M)
+        axes: Any = self.axes
+        matrix = np.asarray(axes.M)
         kept = self._seen()
         corners = self._corners[kept]
         homogeneous = corners @ matrix[:, :3].T + matrix[:, 3]
@@ -160,13 +162,13 @@ class VoxelCollection(Collection):
         steps = [(-1, 0, 0), (1, 0, 0), (0, -1, 0), (0, 1, 0), (0, 0, -1), (0, 0, 1)]
         return np.stack([~(own & opaque[i + a, j + b, k + c]) for a, b, c in steps], axis=1)
 
-    @allow_rasterization
+    @allow_rasterization  # type: ignore[untyped-decorator]
     def draw(self, renderer: Any) -> None:
         """Draw the sorted faces; Agg takes them as one mesh, other backends as paths."""
         if not self.get_visible() or len(self._quads) == 0:
             return
         gc = renderer.new_gc()
-        self._set_gc_clip(gc)
+        self._set_gc_clip(gc)  # type: ignore[attr-defined]
         gc.set_linewidth(0)
         transform = self.get_transform().frozen()
         agg = isinstance(renderer, RendererAgg) or isinstance(getattr(renderer, "_renderer", None), RendererAgg)
@@ -257,10 +259,10 @@ def draw(frame: Frame, cubes: Cubes, explode: float, camera: space.Camera, lette
     """
     left, right, top, bottom = margins(frame, camera, lettered)
     place = frame.part(left, bottom, frame.width - left - right, frame.height - bottom - top)
-    ax: Any = place.axes(0, 0, place.width, place.height, projection="3d", facecolor="none")
+    ax: Any = place.axes(0, 0, place.width, place.height, projection="3d")
     ax.set_proj_type("ortho")
     ax.view_init(camera.elevation, camera.azimuth, -camera.roll)
-    add(ax, cubes, explode)
+    add(ax, cubes, explode).set_clip_on(False)
     bounds = np.stack([cubes.corners_xyz.min(axis=0), cubes.corners_xyz.max(axis=0)], axis=1)
     ax.set(xlim=bounds[0], ylim=bounds[1], zlim=bounds[2])
     _fill(ax, place, bounds, _box(bounds) if lettered else cubes.outline_xyz)
@@ -289,7 +291,8 @@ def margins(frame: Frame, camera: space.Camera, lettered: bool) -> tuple[float, 
 
 def _edge_directions(camera: space.Camera, w: int) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
     """Along the box's edges of one world axis on paper, and out from it to where its numbers stand: down, or left for
-    upright edges; None where the edge is seen nearly end on."""
+    upright edges; None where the edge is seen nearly end on.
+    """
     along = camera.axes[:2, w]
     length = float(np.hypot(*along))
     if length < 0.3:
@@ -308,7 +311,7 @@ def _fill(ax: Any, frame: Frame, bounds: NDArray[np.float64], points_xyz: NDArra
     ax.set_box_aspect(extent, zoom=float((np.array([frame.width, frame.height]) / np.maximum(drawn, 1e-6)).min()))
     paper = _on_paper(ax, frame, points_xyz)
     off = (np.array([frame.width, frame.height]) - paper.min(axis=0) - paper.max(axis=0)) / 2
-    frame.part(*off, frame.width, frame.height).move(ax)
+    frame.part(off[0], off[1], frame.width, frame.height).move(ax)
 
 
 def _box(bounds: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -328,7 +331,7 @@ def _on_paper(ax: Any, frame: Frame, points_xyz: NDArray[np.float64]) -> NDArray
 def _pane(ax: Any, bounds: NDArray[np.float64]) -> None:
     """Leave of mplot3d's own axes the panes and their grid; numbers and names are ours."""
     for axis, ends in zip((ax.xaxis, ax.yaxis, ax.zaxis), bounds):
-        ticks = nice_ticks(ends[0], ends[1], 4)
+        ticks = nice_ticks(ends[0], ends[1])
         axis.set_ticks(ticks, [""] * len(ticks))
         axis.set_pane_color((0.97, 0.97, 0.97, 1.0))
         axis.line.set_visible(False)
@@ -344,8 +347,12 @@ class _Edges:
         self.bounds = bounds
         self.canvas = frame.canvas()
         self.camera = camera
-        self.place = lambda points: _on_paper(ax, frame, points)
+        self.ax = ax
         self.center = self.place(bounds.mean(axis=1))
+
+    def place(self, points_xyz: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Where world points lie on paper."""
+        return _on_paper(self.ax, self.frame, points_xyz)
 
     def draw(self) -> None:
         """Draw each edge that is not seen end on."""
@@ -375,8 +382,8 @@ class _Edges:
     def _numbers(self, w: int, ends: NDArray[np.float64], out: NDArray[np.float64], length: float) -> float:
         """Ticks and their numbers; how far out (mm) they reach."""
         size = self.frame.font_size - 1
-        count = max(1, min(4, int(length / (2.4 * self.frame.line_height))))
-        ticks = nice_ticks(*self.bounds[w], count)
+        count = max(1, min(5, int(length / (2 * self.frame.line_height))))
+        ticks = nice_ticks(self.bounds[w, 0], self.bounds[w, 1], count)
         points = np.repeat(ends[:1], len(ticks), axis=0)
         points[:, w] = ticks
         reach = 1.0
@@ -384,11 +391,9 @@ class _Edges:
             text = f"{value:g}".replace("-", "−")
             half = np.array([self.frame.text_width(text) / 2, self.frame.line_height / 2.6])
             offset = 1.1 + float(np.abs(out) @ half)
-            self.canvas.add_line(
-                Line2D(*np.stack([spot, spot + 0.8 * out], axis=-1), color="0.35", linewidth=0.6)
-            )
+            self.canvas.add_line(Line2D(*np.stack([spot, spot + 0.8 * out], axis=-1), color="0.35", linewidth=0.6))
             middle = spot + offset * out
-            self.canvas.text(*middle, text, ha="center", va="center", fontsize=size, color=INK)
+            self.canvas.text(middle[0], middle[1], text, ha="center", va="center", fontsize=size, color=INK)
             reach = max(reach, offset + float(np.abs(out) @ half))
         return reach
 
@@ -405,5 +410,10 @@ class _Edges:
         angle = float(np.degrees(np.arctan2(along[1], along[0])))
         angle = (angle + 90) % 180 - 90 if abs(along[0]) > 1e-6 else 90.0
         spot = ends.mean(axis=0) + (reach + 0.55 * self.frame.line_height) * out
-        style = {"rotation": angle, "rotation_mode": "anchor", "fontsize": self.frame.font_size, "color": INK}
-        self.canvas.text(*spot, text, ha="center", va="center", **style)
+        style: dict[str, Any] = {
+            "rotation": angle,
+            "rotation_mode": "anchor",
+            "fontsize": self.frame.font_size,
+            "color": INK,
+        }
+        self.canvas.text(spot[0], spot[1], text, ha="center", va="center", **style)
