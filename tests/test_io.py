@@ -156,6 +156,12 @@ def test_from_an_array(shape):
     assert same(vr.load(DATA.reshape(shape), affine=AFFINE))
 
 
+def test_what_a_masked_array_hides_stays_hidden():
+    volume = vr.load(np.ma.masked_greater(DATA, 30), affine=EYE)
+    assert np.array_equal(volume.data, np.where(DATA > 30, np.nan, DATA), equal_nan=True)
+    assert vr.load(np.ma.array(DATA), affine=EYE).data.dtype == DATA.dtype
+
+
 def test_a_boolean_array_is_a_mask():
     assert vr.load(DATA > 3, affine=EYE).kind == "labels"
     assert vr.load(DATA > 3, affine=EYE, kind="intensity").kind == "intensity"

@@ -301,6 +301,17 @@ def test_the_mean_skips_frames_that_are_nan():
     assert np.isnan(mean[1, 1, 1])
 
 
+def test_the_timecourse_leaves_nan_out():
+    data = np.ones((2, 2, 2, 3))
+    data[0, 0, 0, 1], data[..., 2] = np.nan, np.nan
+    for mask in (None, Volume(np.ones((2, 2, 2)), EYE)):
+        assert np.array_equal(Volume(data, EYE).timecourse(mask), [1, 1, np.nan], equal_nan=True)
+
+
+def test_a_frame_is_counted_in_whole_numbers():
+    refuses(TypeError, lambda: SERIES.frame(1.5), "frame must be a whole number; got 1.5")
+
+
 def test_the_timecourse_of_a_mask():
     mask = Volume(ramp((3, 4, 5)) > 30, EYE, "labels")
     assert np.allclose(SERIES.timecourse(), SERIES.data.mean(axis=(0, 1, 2)))

@@ -92,7 +92,7 @@ def _from_image(image: io.Image, kind: str | None, where: str) -> Volume:
 def _from_array(data: np.ndarray[Any, Any], affine: ArrayLike | None, kind: str | None, name: str) -> Volume:
     if affine is None:
         raise ValueError("an array has no position: give affine=, 4x4, index of a voxel's centre to world mm")
-    data = np.array(data)
+    data = np.ma.filled(data.astype(float), np.nan) if np.ma.is_masked(data) else np.array(data)
     while data.ndim > 3 and data.shape[-1] == 1:
         data = data[..., 0]
     kind = kind or ("labels" if data.dtype == bool else "intensity")

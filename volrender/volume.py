@@ -279,6 +279,8 @@ class Volume:
         if self.data.ndim == 3:
             raise ValueError(f"frame needs a 4-D volume; {self.name or 'this one'} has shape {self.shape}")
         frames = self.shape[3]
+        if not isinstance(t, (int, np.integer)):
+            raise TypeError(f"frame must be a whole number; got {t!r}")
         if not -frames <= t < frames:
             raise ValueError(f"frame must be between 0 and {frames - 1}; got {t}")
         return self._step(self.data[..., t], f"frame({t})")
@@ -288,29 +290,32 @@ class Volume:
         if self.data.ndim == 3:
             raise ValueError(f"mean is over time and needs a 4-D volume; this one has shape {self.shape}")
         data = intensity.as_float(self._intensities("mean"))
-        finite = np.isfinite(data)
-        count = finite.sum(axis=3)
-        with np.errstate(invalid="ignore", divide="ignore"):
-            mean = np.where(finite, data, 0).sum(axis=3, dtype=np.float64) / count
-        return self._step(mean.astype(data.dtype), "mean()")
+        return self._step(_finite_mean(data, axis=3).astype(data.dtype), "mean()")
 
     def timecourse(self, mask: Volume | None = None) -> NDArray[np.float64]:
-        """The mean of each frame, over all voxels or over those that `mask` (on the same grid) does not hold at 0."""
+        """The mean of each frame, over all voxels or where `mask` (on the same grid) is not 0; NaN is left out."""
         if self.data.ndim == 3:
             raise ValueError(f"timecourse needs a 4-D volume; this one has shape {self.shape}")
         if mask is None:
-            return np.asarray(self.data.mean(axis=(0, 1, 2), dtype=np.float64))
+            return _finite_mean(self.data.reshape(-1, self.shape[3]), axis=0)
         inside = mask.data != 0
         if inside.shape != self.shape[:3] or not np.allclose(mask.affine, self.affine, atol=1e-3):
             raise ValueError("the mask of a timecourse must be on the volume's grid: call mask.resample_to(volume)")
         if not inside.any():
             raise ValueError("the mask of a timecourse must not be empty")
-        return np.asarray(self.data[inside].mean(axis=0, dtype=np.float64))
+        return _finite_mean(self.data[inside], axis=0)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write a NIfTI-1 file, ``.nii`` or ``.nii.gz``; an existing file stays whole until the new one is."""
         image = io.Image(self.data, self.affine, self.name, self.unit, is_labels=self.kind == "labels")
         io.write(path, image)
+
+
+def _finite_mean(data: NDArray[Any], axis: int) -> NDArray[np.float64]:
+    """The mean of the finite values along one axis; NaN where there is none."""
+    finite = np.isfinite(data)
+    with np.errstate(invalid="ignore"):
+        return np.asarray(np.where(finite, data, 0).sum(axis=axis, dtype=np.float64) / finite.sum(axis=axis))
 
 
 def _whole(data: NDArray[Any]) -> NDArray[Any]:
