@@ -116,8 +116,8 @@ def info(
 ) -> None:
     """Print what a file holds and where it lies."""
     for n, name in enumerate(files):
-        volume = _load(name, spacing)
-        lines = _facts(volume)
+        with _naming(name):
+            lines = _facts(_load(name, spacing))
         if n:
             print()
         print(name)
@@ -176,10 +176,6 @@ def scene(
         save(Scene(*layers, camera=view, title=printing.title, background=printing.background))
 
 
-def _positions(axis: str, plane: str) -> Parameter:
-    return Parameter(alias=f"-{axis}", help=f"{plane} positions, mm.", consume_multiple=True, show_default=False)
-
-
 @app.command(help_epilogue="Example: volrender slices T1.nii.gz zmap.nii.gz --level 3.1 -z -20 0 40 -o slices.png")
 def slices(
     files: Files,
@@ -236,7 +232,17 @@ def histogram(
         save(Histogram(layer, title=printing.title, background=printing.background))
 
 
-MISTAKES = (ArithmeticError, ImportError, LookupError, MemoryError, OSError, RuntimeError, TypeError, ValueError)
+MISTAKES = (
+    ArithmeticError,
+    CycloptsError,
+    ImportError,
+    LookupError,
+    MemoryError,
+    OSError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+)
 
 
 def main(tokens: Sequence[str] | None = None) -> int:
@@ -244,29 +250,14 @@ def main(tokens: Sequence[str] | None = None) -> int:
     warnings.showwarning = lambda message, *_, **__: _complain(f"note: {message}")
     try:
         app(tokens, exit_on_error=False, print_error=False, result_action="return_none")
-    except CycloptsError as error:
-        return _fail(error)
-    except (
-        ArithmeticError,
-        ImportError,
-        LookupError,
-        MemoryError,
-        OSError,
-        RuntimeError,
-        TypeError,
-        ValueError,
-    ) as error:
-        return _fail(error)
+    except MISTAKES as error:
+        text = " ".join(str(error).split()) or type(error).__name__
+        _complain(f"volrender: {text}")
+        return 2
     except KeyboardInterrupt:
         _complain("stopped")
         return 130
     return 0
-
-
-def _fail(error: BaseException) -> int:
-    text = " ".join(str(error).split()) or type(error).__name__
-    _complain(f"volrender: {text}")
-    return 2
 
 
 def _complain(text: str) -> None:
@@ -298,23 +289,35 @@ def _printing(printing: Printing, files: int) -> Iterator[Any]:
     print(target)
 
 
-def _load(
-    name: str, spacing: tuple[float, float, float] | None, frame: int | None = None, kind: str | None = None
-) -> Volume:
+def _load(name: str, spacing: tuple[float, float, float] | None, kind: str | None = None) -> Volume:
     affine = None
     if name.endswith(".npy") and spacing is not None:
         if min(spacing) <= 0 or not np.isfinite(spacing).all():
             raise ValueError(f"--spacing must be three sizes above 0 mm; got {spacing}")
         affine = np.diag([*spacing, 1.0])
-    volume = load(name, affine=affine, kind=kind)
-    if volume.data.ndim == 4:
-        if frame is None:
-            raise ValueError(
-                f"{name}: has {volume.shape[3]} frames; choose one with --frame 0 to {volume.shape[3] - 1}"
-            )
-        volume = volume.frame(frame)
-    finite_range(volume.data)
+    return load(name, affine=affine, kind=kind)
+
+
+def _still(name: str, reading: Reading, kind: str | None = None) -> Volume:
+    """A file's volume; of a series, the frame that is asked for."""
+    with _naming(name):
+        volume = _load(name, reading.spacing, kind)
+        if volume.data.ndim == 4:
+            if reading.frame is None:
+                frames = volume.shape[3]
+                raise ValueError(f"has {frames} frames; choose one with --frame 0 to {frames - 1}")
+            volume = volume.frame(reading.frame)
+        finite_range(volume.data)
     return volume
+
+
+@contextmanager
+def _naming(name: str) -> Iterator[None]:
+    """Let what is said of a file say its name."""
+    try:
+        yield
+    except (TypeError, ValueError) as error:
+        raise ValueError(str(error) if name in str(error) else f"{name}: {error}") from None
 
 
 def _layers(
@@ -331,7 +334,7 @@ def _layers(
     clips = [parse_clip(text) for text in reading.clip]
     layers: list[Layer] = []
     for n, name in enumerate(files):
-        volume = _checked(name, reading)
+        volume = _still(name, reading)
         if volume.kind == "labels":
             layers.append(LabelMap(volume, clip=clips))
         elif n == 0 and (len(files) > 1 or reading.level is None):
@@ -340,20 +343,25 @@ def _layers(
         elif surfaces:
             layers.extend(_surfaces(volume, reading.level, clips if n == 0 else []))
         else:
-            shown = volume if reading.level is None else volume.threshold(reading.level)
+            shown = volume if reading.level is None else _beyond(volume, reading.level)
             layers.append(Intensity(shown, clip=clips))
         advance()
     for name in reading.mask:
-        volume = _load(name, reading.spacing, reading.frame, "labels")
-        layers.append(LabelMap(volume, opacity=1.0 if surfaces else 0.6))
+        layers.append(LabelMap(_still(name, reading, "labels"), opacity=1.0 if surfaces else 0.6))
     return layers
 
 
-def _checked(name: str, reading: Reading) -> Volume:
-    try:
-        return _load(name, reading.spacing, reading.frame)
-    except (TypeError, ValueError) as error:
-        raise type(error)(str(error) if name in str(error) else f"{name}: {error}") from None
+def _beyond(volume: Volume, level: float) -> Volume:
+    """What lies at or beyond the level, on both sides of 0."""
+    shown = volume.threshold(level)
+    if not shown.data.any():
+        raise _outside(volume, level)
+    return shown
+
+
+def _outside(volume: Volume, level: float) -> ValueError:
+    low, high = volume.survey.low, volume.survey.high
+    return ValueError(f"{volume.name}: --level must lie within the data, {low:g} to {high:g}; got {level:g}")
 
 
 def _surfaces(volume: Volume, level: float | None, clips: Sequence[Clip]) -> list[Layer]:
@@ -364,8 +372,7 @@ def _surfaces(volume: Volume, level: float | None, clips: Sequence[Clip]) -> lis
     sides = [(at, "#c1272d"), (-at, "#2a62c4")]
     found = [(v, c) for v, c in sides if volume.survey.low <= v <= volume.survey.high]
     if not found:
-        low, high = volume.survey.low, volume.survey.high
-        raise ValueError(f"{volume.name}: --level must lie within the data, {low:g} to {high:g}; got {at:g}")
+        raise _outside(volume, at)
     return [Isosurface(volume, level=v, color=c, clip=clips) for v, c in found]
 
 
