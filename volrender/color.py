@@ -150,7 +150,10 @@ class Look:
             ends = min(low, -level), max(high, level)
             return ((ends[0], top), (-level, top), (-level, 0.0), (level, 0.0), (level, top), (ends[1], top))
         if panel == "voxel" and self.opacity is None:
-            return ((self.clim[0], 0.0), (self.clim[1], top))
+            # The value itself is the alpha, as in the exploded-voxel recipe; air, which is never quite 0, is left out.
+            first, last = self.clim
+            air = min(max(self.survey.air, first), last)
+            return ((first, 0.0), (air, 0.0), (air, top * (air - first) / (last - first)), (last, top))
         if panel == "overlay" and self.opacity is None:
             return ((low, 0.0), (self.survey.air, 0.0), (self.survey.air, top), (high, top))
         if panel == "volume" and self.opacity is None:

@@ -120,7 +120,9 @@ class Bar:
     def ticks(self, height: float, line: float) -> list[float]:
         """The limits, the steps of the opacity curve (thresholds) and round values between, none closer than a line."""
         low, high = self.look.clim
-        nodes = self.look.nodes(self.panel)
+        # Where air ends is our guess and no number to print; a threshold is the user's.
+        guessed = self.look.opacity is None and not self.look.survey.signed
+        nodes = () if guessed else self.look.nodes(self.panel)
         steps = [a[0] for a, b in pairwise(nodes) if a[0] == b[0]]
         within = [v for v in steps if low < v < high and abs(v) > 0.02 * (high - low)]
         middle = [0.0] if low < 0 < high and not within else []
@@ -134,15 +136,19 @@ class Bar:
 
 
 def nice_ticks(low: float, high: float, count: int = 4) -> list[float]:
-    """Round values within two limits, at most `count` + 1 of them.
+    """Round values within two limits: about `count`, and two where there is a choice.
 
     Examples
     --------
     >>> nice_ticks(-78.2, 114.7)
     [-50.0, 0.0, 50.0, 100.0]
     """
-    values = MaxNLocator(nbins=count, steps=[1, 2, 5, 10], min_n_ticks=1).tick_values(low, high)
-    return [float(v) + 0.0 for v in values if low <= v <= high]
+    for bins in (count, count + 1, count + 2):
+        values = MaxNLocator(nbins=bins, steps=[1, 2, 5, 10], min_n_ticks=1).tick_values(low, high)
+        within = [float(v) + 0.0 for v in values if low <= v <= high]
+        if len(within) > 1:
+            break
+    return within
 
 
 def round_length(value: float) -> float:
@@ -159,7 +165,7 @@ def round_length(value: float) -> float:
 
 def number(value: float) -> str:
     """A value as a tick label: three digits at most, a true minus sign."""
-    text = f"{value:.3g}" if abs(value) < 1e4 or abs(value) >= 1e6 else f"{value:.0f}"
+    text = f"{value:.0f}" if 1e3 <= abs(value) < 1e6 else f"{value:.3g}"
     return text.replace("-", "−")
 
 
