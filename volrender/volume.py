@@ -29,7 +29,8 @@ class Volume:
     Parameters
     ----------
     data : ndarray, shape (i, j, k) or (i, j, k, t)
-        Real numbers or booleans; kept in their own type, without a copy (but for foreign byte order), read-only.
+        Real numbers or booleans; kept in their own type without a copy (but for foreign byte order
+        and floats that are not of 32 or 64 bits), read-only.
     affine : array_like, shape (4, 4)
         Index of a voxel's centre to world mm, RAS+.
     kind : {"intensity", "labels"}
@@ -70,6 +71,8 @@ class Volume:
         if data.dtype.kind not in "biuf":
             raise TypeError(f"a volume must hold real numbers; got {data.dtype}")
         data = data.astype(data.dtype.newbyteorder("="), copy=False)
+        if data.dtype.kind == "f" and data.dtype.itemsize not in (4, 8):  # half and quad: no engine knows them
+            data = intensity.as_float(data)
         if self.kind not in KINDS:
             raise ValueError(f"kind must be one of {', '.join(KINDS)}; got {self.kind!r}")
         if self.kind == "labels":

@@ -32,6 +32,7 @@ def draw_axes(ax: Axes, layer: Intensity, font_size: float) -> None:
         low, high = low - 0.5, high + 0.5
     data = layer.volume.data
     data = data[np.isfinite(data)] if data.dtype.kind == "f" else data.ravel()
+    data = data.view(np.uint8) if data.dtype == bool else data
     counts, edges = np.histogram(data, bins=_edges(data, low, high))
     centers = (edges[:-1] + edges[1:]) / 2
     share = 100 * counts / counts.sum()
