@@ -1,0 +1,333 @@
+import numpy as np
+import pytest
+from helpers import affines, ball, refuses
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import ndimage
+
+from volrender import Box, CutPlane, Intensity, Isosurface, LabelMap, Plane, Volume, paint, space
+
+EYE = np.eye(4)
+SEEDS = st.integers(0, 2**31)
+
+
+def noise(seed, shape=(5, 6, 7)):
+    return np.random.default_rng(seed).normal(size=shape).astype(np.float32)
+
+
+def points_around(shape, affine, seed, reach=2.0, count=200):
+    """Random world points in and around a volume, with their indices in its own storage."""
+    index = np.random.default_rng(seed).uniform(-reach, np.array(shape) - 1 + reach, size=(count, 3))
+    return space.apply_affine(affine, index), index
+
+
+def shell(size=41, outer=15.0, inner=9.0):
+    """A bright shell around a dark core, in air, centred on the world's origin."""
+    affine = EYE.copy()
+    affine[:3, 3] = -(size - 1) / 2
+    radius = np.linalg.norm(np.indices((size,) * 3) - (size - 1) / 2, axis=0)
+    return Volume(np.where((radius <= outer) & (radius >= inner), 100.0, 0.0), affine, name="shell")
+
+
+def mid_plane(half=24.0, count=97):
+    """World points (u, v, 3) on z = 0 and their distance from the origin."""
+    line = np.linspace(-half, half, count)
+    grid = np.stack(np.broadcast_arrays(line[:, None], line[None, :], 0.0), axis=-1)
+    return grid, np.linalg.norm(grid, axis=-1)
+
+
+# Samples
+
+
+@given(affines(), SEEDS)
+def test_a_sample_is_the_trilinear_value_in_the_volumes_own_storage(affine, seed):
+    data = noise(seed)
+    points, index = points_around(data.shape, affine, seed, reach=0.49)
+    expected = ndimage.map_coordinates(data, index.T, order=1, mode="nearest")
+    assert np.allclose(paint.sample(Volume(data, affine), points), expected, atol=1e-4)
+
+
+@given(affines(), SEEDS)
+def test_beyond_the_outer_faces_there_is_no_value_and_no_label(affine, seed):
+    data = noise(seed)
+    points, index = points_around(data.shape, affine, seed)
+    inside = ((index > -0.5) & (index < np.array(data.shape) - 0.5)).all(axis=1)
+    assert np.array_equal(np.isfinite(paint.sample(Volume(data, affine), points)), inside)
+    labels = Volume(np.ones(data.shape, np.uint8), affine, "labels")
+    assert np.array_equal(paint.sample_labels(labels, points) > 0, inside)
+
+
+@pytest.mark.parametrize(
+    "dtype", [bool, np.int8, np.uint8, np.int16, np.uint16, np.int32, np.uint32, np.int64, np.uint64, np.float16, float]
+)
+def test_every_type_of_number_is_sampled(dtype):
+    volume = Volume(np.arange(8).reshape(2, 2, 2).astype(dtype), np.diag([-1, 1, 1, 1]))
+    centers = space.apply_affine(volume.affine, np.moveaxis(np.indices((2, 2, 2)), 0, -1))
+    assert np.array_equal(paint.sample(volume, centers), volume.data.astype(np.float32))
+    assert paint.sample(volume, [[-0.5, 0.5, 0.5]])[0] == pytest.approx(volume.data.astype(float).mean(), rel=1e-6)
+
+
+@given(affines(), SEEDS)
+def test_nan_neither_spreads_nor_invents_values(affine, seed):
+    data = noise(seed)
+    data[noise(seed + 1) > 0.8] = np.nan
+    volume = Volume(data, affine)
+    points, index = points_around(data.shape, affine, seed, reach=0.0)
+    values = paint.sample(volume, points)
+    weight = ndimage.map_coordinates(np.isfinite(data).astype(float), index.T, order=1)
+    clear = np.abs(weight - 0.5) > 1e-3
+    assert np.array_equal(np.isfinite(values)[clear], weight[clear] >= 0.5)
+    assert np.nanmin(data) - 1e-4 <= np.nanmin(values) <= np.nanmax(values) <= np.nanmax(data) + 1e-4
+    centers = space.apply_affine(affine, np.moveaxis(np.indices(data.shape), 0, -1))
+    assert np.allclose(paint.sample(volume, centers), data, atol=1e-3, equal_nan=True)
+
+
+def test_infinities_are_no_values():
+    data = noise(0)
+    data[2, 3, 4] = np.inf
+    data[0, 0, 0] = -np.inf
+    assert np.isnan(paint.sample(Volume(data, EYE), [[2, 3, 4], [0, 0, 0]])).all()
+    assert np.isfinite(paint.sample(Volume(data, EYE), [[2, 3, 4.6], [0.6, 0, 0]])).all()
+
+
+@given(affines(), SEEDS)
+def test_a_label_is_that_of_the_voxel_that_holds_the_point(affine, seed):
+    data = np.random.default_rng(seed).choice([0, 3, 7, -2], size=(5, 6, 7)).astype(np.int16)
+    points, index = points_around(data.shape, affine, seed)
+    near = np.rint(index).astype(int)
+    clear = (np.abs(index - near) < 0.499).all(axis=1)
+    inside = ((near >= 0) & (near < data.shape)).all(axis=1)
+    expected = np.where(inside, data[tuple(np.where(inside[:, None], near, 0).T)], 0)
+    found = paint.sample_labels(Volume(data, affine, "labels"), points)
+    assert np.array_equal(found[clear], expected[clear])
+    assert set(found.tolist()) <= {0, 3, 7, -2}
+    assert found.dtype == data.dtype
+
+
+# Colors
+
+
+def test_an_intensity_is_painted_in_its_looks_colors():
+    layer = Intensity(ball(), clim=(0, 100), cmap="viridis", opacity=[(0, 0), (100, 0.5)])
+    colors = paint.paint(layer, [[0, 0, 0], [9, 9, 9], [99, 0, 0]])
+    assert np.allclose(colors[0], [*layer.look.rgb([100])[0], 0.5], atol=1e-6)
+    assert colors[1:, 3].tolist() == [0, 0]
+    assert colors.dtype == np.float32
+
+
+def test_what_is_not_finite_is_transparent():
+    volume = Volume(np.array([0, 1, np.nan, np.inf, -np.inf], dtype=float).reshape(5, 1, 1), EYE)
+    colors = paint.paint(Intensity(volume, opacity=1.0), [[x, 0, 0] for x in range(5)])
+    assert colors[:, 3].tolist() == [1, 1, 0, 0, 0]
+    assert np.isfinite(colors).all()
+
+
+def test_labels_have_their_own_colors_and_no_others():
+    volume = Volume(np.array([0, 5, 7, 9, -1], np.int16).reshape(5, 1, 1), EYE, "labels")
+    layer = LabelMap(volume, colors={5: "red", 9: "blue", -1: "lime"}, opacity=0.5)
+    line = np.linspace(-1, 5, 301)
+    colors = paint.paint(layer, np.stack([line, 0 * line, 0 * line], axis=-1))
+    assert {tuple(c) for c in colors.tolist()} == {
+        (0, 0, 0, 0),
+        (1, 0, 0, 0.5),
+        (0, 0, 1, 0.5),
+        (0, 1, 0, 0.5),
+    }
+    assert paint.paint(layer, [[2, 0, 0]])[0, 3] == 0
+    assert paint.paint(layer, [[4, 0, 0]])[0].tolist() == [0, 1, 0, 0.5]
+
+
+def test_a_surface_colors_what_it_encloses():
+    layer = Isosurface(ball(), level=50, color="red", opacity=0.25)
+    assert paint.paint(layer, [[0, 0, 0], [9, 0, 0], [99, 0, 0]]).tolist() == [[1, 0, 0, 0.25], [0] * 4, [0] * 4]
+
+
+def test_below_zero_a_maps_surface_encloses_what_is_lower():
+    volume = Volume(np.random.default_rng(0).normal(size=(9, 9, 9)), EYE)
+    layer = Isosurface(volume, level=-1)
+    assert np.array_equal(paint.enclosed(layer, np.array([-2, -1, 0, 2, np.nan])), [True, True, False, False, False])
+
+
+@given(SEEDS)
+def test_what_a_clip_removes_is_transparent(seed):
+    points = np.random.default_rng(seed).uniform(-9, 9, size=(300, 3))
+    clips = (Plane(normal=(1, 2, 3), origin=(1, 1, 1)), Box(x=(None, 0), y=(0, 4)))
+    for layer in (Intensity(ball(), opacity=1.0, clip=clips), LabelMap(Volume(ball().data > -1, EYE), clip=clips)):
+        shift = points if isinstance(layer, Intensity) else points + 9.5
+        gone = space.removed(clips, shift)
+        assert np.array_equal(paint.paint(layer, shift)[:, 3] == 0, gone)
+
+
+def test_the_cut_face_itself_stays():
+    face = [[3.0, y, 0.1] for y in np.linspace(-5, 5, 21)]
+    assert (paint.paint(Intensity(ball(), opacity=1.0, clip=Plane(x=3)), face)[:, 3] == 1).all()
+
+
+# One picture over another
+
+PIXELS = st.tuples(*[st.floats(0, 1, width=32)] * 4).map(np.float32)
+
+
+@given(PIXELS, PIXELS)
+def test_over_keeps_to_porter_and_duff(below, above):
+    result = paint.over(below, above)
+    assert result[3] == pytest.approx(1 - (1 - below[3]) * (1 - above[3]), abs=1e-6)
+    expected = above[:3] * above[3] + below[:3] * below[3] * (1 - above[3])
+    assert np.allclose(result[:3] * result[3], expected, atol=1e-6)
+
+
+@given(PIXELS, PIXELS, PIXELS)
+def test_over_may_be_grouped_either_way(a, b, c):
+    left, right = paint.over(paint.over(a, b), c), paint.over(a, paint.over(b, c))
+    assert np.allclose(left[3], right[3], atol=1e-5)
+    assert np.allclose(left[:3] * left[3], right[:3] * right[3], atol=1e-5)
+
+
+def test_over_at_its_ends():
+    red, blue = np.float32([1, 0, 0, 1]), np.float32([0, 0, 1, 1])
+    clear = np.float32([0.3, 0.3, 0.3, 0])
+    assert paint.over(red, blue).tolist() == [0, 0, 1, 1]
+    assert paint.over(red, clear).tolist() == [1, 0, 0, 1]
+    assert paint.over(clear, red).tolist() == [1, 0, 0, 1]
+    assert paint.over(clear, clear)[3] == 0
+
+
+# What a cut face covers
+
+
+def test_a_dark_core_is_covered_and_the_air_outside_is_not():
+    points, radius = mid_plane()
+    for layer in (Intensity(shell()), CutPlane(shell(), Plane(z=0))):
+        covered = paint.solid(layer, points)
+        assert covered[radius < 14.5].all()
+        assert not covered[radius > 16].any()
+
+
+def test_a_core_that_opens_by_a_narrow_passage_is_covered():
+    volume = shell()
+    data = np.array(volume.data)
+    data[20:, 20, 20] = 0
+    points, radius = mid_plane()
+    covered = paint.solid(Intensity(Volume(data, volume.affine)), points)
+    assert covered[radius < 8].all()
+    assert not covered[radius > 16].any()
+
+
+def test_a_wide_hollow_of_the_outside_stays_open():
+    volume = shell()
+    data = np.array(volume.data)
+    data[20:, 12:29] = 0
+    points, radius = mid_plane()
+    covered = paint.solid(Intensity(Volume(data, volume.affine)), points)
+    assert not covered[(np.abs(points[..., 1]) < 6) & (points[..., 0] > 2)].any()
+    assert covered[(radius < 14) & (radius > 10) & (points[..., 0] < 0)].all()
+
+
+def test_a_cut_through_the_edge_of_the_volume_ends_there():
+    full = Volume(np.random.default_rng(0).uniform(50, 100, (9, 9, 9)), EYE)
+    line = np.linspace(-3, 11, 141)
+    points = np.stack(np.broadcast_arrays(line[:, None], line[None, :], 4.0), axis=-1)
+    covered = paint.solid(Intensity(full), points)
+    inside = ((points > -0.51) & (points < 8.51)).all(axis=-1)
+    assert not covered[~inside].any()
+
+
+def test_a_face_of_labels_surfaces_and_signed_maps_is_where_they_have_color():
+    points, radius = mid_plane()
+    labels = Volume(shell().data > 0, shell().affine, "labels")
+    signed = Volume(np.where(shell().data > 0, np.sign(np.indices((41,) * 3)[0] - 20.5) * 3.25, 0), shell().affine)
+    for layer in (LabelMap(labels), Isosurface(shell(), level=50), Intensity(signed)):
+        covered = paint.solid(layer, points)
+        assert not covered[radius < 8].any(), layer
+        assert not covered[radius > 16].any(), layer
+        assert covered[(radius > 10) & (radius < 14) & (np.abs(points[..., 0]) > 1)].all(), layer
+
+
+# What there is to see
+
+
+@given(SEEDS)
+def test_line_ends_are_as_extreme_as_the_mask_in_any_direction(seed):
+    rng = np.random.default_rng(seed)
+    mask = rng.random((5, 6, 7)) > 0.8
+    mask[2, 3, 4] = True
+    ends, every = paint.line_ends(mask), np.argwhere(mask)
+    assert mask[tuple(ends.T)].all()
+    directions = rng.normal(size=(3, 20))
+    assert np.allclose((ends @ directions).max(axis=0), (every @ directions).max(axis=0))
+    assert np.allclose((ends @ directions).min(axis=0), (every @ directions).min(axis=0))
+
+
+@given(affines())
+def test_the_subject_spans_the_outer_faces_of_its_voxels(affine):
+    data = np.zeros((9, 9, 9))
+    data[2:5, 3:7, 1] = 100.0
+    block = affine.copy()
+    block[:3, 3] = space.apply_affine(affine, [2, 3, 1])
+    expected = space.bounds((3, 4, 1), block)
+    mask = Volume(data.astype(np.uint8), affine, "labels")
+    for layer in (Intensity(Volume(data, affine)), LabelMap(mask), Isosurface(Volume(data, affine), level=50)):
+        points = paint.subject_points([layer])
+        assert np.allclose(np.stack([points.min(axis=0), points.max(axis=0)], axis=1), expected, atol=1e-6)
+
+
+def test_the_subject_is_without_what_the_clips_remove():
+    whole = paint.subject_points([Intensity(ball())])
+    half = paint.subject_points([Intensity(ball(), clip=Plane(x=0))])
+    assert whole[:, 0].max() == pytest.approx(6)
+    assert half[:, 0].max() == pytest.approx(0)
+    assert half[:, 0].min() == pytest.approx(-6)
+
+
+def test_the_subject_of_a_large_volume_is_surveyed_in_steps():
+    big = Volume(np.kron(ball(20, 6.0).data, np.ones((10, 10, 10), np.uint8)).astype(np.uint8), EYE)
+    points = paint.subject_points([Intensity(big)])
+    expected = np.argwhere(big.data)
+    assert np.allclose(points.min(axis=0), expected.min(axis=0) - 0.5, atol=2)
+    assert np.allclose(points.max(axis=0), expected.max(axis=0) + 0.5, atol=2)
+
+
+def test_the_subject_of_a_plane_lies_on_it():
+    points = paint.subject_points([CutPlane(ball(40, 12), Plane(normal=(1, 1, 0), origin=(1, 2, 3)))])
+    assert np.allclose(points @ [1, 1, 0], 3)
+    assert np.linalg.norm(points, axis=1).max() == pytest.approx(12, abs=1)
+
+
+def test_several_layers_are_one_subject():
+    far = ball().transform([[1, 0, 0, 50], [0, 1, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1]])
+    points = paint.subject_points([Intensity(ball()), Intensity(far)])
+    assert (points[:, 0].min(), points[:, 0].max()) == (-6, 56)
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [
+        Intensity(ball(), opacity=0.0),
+        Intensity(ball(), clip=Plane(x=-99)),
+        LabelMap(Volume(ball().data > 0, EYE), clip=Box(x=(-9, 99))),
+        CutPlane(ball(), Plane(x=99)),
+    ],
+)
+def test_nothing_left_to_see_is_an_error(layer):
+    refuses(ValueError, lambda: paint.subject_points([layer]), "nothing is left to see: the opacity hides everything")
+    assert len(paint.subject_points([layer, Intensity(ball())]))
+
+
+# Planes
+
+
+@given(SEEDS, affines())
+def test_a_plane_grid_lies_on_the_plane_and_spans_the_volume(seed, affine):
+    rng = np.random.default_rng(seed)
+    volume = Volume(np.zeros((4, 5, 6)), affine)
+    middle = space.apply_affine(affine, [1.5, 2, 2.5])
+    row = Plane(normal=tuple(rng.normal(size=3)), origin=tuple(middle)).halfspaces[0]
+    step = max(volume.spacing)
+    grid = paint.plane_grid(row, [volume], step)
+    assert np.allclose(grid @ row[:3], row[3], atol=1e-6)
+    sides = np.diff(grid, axis=0)[0, 0], np.diff(grid, axis=1)[0, 0]
+    assert np.allclose([np.linalg.norm(side) for side in sides], step)
+    axes = np.stack(sides) / step
+    flat, seen = space.corners(volume.shape, affine) @ axes.T, grid.reshape(-1, 3) @ axes.T
+    assert (seen.min(axis=0) <= flat.min(axis=0)).all()
+    assert (seen.max(axis=0) >= flat.max(axis=0)).all()
