@@ -69,3 +69,22 @@ def refuses(kind, call, *said):
     for words in said:
         assert str(words) in message, message
     return message
+
+
+def tilted(count, seed=0, spacing=(1.0, 3.0)):
+    """A fixed choice of affines of every sort, centred on the world's origin for a volume of 24 x 24 x 24."""
+    rng = np.random.default_rng(seed)
+    for n in range(count):
+        affine = storage_affine(CODES[rng.integers(48)], rng.uniform(*spacing, size=3))
+        lean = np.eye(3)
+        lean[np.triu_indices(3, 1)] = rng.uniform(-0.3, 0.3, size=3) * (n % 3 > 0)
+        affine[:3, :3] = Rotation.random(rng=rng).as_matrix() @ lean @ affine[:3, :3]
+        affine[:3, 3] = -affine[:3, :3] @ [11.5, 11.5, 11.5]
+        yield affine
+
+
+def hill(affine, center=(0, 0, 0), reach=40.0, shape=(24, 24, 24), peak=100.0):
+    """A volume that falls from `peak` at a world point to 0 at `reach` mm from it: its level sets are known spheres."""
+    xyz = np.moveaxis(np.indices(shape), 0, -1) @ affine[:3, :3].T + affine[:3, 3]
+    distance = np.linalg.norm(xyz - np.asarray(center, dtype=float), axis=-1)
+    return Volume(np.clip(peak * (1 - distance / reach), 0, None), affine, name="hill")

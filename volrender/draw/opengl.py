@@ -32,15 +32,27 @@ ADVICE = (
 
 @cache
 def window_class() -> str | None:
-    """The VTK window class that can draw off screen here, or None."""
+    """The VTK window class that can draw off screen here, or None.
+
+    VTK's own choice comes first; it does not fall back to Mesa's off-screen library when it finds an EGL that is
+    broken, so EGL and OSMesa are then asked for by name.
+    """
+    tries: tuple[dict[str, str], ...] = ({}, {WINDOW: "vtkEGLRenderWindow"}, {WINDOW: "vtkOSOpenGLRenderWindow"})
+    return next((found for chosen in tries if (found := _probe(chosen))), None)
+
+
+def _probe(chosen: dict[str, str]) -> str | None:
+    """Draw an empty window in a child process; its class, or None where the child failed or died."""
+    command = [sys.executable, "-c", PROBE]
+    environment = os.environ | chosen
     try:
-        answer = subprocess.run([sys.executable, "-c", PROBE], capture_output=True, text=True, timeout=120, check=False)
+        answer = subprocess.run(
+            command, capture_output=True, text=True, timeout=120, check=False, env=environment, stdin=subprocess.DEVNULL
+        )
     except (OSError, subprocess.TimeoutExpired):
         return None
     words = answer.stdout.split()
-    if answer.returncode != 0 or len(words) != 3 or words[2] != "1":
-        return None
-    return words[1]
+    return words[1] if answer.returncode == 0 and len(words) == 3 and words[2] == "1" else None
 
 
 def require() -> str:
