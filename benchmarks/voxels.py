@@ -4,7 +4,9 @@
 
 The first is the well-known recipe: `explode` the colors, `expand_coordinates`, viridis with alpha = value, 30 cm at
 100 dpi, seen from (30, 320). The second draws the same cubes into the same axes through `Voxels(...).draw(ax)`. Both
-times are from an empty figure to its pixels. SSIM compares the two rasters (structural similarity, 1 is equal).
+times are from an empty figure to its pixels. SSIM compares the two rasters (structural similarity, 1 is equal), whole
+and in the box around the head, where there is no white page to agree on. `Axes3D.voxels` makes one collection a voxel
+and looks all of them over at each, so its time grows with the square of their number: 50 takes minutes.
 """
 
 import argparse
@@ -75,10 +77,13 @@ def main() -> int:
     mine, fastest = runs[0][0], min(seconds for _, seconds in runs)
     print(f"{'volrender.Voxels':<20}{fastest:9.2f} s", flush=True)
     theirs, slow = raster(recipe, cube)
-    ssim = structural_similarity(theirs, mine, channel_axis=2)
+    empty, _ = raster(lambda ax, cube: None, cube)
+    rows, columns = np.nonzero((theirs != empty).any(axis=2))
+    head = np.s_[rows.min() : rows.max() + 1, columns.min() : columns.max() + 1]
     print(f"{'Axes3D.voxels':<20}{slow:9.2f} s")
     print(f"{'ratio':<20}{slow / fastest:9.0f}")
-    print(f"{'SSIM':<20}{ssim:9.4f}")
+    print(f"{'SSIM':<20}{structural_similarity(theirs, mine, channel_axis=2):9.4f}")
+    print(f"{'SSIM, head alone':<20}{structural_similarity(theirs[head], mine[head], channel_axis=2):9.4f}")
     if options.save:
         Image.fromarray(theirs).save(options.save / "axes3d.png")
         Image.fromarray(mine).save(options.save / "volrender.png")
