@@ -71,16 +71,19 @@ def refuses(kind, call, *said):
     return message
 
 
-def tilted(count, seed=0, spacing=(1.0, 3.0)):
+def tilted(count, seed=0, spacing=(1.8, 3.6)):
     """A fixed choice of affines of every sort, centred on the world's origin for a volume of 24 x 24 x 24."""
     rng = np.random.default_rng(seed)
+    chosen = []
     for n in range(count):
         affine = storage_affine(CODES[rng.integers(48)], rng.uniform(*spacing, size=3))
         lean = np.eye(3)
         lean[np.triu_indices(3, 1)] = rng.uniform(-0.3, 0.3, size=3) * (n % 3 > 0)
-        affine[:3, :3] = Rotation.random(rng=rng).as_matrix() @ lean @ affine[:3, :3]
+        turn = Rotation.from_euler("xyz", rng.uniform(-180, 180, size=3), degrees=True)
+        affine[:3, :3] = turn.as_matrix() @ lean @ affine[:3, :3]
         affine[:3, 3] = -affine[:3, :3] @ [11.5, 11.5, 11.5]
-        yield affine
+        chosen.append(affine)
+    return chosen
 
 
 def hill(affine, center=(0, 0, 0), reach=40.0, shape=(24, 24, 24), peak=100.0):
