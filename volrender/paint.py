@@ -136,7 +136,12 @@ def foreground(layer: Layer, data: NDArray[Any]) -> NDArray[np.bool_]:
 
 
 def solid(layer: Layer, points_xyz: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """What a cut face covers, on a grid (u, v, 3) of points across the whole volume.
+    """Which points of a grid (u, v, 3) across the whole volume a cut face covers; see `coverage`."""
+    return coverage(layer, points_xyz) >= 0.5
+
+
+def coverage(layer: Layer, points_xyz: NDArray[np.float64]) -> NDArray[np.float32]:
+    """How far a cut face covers the points of a grid (u, v, 3) across the whole volume: its border is where it is 0.5.
 
     For the anatomy of an `Intensity` or a `CutPlane` it is all within the subject's closed silhouette, so that dark
     bone and ventricles are not holes; only the air outside is left out. Else it is where the layer has color.
@@ -144,9 +149,12 @@ def solid(layer: Layer, points_xyz: NDArray[np.float64]) -> NDArray[np.bool_]:
     values = values_at(layer, points_xyz)
     if isinstance(layer, (Intensity, CutPlane)) and not layer.look.survey.signed:
         with np.errstate(invalid="ignore"):
-            tissue = np.nan_to_num(values, nan=-np.inf) > layer.look.survey.air
-        return np.asarray((_sealed(tissue) | tissue) & np.isfinite(values))
-    return rgba(layer, values, "slice")[..., 3] > 0
+            low, air = layer.look.survey.low, layer.look.survey.air
+            ramp = np.clip((np.nan_to_num(values, nan=low) - low) / (2 * max(air - low, 1e-12)), 0, 1)
+        # The subject's own edge is as fine as its values; what is sealed lies behind it.
+        inner = ndimage.binary_erosion(_sealed(ramp > 0.5), iterations=3)
+        return np.asarray(np.where(np.isfinite(values), np.maximum(ramp, inner), 0), dtype=np.float32)
+    return (rgba(layer, values, "slice")[..., 3] > 0).astype(np.float32)
 
 
 def _sealed(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:

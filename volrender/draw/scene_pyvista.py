@@ -200,14 +200,16 @@ class Stage:
         widest = max(float(np.ptp(layer.volume.bounds, axis=1).max()) for layer in layers)
         grid = paint.plane_grid(row, [layer.volume for layer in layers], max(finest, widest / LARGE_FACE))
         picture = np.zeros((*grid.shape[:2], 4), dtype=np.float32)
+        covered = np.zeros(grid.shape[:2], dtype=np.float32)
         for n, layer in enumerate(layers):
-            covered = paint.solid(layer, grid)
+            cover = paint.coverage(layer, grid)
             colors = paint.rgba(layer, paint.values_at(layer, grid), "overlay" if n else "slice")
-            # A face is closed: where the subject is dark or its opacity low it is drawn all the same.
-            keeps = isinstance(layer, (Intensity, CutPlane)) and not layer.look.survey.signed and n == 0
-            colors[..., 3] = np.where(covered, 1.0 if keeps else colors[..., 3], 0)
+            if n == 0 and isinstance(layer, (Intensity, CutPlane)) and not layer.look.survey.signed:
+                # A face is closed: where the subject is dark or its opacity low it is drawn all the same.
+                colors[..., 3] = 1.0
             picture = paint.over(picture, colors)
-        mesh = _face_mesh(grid, picture)
+            covered = np.maximum(covered, cover)
+        mesh = _face_mesh(grid, picture, covered)
         for other in within:
             mesh = _half(mesh, other, keep_inside=True)
         for clip in {clip for layer in layers for clip in layer.clip if clip is not own}:
@@ -337,9 +339,9 @@ def _cut(mesh: pv.PolyData, clips: Sequence[Clip]) -> pv.PolyData:
     return mesh
 
 
-def _face_mesh(grid: NDArray[np.float64], picture: NDArray[np.float32]) -> pv.PolyData:
-    """A flat mesh over a grid (u, v, 3) of world points where its picture has color, its border smooth."""
-    covered = ndimage.gaussian_filter((picture[..., 3] > 0.5).astype(np.float32), 1.0)
+def _face_mesh(grid: NDArray[np.float64], picture: NDArray[np.float32], covered: NDArray[np.float32]) -> pv.PolyData:
+    """A flat mesh over a grid (u, v, 3) of world points where it is covered, its border smooth."""
+    covered = ndimage.gaussian_filter(covered, 2.0)  # a voxel: the grid is twice as fine
     if covered.max() < 0.5:
         return pv.PolyData()
     flat = pv.StructuredGrid(*(np.ascontiguousarray(grid[:, :, None, axis]) for axis in range(3)))
