@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from volrender.draw.slices import Cut
     from volrender.draw.voxels import Cubes
 
-FOOT = 9.0  # mm under a 3-D picture, for its scale bar and directions
+FOOT = 2.8  # lines of text under a 3-D picture, for its scale bar and directions
 FILL = 0.92  # the part of a picture that the subject takes up in its tighter direction
 
 
@@ -218,14 +218,15 @@ class Scene(Panel):
         return scene_pyvista.plotter(self.layers, self._view(_as_size(size)), self._ground or (1.0, 1.0, 1.0))
 
     def _foot(self, frame: Frame) -> float:
-        return FOOT if self.annotate else 0.0
+        return FOOT * frame.line_height if self.annotate else 0.0
 
     def height(self, width: float, font_size: float = 7.0) -> float:
         """The height (mm) in which the subject fills the panel."""
         frame = self._paperless(width, font_size)
         flat = np.ptp(self._subject @ self.camera.axes[:2].T, axis=0)
         ratio = float(np.clip(flat[1] / flat[0], 0.45, 1.35))
-        picture = (width - self._sidebar(frame, "volume").width) * ratio
+        side = self._sidebar(frame, "volume")
+        picture = max((width - side.width) * ratio, side.least_height)
         return picture + self._foot(frame) + self._head(frame)
 
     def compose(self, frame: Frame) -> None:
@@ -328,10 +329,12 @@ class Slices(Panel):
         from volrender.draw import slices
 
         frame = self._paperless(width, font_size)
-        room = width - self._sidebar(frame, "slice").width
-        rows = slices.arrange(self.cuts, self._bounds)
+        side = self._sidebar(frame, "slice")
+        room = width - side.width
+        rows = slices.arrange(self.cuts, self._bounds, slices.most_abreast(self.cuts, self._bounds, frame, room))
         scale = slices.scale_for(rows, self._bounds, room)
-        return slices.height_of(rows, self._bounds, scale, slices.band_of(frame)) + self._head(frame)
+        tiles = slices.height_of(rows, self._bounds, scale, slices.band_of(frame))
+        return max(tiles, side.least_height) + self._head(frame)
 
     def compose(self, frame: Frame) -> None:
         """Draw the tiles and the sidebar."""
@@ -339,7 +342,7 @@ class Slices(Panel):
 
         side, head = self._sidebar(frame, "slice"), self._head(frame)
         width, height = frame.width - side.width, frame.height - head
-        rows = slices.arrange(self.cuts, self._bounds)
+        rows = slices.arrange(self.cuts, self._bounds, slices.most_abreast(self.cuts, self._bounds, frame, width))
         slices.draw(frame.part(0, 0, width, height), self.layers, rows, self._bounds, self.radiological)
         side.draw(width, 0, height)
         if self.title:
@@ -403,15 +406,19 @@ class Voxels(Panel):
         from volrender.draw import voxels
 
         frame = self._paperless(width, font_size)
-        foot = 0.0 if self.axes else FOOT
+        foot = self._foot(frame)
         left, right, top, bottom = voxels.margins(frame, self.camera, self.axes)
         cubes = self._cubes
         corners = cubes.corners_xyz if self.axes else cubes.outline_xyz
         flat = np.ptp(corners @ self.camera.axes[:2].T, axis=0)
         if self.axes:
             flat = np.abs(self.camera.axes[:2]) @ np.ptp(corners, axis=0)
-        room = width - self._sidebar(frame, "voxel").width - left - right
-        return room * float(np.clip(flat[1] / flat[0], 0.4, 1.5)) + top + bottom + foot + self._head(frame)
+        side = self._sidebar(frame, "voxel")
+        tall = (width - side.width - left - right) * float(np.clip(flat[1] / flat[0], 0.4, 1.5)) + top + bottom + foot
+        return max(tall, side.least_height) + self._head(frame)
+
+    def _foot(self, frame: Frame) -> float:
+        return 0.0 if self.axes else FOOT * frame.line_height
 
     def draw(self, target: Axes | FigureBase) -> None:
         """Draw into a figure or subfigure, or onto the user's own 3-D axes, whose view and limits stay."""
@@ -430,7 +437,7 @@ class Voxels(Panel):
 
         side, head = self._sidebar(frame, "voxel"), self._head(frame)
         width, height = frame.width - side.width, frame.height - head
-        foot = 0.0 if self.axes else FOOT
+        foot = self._foot(frame)
         place = frame.part(0, foot, width, height - foot)
         scale = voxels.draw(place, self._cubes, self.explode, self.camera, self.axes)
         if not self.axes:
@@ -463,8 +470,11 @@ class Histogram(Panel):
             raise TypeError(f"Histogram shows an Intensity; got {type(self.layers[0]).__name__}")
 
     def height(self, width: float, font_size: float = 7.0) -> float:
-        """A little over half of the width (mm)."""
-        return 0.55 * width + self._head(self._paperless(width, font_size))
+        """A little over half of the width (mm), or what the words beside the axes need."""
+        from volrender.draw import histogram
+
+        frame = self._paperless(width, font_size)
+        return max(0.55 * width, frame.text_width(histogram.OPACITY) + 2.5 * frame.line_height) + self._head(frame)
 
     def draw(self, target: Axes | FigureBase) -> None:
         """Draw into a figure or subfigure, or onto the user's own axes."""
@@ -494,7 +504,8 @@ def _orient(frame: Frame, width: float, scale: float, camera: space.Camera) -> N
     """Under a picture, a scale bar on the left and the directions on the right; 1 paper mm is `scale` world mm."""
     canvas = frame.canvas()
     scale_bar(canvas, 1.0, 1.2, 0.34 * width, scale, frame.font_size)
-    compass(canvas, width - 7.0, 4.2, camera, 3.6, frame.font_size)
+    line = frame.line_height
+    compass(canvas, width - 2 * line, FOOT * line / 2, camera, line, frame.font_size)
 
 
 def _as_size(size: Sequence[int]) -> tuple[int, int]:

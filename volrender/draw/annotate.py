@@ -28,7 +28,9 @@ MM_PER_INCH = 25.4
 MM_PER_POINT = MM_PER_INCH / 72
 GAP = 1.5
 BAR_WIDTH = 2.6
+SHORTEST_BAR = 8.0
 MAX_LEGEND = 20
+WHOLE_LEGEND = 5  # entries, for which a panel makes itself high enough
 EMPTY = 0.86  # the gray that stands for "transparent" in a color bar
 INK = "#1a1a1a"
 
@@ -182,17 +184,31 @@ class Sidebar:
         """How much paper it takes, mm; 0 when it is empty."""
         widths = [self._bar_width(bar) for bar in self.bars]
         if self.entries:
-            widths.append(3.2 + max(self.frame.text_width(name) for name, _ in self._shown()))
+            names = [name for name, _ in self._shown()]
+            rest = [f"and {len(self.entries)} more"] if len(self.entries) > WHOLE_LEGEND else []
+            widths.append(3.2 + max(self.frame.text_width(name) for name in names + rest))
         return max(widths) + GAP + 0.5 if widths else 0.0
+
+    @property
+    def least_height(self) -> float:
+        """How much it needs, mm: short color bars, and a legend that is whole if it is short."""
+        line = self.frame.line_height
+        return len(self.bars) * (SHORTEST_BAR + 2 * line) + min(len(self.entries), WHOLE_LEGEND) * line
 
     def _bar_width(self, bar: Bar) -> float:
         ticks = max(self.frame.text_width(number(v)) for v in bar.ticks(20, self.frame.line_height))
         return BAR_WIDTH + 1.3 + ticks + (0.8 + self.frame.line_height if bar.label else 0)
 
-    def _shown(self) -> list[tuple[str, RGB | None]]:
-        shown: list[tuple[str, RGB | None]] = [(short(name), rgb) for name, rgb in self.entries[:MAX_LEGEND]]
-        if len(self.entries) > MAX_LEGEND:
-            shown.append((f"and {len(self.entries) - MAX_LEGEND} more", None))
+    def _shown(self, height: float = np.inf) -> list[tuple[str, RGB | None]]:
+        """The legend's lines, as many as fit in `height` beside the color bars; the last one counts the rest."""
+        line = self.frame.line_height
+        room = (height - len(self.bars) * (SHORTEST_BAR + 2 * line)) / line
+        most = len(self.entries)
+        if most > min(room, MAX_LEGEND):
+            most = int(max(0, min(room - 1, MAX_LEGEND)))
+        shown: list[tuple[str, RGB | None]] = [(short(name), rgb) for name, rgb in self.entries[:most]]
+        if most < len(self.entries):
+            shown.append((f"and {len(self.entries) - most} more", None))
         return shown
 
     def draw(self, x: float, y: float, height: float) -> None:
@@ -200,14 +216,15 @@ class Sidebar:
         if self.width == 0:
             return
         line = self.frame.line_height
-        entries = self._shown() if self.entries else []
-        room = height - len(entries) * line - GAP * len(self.bars)
-        each = min(32.0, max(room / max(len(self.bars), 1) - line, 8.0), height - 2)
-        total = len(self.bars) * each + max(len(self.bars) - 1, 0) * 2 * line
-        total += len(entries) * line + (GAP + line if self.bars and entries else 0)
-        top = y + (height + total) / 2
+        entries = self._shown(height)
+        # The numbers at the ends of a bar reach half a line beyond it.
+        between = max(len(self.bars) - 1, 0) * 2 * line + len(entries) * line
+        between += GAP + line if self.bars and entries else 0
+        each = float(np.clip((height - line - between) / max(len(self.bars), 1), 1.0, 32.0))
+        top = y + (height + len(self.bars) * each + between) / 2
+        room = each + line if len(self.bars) > 1 or entries else height
         for bar in self.bars:
-            self._draw_bar(bar, x + GAP, top - each, each)
+            self._draw_bar(bar, x + GAP, top - each, each, room)
             top -= each + 2 * line
         if entries:
             top += line - GAP if self.bars else 0
@@ -218,7 +235,14 @@ class Sidebar:
                     canvas.add_patch(Rectangle((x + GAP, middle - 0.9), 1.8, 1.8, facecolor=rgb, edgecolor="none"))
                 canvas.text(x + GAP + 3.0, middle, name, va="center_baseline", fontsize=self.frame.font_size, color=INK)
 
-    def _draw_bar(self, bar: Bar, x: float, y: float, height: float) -> None:
+    def _fitted(self, label: str, room: float) -> str:
+        """A color bar's label, its name cut where it is longer than `room` mm; a unit in brackets stays."""
+        name, bracket, unit = label.rpartition(" (")
+        name, unit = (name, bracket + unit) if bracket else (label, "")
+        cuts = (short(name, most) + unit for most in range(min(len(name), 40), 0, -1))
+        return next((text for text in cuts if self.frame.text_width(text) <= room), "")
+
+    def _draw_bar(self, bar: Bar, x: float, y: float, height: float, room: float) -> None:
         ax = self.frame.axes(x, y, BAR_WIDTH, height)
         low, high = bar.look.clim
         values = np.linspace(low, high, 512)
@@ -238,7 +262,7 @@ class Sidebar:
             ax.text(
                 1 + shift / BAR_WIDTH,
                 0.5,
-                short(bar.label, 40),
+                self._fitted(bar.label, room),
                 transform=ax.transAxes,
                 rotation=90,
                 ha="center",
@@ -259,30 +283,34 @@ def scale_bar(canvas: Axes, x: float, y: float, room: float, scale: float, font_
     length = world / scale
     canvas.add_line(Line2D([x, x + length], [y, y], color=INK, linewidth=1.2, solid_capstyle="butt"))
     label = f"{world:g} mm"
-    canvas.text(x + length / 2, y + 0.7, label, ha="center", va="bottom", fontsize=font_size, color=INK)
+    middle = x + max(length, _points(label, font_size) * MM_PER_POINT) / 2
+    canvas.text(middle, y + 0.7, label, ha="center", va="bottom", fontsize=font_size, color=INK)
     return world
 
 
 def compass(canvas: Axes, x: float, y: float, camera: Camera, length: float, font_size: float) -> None:
-    """Draw where right, anterior and superior lie, as lines from (x, y) with letters at their ends.
+    """Draw where right, anterior and superior lie, as lines with letters at their ends, all of it centred on (x, y).
 
     An axis that points away from the viewer or at them is left out when it is too short to be read.
     """
     flat = camera.axes[:2]
-    shown: list[NDArray[np.float64]] = []
+    shown: list[tuple[str, NDArray[np.float64]]] = []
     for w in np.argsort(-np.hypot(*flat)):
         step = flat[:, w]
         if np.hypot(*step) < 0.25:
             continue
         # A letter needs room: a foreshortened axis beside another's line is turned round to its opposite letter.
         letter = "RAS"[w]
-        if any(np.hypot(*(step - other)) < 0.45 for other in shown):
+        if any(np.hypot(*(step - other)) < 0.45 for _, other in shown):
             step, letter = -step, "LPI"[w]
-        shown.append(step)
-        canvas.add_line(Line2D([x, x + step[0] * length], [y, y + step[1] * length], color="0.3", linewidth=0.7))
-        reach = length * np.hypot(*step) + 1.5
-        end = step / np.hypot(*step) * reach
-        canvas.text(x + end[0], y + end[1], letter, ha="center", va="center", fontsize=font_size, color=INK)
+        shown.append((letter, step))
+    beyond = 0.6 * font_size * MM_PER_POINT
+    letters = np.array([step * (length + beyond / np.hypot(*step)) for _, step in shown])
+    start = (x, y) - (np.minimum(letters.min(axis=0), 0) + np.maximum(letters.max(axis=0), 0)) / 2
+    for (letter, step), place in zip(shown, start + letters):
+        end = start + step * length
+        canvas.add_line(Line2D([start[0], end[0]], [start[1], end[1]], color="0.3", linewidth=0.7))
+        canvas.text(place[0], place[1], letter, ha="center", va="center", fontsize=font_size, color=INK)
 
 
 def title(frame: Frame, text: str) -> None:

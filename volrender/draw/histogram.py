@@ -14,6 +14,7 @@ from volrender.layers import Intensity
 
 BINS = 96
 CURVE = "#9c4f10"
+OPACITY = "opacity per mm"
 
 
 def draw(frame: Frame, layer: Intensity) -> None:
@@ -70,7 +71,7 @@ def _curve(ax: Axes, look: Look, limits: tuple[float, float], font_size: float) 
     y = [nodes[0][1], *(opacity for _, opacity in nodes), nodes[-1][1]]
     twin.plot(x, y, color=CURVE, linewidth=1.0, clip_on=True)
     twin.set(xlim=limits, ylim=(0, 1.05))
-    twin.set_ylabel("opacity per mm", fontsize=font_size, labelpad=2, color=CURVE)
+    twin.set_ylabel(OPACITY, fontsize=font_size, labelpad=2, color=CURVE)
     twin.set_yticks([0, 0.5, 1], ["0", "0.5", "1"])
     _tidy(twin, font_size, side="right")
 

@@ -56,6 +56,21 @@ def arrange(cuts: Sequence[Cut], bounds: NDArray[np.float64], most: int = 7) -> 
     return [list(cuts[i : i + each]) for i in range(0, len(cuts), each)]
 
 
+def most_abreast(cuts: Sequence[Cut], bounds: NDArray[np.float64], frame: Frame, width: float) -> int:
+    """How many tiles a row of `width` paper mm takes so that the lettering over each has room, at most seven."""
+    needs = [_ends_width(frame) + frame.text_width(cut.label.removesuffix(" mm")) for cut in cuts]
+    for most in range(min(7, len(cuts)), 1, -1):
+        scale = scale_for(arrange(cuts, bounds, most), bounds, width)
+        if all(size_of(cut, bounds)[0] / scale >= need for cut, need in zip(cuts, needs)):
+            return most
+    return 1
+
+
+def _ends_width(frame: Frame) -> float:
+    """What the letters at the ends of a tile take of its width (mm), air included."""
+    return 2 * frame.text_width("R") + 3
+
+
 def scale_for(rows: Sequence[Sequence[Cut]], bounds: NDArray[np.float64], width: float) -> float:
     """World mm per paper mm at which the widest row fills `width`."""
     widest = max(sum(size_of(cut, bounds)[0] for cut in row) / (width - GAP * (len(row) - 1)) for row in rows)
@@ -176,8 +191,8 @@ def _letters(ax: Axes, frame: Frame, cut: Cut, mirrored: bool, base: color.RGB |
     start, end = ENDS[cut.across[0]]
     if mirrored:
         start, end = end, start
-    room = frame.width - 2 * frame.text_width("R") - 3
-    label = cut.label if frame.text_width(cut.label) < room else cut.label.removesuffix(" mm")
+    fits = _ends_width(frame) + frame.text_width(cut.label) < frame.width
+    label = cut.label if fits else cut.label.removesuffix(" mm")
     ax.text(pad, height, start, ha="left", va="center_baseline", **style)
     ax.text(1 - pad, height, end, ha="right", va="center_baseline", **style)
     ax.text(0.5, height, label, ha="center", va="center_baseline", **style)
