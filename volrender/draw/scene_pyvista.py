@@ -149,7 +149,7 @@ class Stage:
         elif data.dtype.kind == "f":
             data = np.nan_to_num(data, nan=layer.look.survey.low)
         mapper = vtkOpenGLGPUVolumeRayCastMapper()
-        mapper.SetInputData(_grid(layer.volume, data))
+        mapper.SetInputData(_cells(layer.volume, data))
         getattr(mapper, BLEND[layer.blend])()
         mapper.SetAutoAdjustSampleDistances(0)
         mapper.SetSampleDistance(SAMPLE * min(layer.volume.spacing))
@@ -230,6 +230,14 @@ def _grid(volume: Volume, data: NDArray[Any], pad: int = 0) -> pv.ImageData:
     step = spacing(volume.canonical.affine)
     grid = pv.ImageData(dimensions=data.shape, spacing=step, origin=-pad * step)
     grid.point_data["values"] = data.ravel(order="F")
+    return grid
+
+
+def _cells(volume: Volume, data: NDArray[Any]) -> pv.ImageData:
+    """The volume as `_grid`, a cell a voxel: a ray caster goes through points only from first to last centre."""
+    step = spacing(volume.canonical.affine)
+    grid = pv.ImageData(dimensions=np.add(data.shape, 1), spacing=step, origin=-step / 2)
+    grid.cell_data["values"] = data.ravel(order="F")
     return grid
 
 
@@ -346,7 +354,9 @@ def _face_mesh(grid: NDArray[np.float64], picture: NDArray[np.float32], covered:
         return pv.PolyData()
     flat = pv.StructuredGrid(*(np.ascontiguousarray(grid[:, :, None, axis]) for axis in range(3)))
     flat.point_data["covered"] = covered.ravel(order="F")
-    colors = np.rint(picture[..., :3] * 255).astype(np.uint8)
+    # Between the last point with color and the next the border runs: it has that color, not a fade to none.
+    nearest = ndimage.distance_transform_edt(picture[..., 3] == 0, return_distances=False, return_indices=True)
+    colors = np.rint(picture[(*nearest, slice(3))] * 255).astype(np.uint8)
     flat.point_data["rgb"] = np.stack([colors[..., c].ravel(order="F") for c in range(3)], axis=-1)
     return flat.extract_surface(algorithm="dataset_surface").clip_scalar(scalars="covered", value=0.5, invert=False)
 
