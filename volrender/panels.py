@@ -474,7 +474,7 @@ class Histogram(Panel):
         from volrender.draw import histogram
 
         frame = self._paperless(width, font_size)
-        return max(0.55 * width, frame.text_width(histogram.OPACITY) + 2.5 * frame.line_height) + self._head(frame)
+        return max(0.55 * width, frame.text_width(histogram.OPACITY) + 3 * frame.line_height) + self._head(frame)
 
     def draw(self, target: Axes | FigureBase) -> None:
         """Draw into a figure or subfigure, or onto the user's own axes."""
