@@ -3,6 +3,11 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
+
+def pytest_addoption(parser):
+    parser.addoption("--regenerate-baselines", action="store_true", help="write the reference pictures anew")
+
+
 settings.register_profile(
     "volrender",
     derandomize=True,
