@@ -222,7 +222,7 @@ class Sidebar:
         between += GAP + line if self.bars and entries else 0
         each = float(np.clip((height - line - between) / max(len(self.bars), 1), 1.0, 32.0))
         top = y + (height + len(self.bars) * each + between) / 2
-        room = each + line if len(self.bars) > 1 or entries else height
+        room = each + line / 2 if len(self.bars) > 1 or entries else height - line / 2
         for bar in self.bars:
             self._draw_bar(bar, x + GAP, top - each, each, room)
             top -= each + 2 * line
