@@ -29,6 +29,7 @@ from volrender.volume import Volume
 # Camera-relative: a key light above the viewer's left shoulder, a fill from the right, a little from the front.
 LIGHTS = (((-0.5, 1.0, 1.0), 0.78), ((1.0, 0.1, 0.6), 0.32), ((0.0, 0.0, 1.0), 0.22))
 MATERIAL = {"ambient": 0.18, "diffuse": 0.85, "specular": 0.1, "specular_power": 10.0}
+CORE = (0.72, 0.66, 0.62)  # BODY as a surface: it comes out lighter than a volume in the same light
 SAMPLE = 0.5  # voxels between samples along a ray
 PRESMOOTH = 0.9, 1.3  # voxels; without it the normals draw rings, most of all those of 8-bit data
 LARGE_FACE = 1400  # points along one side of a cut face, at most
@@ -157,8 +158,23 @@ class Stage:
         actor.SetMapper(mapper)
         actor.SetUserMatrix(pv.vtkmatrix_from_array(placement(layer.volume)))
         _dress(actor.GetProperty(), layer)
-        _clip_in_shader(actor, layer)
+        _clip_in_shader(actor, layer, self.view.mm_per_pixel)
         self.stage.add_actor(actor, reset_camera=False, render=False)
+        if composite and layer.opacity is None and not layer.look.survey.signed and not layer.look.chosen:
+            self._add_core(layer, data)
+
+    def _add_core(self, layer: Intensity, data: NDArray[Any]) -> None:
+        """Put an opaque surface just under that of an opaque body, in its tone.
+
+        OpenGL smooths the edge of a cut face against what is drawn before any volume: without a core that is the
+        page, and the face gets a pale fringe. It also ends rays early.
+        """
+        level = layer.look.nodes("volume")[2][0]
+        core = _grid(layer.volume, data).contour([level], method="flying_edges", compute_normals=True)
+        core = _cut(core.transform(placement(layer.volume), inplace=False), layer.clip)
+        if core.n_points:
+            look = {"show_scalar_bar": False, "reset_camera": False, "render": False, "color": CORE}
+            self.stage.add_mesh(core, scalars=None, smooth_shading=False, **MATERIAL, **look)
 
     @add.register
     def _(self, layer: Isosurface) -> None:
@@ -274,7 +290,7 @@ def _projected_nodes(layer: Intensity) -> Any:
     return ((low, 0.0), (low + 0.1 * (high - low), 1.0), (high, 1.0))
 
 
-def _clip_in_shader(actor: vtkVolume, layer: Intensity) -> None:
+def _clip_in_shader(actor: vtkVolume, layer: Intensity, pixel: float) -> None:
     """Let the ray caster skip every sample that a clip removes: exact at any angle, with no resampling.
 
     The shader's position runs 0 to 1 over the texture, whose cells are the voxels.
@@ -282,8 +298,9 @@ def _clip_in_shader(actor: vtkVolume, layer: Intensity) -> None:
     if not layer.clip:
         return
     source = layer.volume.canonical
-    # A ray may take one sample past the opaque cut face that ends it: the volume stays that far behind its face.
-    behind = SAMPLE * min(source.spacing)
+    # A ray may take one sample past the opaque cut face that ends it, whose depth is known to a pixel (mm): the volume
+    # stays that far behind its face.
+    behind = SAMPLE * min(source.spacing) + pixel
     to_world = source.affine @ np.diag([*source.shape, 1.0])
     to_world[:3, 3] = (source.affine @ [-0.5, -0.5, -0.5, 1.0])[:3]
     tests = []
