@@ -51,7 +51,7 @@ def render(layers: Sequence[Layer], view: View, background: RGB | None) -> NDArr
     if background is not None:
         (raster,) = _rasters(layers, view, [background])
         return np.dstack([raster, np.full(raster.shape[:2], 255, dtype=np.uint8)])
-    on_black, on_white = (r.astype(float) for r in _rasters(layers, view, [(0, 0, 0), (1, 1, 1)]))
+    on_black, on_white = (r.astype(float) for r in _rasters(layers, view, [(0.0, 0.0, 0.0), (1.0, 1.0, 1.0)]))
     alpha = np.clip(1 - (on_white - on_black).mean(axis=-1, keepdims=True) / 255, 0, 1)
     color = np.where(alpha > 0, on_black / np.where(alpha > 0, alpha, 1), 0)
     return np.asarray(np.rint(np.dstack([np.clip(color, 0, 255), alpha * 255])), dtype=np.uint8)
