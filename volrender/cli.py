@@ -34,8 +34,10 @@ app = App(
     version=__version__,
     help_format="plaintext",
     help_epilogue="Start with: volrender demo",
+    suppress_keyboard_interrupt=False,
 )
 
+VIEW = Parameter(help="A side, or elevation,azimuth in degrees.", allow_leading_hyphen=True)
 Files = Annotated[list[str], Parameter(help="Volumes; the first is the ground, the others lie over it.")]
 
 
@@ -133,7 +135,7 @@ def voxels(
     *,
     reading: Reading = DEFAULT,
     printing: Printing,
-    camera: Annotated[str, Parameter(help="A side, or elevation,azimuth in degrees.")] = "30,320",
+    camera: Annotated[str, VIEW] = "30,320",
     size: Annotated[int, Parameter(help="Cubes along the longest side.")] = 50,
     explode: Annotated[float, Parameter(help="Gap between cubes, as a fraction of a voxel.")] = 0.0,
     contrast: Annotated[bool, Parameter(help="Lift the contrast of the first file.")] = False,
@@ -164,7 +166,7 @@ def scene(
     *,
     reading: Reading = DEFAULT,
     printing: Printing,
-    camera: Annotated[str, Parameter(help="A side, or elevation,azimuth in degrees.")] = "25,150",
+    camera: Annotated[str, VIEW] = "25,150",
     blend: Annotated[str, Parameter(help="composite, maximum, minimum or average.")] = "composite",
 ) -> None:
     """Draw a 3-D view: the first file as a volume, the others as surfaces."""
