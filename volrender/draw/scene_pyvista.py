@@ -111,14 +111,16 @@ class Stage:
                 self._add_face(clip, row, cut)
         volumes = any(isinstance(layer, Intensity) for layer in layers)
         clear = any(isinstance(layer, (Isosurface, LabelMap)) and layer.opacity < 1 for layer in layers)
-        if volumes:
-            self.stage.enable_anti_aliasing("msaa", multi_samples=8)
-        elif not clear:
-            reach = 0.03 * self.view.mm_per_pixel * max(self.view.size)
-            self.stage.enable_ssao(radius=reach, bias=0.1 * reach, kernel_size=96, blur=True)
         if clear:
+            # Peels are lost in a multisampled window.
+            self.stage.disable_anti_aliasing()
             self.stage.enable_depth_peeling(number_of_peels=8, occlusion_ratio=0)
             self.stage.renderer.SetUseDepthPeelingForVolumes(volumes)
+        elif volumes:
+            self.stage.enable_anti_aliasing("msaa", multi_samples=8)
+        else:
+            reach = 0.03 * self.view.mm_per_pixel * max(self.view.size)
+            self.stage.enable_ssao(radius=reach, bias=0.1 * reach, kernel_size=96, blur=True)
         self._look_from(layers)
 
     def _look_from(self, layers: Sequence[Layer]) -> None:
