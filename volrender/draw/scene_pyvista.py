@@ -145,12 +145,10 @@ class Stage:
     def _(self, layer: Intensity) -> None:
         actor = vtkVolume()
         composite = layer.blend == "composite"
-        data = layer.volume.canonical.data
+        data = _finite(layer.volume, highest=layer.blend == "minimum")
         if composite:
             sigma = PRESMOOTH[data.dtype.itemsize == 1]
-            data = ndimage.gaussian_filter(np.nan_to_num(data.astype(np.float32)), sigma, mode="nearest")
-        elif data.dtype.kind == "f":
-            data = np.nan_to_num(data, nan=layer.look.survey.low)
+            data = ndimage.gaussian_filter(data.astype(np.float32), sigma, mode="nearest")
         mapper = vtkOpenGLGPUVolumeRayCastMapper()
         mapper.SetInputData(_cells(layer.volume, data))
         getattr(mapper, BLEND[layer.blend])()
@@ -243,6 +241,16 @@ def placement(volume: Volume) -> NDArray[np.float64]:
     return np.asarray(affine @ np.diag([*(1 / spacing(affine)), 1.0]))
 
 
+def _finite(volume: Volume, *, highest: bool = False) -> NDArray[Any]:
+    """The voxels in closest-RAS order; those not finite as where nothing is: 0 in a signed map, else the lowest."""
+    data = volume.canonical.data
+    finite = np.isfinite(data)
+    if finite.all():
+        return data
+    survey = volume.survey
+    return np.where(finite, data, survey.high if highest else 0.0 if survey.signed else survey.low)
+
+
 def _grid(volume: Volume, data: NDArray[Any], pad: int = 0) -> pv.ImageData:
     """The volume as a pyvista grid in index space times spacing, which `placement` takes to the world."""
     step = spacing(volume.canonical.affine)
@@ -320,7 +328,7 @@ def _clip_in_shader(actor: vtkVolume, layer: Intensity, pixel: float) -> None:
 def isosurface(layer: Isosurface) -> pv.PolyData:
     """The surface in the world: flying edges, smoothed without shrinking, closed at the volume's edge."""
     assert layer.level is not None
-    data = np.nan_to_num(layer.volume.canonical.data.astype(np.float32)) * layer.side
+    data = _finite(layer.volume).astype(np.float32) * layer.side
     padded = np.pad(data, 1, constant_values=float(data.min()) - 1e-3)
     mesh = _grid(layer.volume, padded, pad=1).contour([layer.level * layer.side], method="flying_edges")
     if mesh.n_points == 0:
