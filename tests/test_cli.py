@@ -391,6 +391,8 @@ ARGUMENTS = [
     (["slices", "head.nii.gz", "--dpi", "many"], "--dpi"),
     (["slices", "head.nii.gz", "--width", "huge"], "width must be single, 1.5, double, or 10 to 2000 mm; got 'huge'"),
     (["slices", "head.nii.gz", "--background", "pinkish"], "background must be"),
+    (["histogram", "head.nii.gz", "--width", "10"], "too small for its lettering"),
+    (["voxels", "head.nii.gz", "--width", "10"], "too small for its lettering"),
     (["voxels", "head.nii.gz", "--size", "0"], "size must be 1 voxel or more"),
     (["voxels", "head.nii.gz", "--explode", "1"], "explode must be"),
     (["scene", "head.nii.gz", "--blend", "mix"], "blend must be one of composite, maximum"),

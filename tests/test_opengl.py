@@ -9,7 +9,7 @@ import pytest
 from helpers import ball, refuses
 from printed import needs_opengl, png_facts
 
-from volrender import Isosurface, Scene, Slices
+from volrender import Intensity, Isosurface, Scene, Slices
 from volrender.draw import opengl
 
 BALL = ball(12, 4.0)
@@ -106,6 +106,14 @@ def test_the_users_choice_of_window_comes_back(monkeypatch, before):
     with opengl.offscreen():
         assert os.environ[opengl.WINDOW] == opengl.window_class()
     assert os.environ.get(opengl.WINDOW) == before
+
+
+@needs_opengl
+def test_a_step_in_the_opacity_draws_in_silence(capfd):
+    """VTK says on stderr when a table has more cells than the machine's textures."""
+    steps = [(1, 0), (10, 0), (10, 0.5), (50, 0.5), (50, 1)]
+    Scene(Intensity(BALL, opacity=steps, clim=(0, 20))).render((40, 40))
+    assert capfd.readouterr() == ("", "")
 
 
 # For real

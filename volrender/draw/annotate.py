@@ -64,6 +64,8 @@ class Frame:
 
     def axes(self, x: float, y: float, width: float, height: float, projection: str | None = None) -> Axes:
         """New matplotlib axes at a place in this frame, without a ground of their own."""
+        if width <= 0 or height <= 0:
+            raise ValueError("the panel is too small for its lettering: give it more width, or smaller type")
         place = self._fraction(x, y, width, height)
         return self.figure.add_axes(place, projection=projection, facecolor="none")  # type: ignore[no-any-return]
 

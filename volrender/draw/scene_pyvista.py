@@ -277,8 +277,10 @@ def _dress(prop: Any, layer: Intensity) -> None:
     for value, rgb in zip(values, look.rgb(values)):
         colors.AddRGBPoint(value, *(BODY if body else rgb.tolist()))
     opacity = vtkPiecewiseFunction()
+    # VTK's table has a cell for the smallest step between nodes, and 16384 cells at most.
+    step = 1e-4 * max(high - low, look.survey.high - look.survey.low)
     for n, (value, amount) in enumerate(_projected_nodes(layer)):
-        opacity.AddPoint(value + n * 1e-6 * (high - low), amount)
+        opacity.AddPoint(value + n * step, amount)
     prop.SetColor(colors)
     prop.SetScalarOpacity(opacity)
     prop.SetScalarOpacityUnitDistance(1.0)
