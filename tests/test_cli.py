@@ -17,6 +17,7 @@ from volrender.cli import main, parse_clip
 from volrender.draw import opengl
 from volrender.layers import Intensity
 from volrender.space import Box
+from volrender.volume import Volume
 
 COMMANDS = ["demo", "info", "voxels", "scene", "slices", "histogram"]
 DRAWING = ["voxels", "slices", "histogram", pytest.param("scene", marks=needs_opengl)]
@@ -614,3 +615,31 @@ def test_a_layer_of_the_command_line_is_the_constructors(inputs, monkeypatch):
     (layer,) = cli._layers(["head.nii.gz"], cli.Reading(clim=(1, 2), cmap="magma"), lambda: None, surfaces=False)
     assert isinstance(layer, Intensity)
     assert (layer.clim, layer.cmap) == ((1, 2), "magma")
+
+
+def main_of(*words):
+    return main([str(word) for word in words])
+
+
+def test_a_histogram_counts_what_the_mask_holds_and_the_clip_leaves(tmp_path, capsys):
+    values = np.zeros((8, 8, 8), np.int16)
+    values[:4], values[4:] = 10, 20
+    image, mask = tmp_path / "values.nii", tmp_path / "mask.nii"
+    Volume(values, np.eye(4)).save(image)
+    Volume((values == 20).astype(np.uint8), np.eye(4), "labels").save(mask)
+    assert main_of("histogram", image, "-o", tmp_path / "all.svg") == 0
+    assert main_of("histogram", image, "--mask", mask, "-o", tmp_path / "masked.svg") == 0
+    assert main_of("histogram", image, "--clip", "x=:3.5", "-o", tmp_path / "clipped.svg") == 0
+    assert main_of("histogram", image, "--clip", "x=-9:9", "-o", tmp_path / "none.svg") == 2
+    assert "clips remove" in capsys.readouterr().err
+    sizes = {path.stem: path.read_text() for path in tmp_path.glob("*.svg")}
+    assert sizes["masked"] != sizes["all"] != sizes["clipped"]
+
+
+def test_words_that_would_do_nothing_are_refused(tmp_path, capsys):
+    image = tmp_path / "values.nii"
+    Volume(np.arange(512.0).reshape(8, 8, 8), np.eye(4)).save(image)
+    assert main_of("slices", image, "--spacing", 1, 1, 1, "-o", tmp_path / "a.png") == 2
+    assert "--spacing is for .npy files" in capsys.readouterr().err
+    assert main_of("slices", image, "-z", 2, "--camera", "left", "-o", tmp_path / "a.png") == 2
+    assert "not both" in capsys.readouterr().err
