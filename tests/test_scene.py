@@ -437,6 +437,25 @@ def test_two_translucent_surfaces_do_not_depend_on_their_order():
     layers = [Isosurface(ball(16, 5), color="blue", opacity=0.5), Isosurface(far, color="red", opacity=0.5)]
     one, other = (Scene(*order, camera="posterior").render((60, 60)).astype(int) for order in (layers, layers[::-1]))
     assert np.abs(one - other).max() <= 2
+    red, _, blue, _ = one[30, 30]
+    assert 255 > blue > red + 20 > 20
+
+
+@pytest.mark.parametrize("kind", ["surface", "labels"])
+@pytest.mark.parametrize("beside", ["alone", "with a surface", "with a volume"])
+def test_a_translucent_surface_is_seen(kind, beside):
+    mask = Volume((ball(24, 9).data > 0).astype(np.uint8), ball(24, 9).affine, "labels")
+    clear = Isosurface(ball(24, 9), color="red", opacity=0.4)
+    layers = [clear if kind == "surface" else LabelMap(mask, colors="red", opacity=0.4)]
+    if beside == "with a surface":
+        layers.append(Isosurface(ball(24, 3), color="blue"))
+    elif beside == "with a volume":
+        layers.append(Intensity(ball(24, 3)))
+    raster = Scene(*layers).render((80, 80)).astype(int)
+    red, green, blue, _ = raster[40, 20]
+    assert red > green + 40
+    assert 60 < green < 220
+    assert abs(green - blue) < 10
 
 
 def test_the_same_scene_is_the_same_to_the_byte():
@@ -585,6 +604,35 @@ def test_sizes_are_checked(size, kind, says):
 def test_nothing_left_is_an_error():
     refuses(ValueError, lambda: Scene(Intensity(ball(), opacity=0.0)).render((50, 50)), "nothing is left to see")
     refuses(ValueError, lambda: Scene(Isosurface(ball(), clip=Plane(x=-99))).figure(), "nothing is left to see")
+
+
+def test_a_faint_volume_is_a_subject_too():
+    assert len(paint.subject_points([Intensity(ball(), opacity=0.01)]))
+    assert len(paint.subject_points([Intensity(ball(), opacity=[(0, 0), (50, 0), (100, 0.002)])]))
+
+
+def test_where_a_ct_is_not_finite_there_is_no_tissue():
+    from volrender.draw.scene_pyvista import isosurface
+
+    ct = ball(24, 6).data * 10.4 - 1000  # air and tissue in Hounsfield units
+    data = np.where(np.indices(ct.shape)[0] < 3, np.nan, ct)
+    mesh = isosurface(Isosurface(Volume(data, ball(24, 6).affine), level=-300))
+    assert mesh.bounds[0] > -6.6
+    raster = Scene(Intensity(Volume(data, ball(24, 6).affine)), camera="left", background="blue").render((60, 60))
+    assert 0.3 < subject(raster).mean() < 0.9  # a slab of the body's own value would fill it
+
+
+def test_a_signed_map_is_drawn_on_both_its_sides_without_a_word(capfd):
+    top, low = (hill(np.diag([2, 2, 2, 1.0]), (23, y, 23), 12).data for y in (35, 11))
+    signed = Volume((top - low) * 0.0531 * ((top > 40) | (low > 40)), np.diag([2, 2, 2, 1.0]))
+    layer = Intensity(signed)
+    assert layer.look.survey.signed
+    raster = Scene(layer, camera="left").render((100, 50)).astype(int)
+    anterior, posterior = raster[:, :50], raster[:, 50:]
+    assert (anterior[..., 0] - anterior[..., 2]).max() > 60
+    assert (posterior[..., 2] - posterior[..., 0]).max() > 60
+    assert (anterior[..., 2] - anterior[..., 0]).max() < 20
+    assert "WARN" not in capfd.readouterr().err
 
 
 def test_voxels_that_are_not_finite_are_air():
