@@ -641,5 +641,5 @@ def test_words_that_would_do_nothing_are_refused(tmp_path, capsys):
     Volume(np.arange(512.0).reshape(8, 8, 8), np.eye(4)).save(image)
     assert main_of("slices", image, "--spacing", 1, 1, 1, "-o", tmp_path / "a.png") == 2
     assert "--spacing is for .npy files" in capsys.readouterr().err
-    assert main_of("slices", image, "-z", 2, "--camera", "left", "-o", tmp_path / "a.png") == 2
-    assert "not both" in capsys.readouterr().err
+    assert main_of("slices", image, "--frame", 1, "-o", tmp_path / "a.png") == 2
+    assert "--frame chooses among those of a series" in capsys.readouterr().err

@@ -118,7 +118,10 @@ def look(data, **options):
 def test_default_looks():
     assert (look(T1).cmap.name, look(T1).chosen) == ("gray", False)
     assert (look(MAP).cmap.name, look(MAP).chosen) == ("coolwarm", True)
-    assert look(MAP).clim == color.survey(MAP).robust
+    low, high = look(MAP).clim
+    assert low == -high
+    assert color.survey(MAP).robust[1] <= high <= 1.1 * color.survey(MAP).robust[1]
+    assert float(f"{high:.2g}") == high
     assert look(T1, cmap="gray").chosen
     assert look(T1, clim=(1.0, 2.0)).clim == (1, 2)
 
@@ -169,8 +172,26 @@ def test_tissue_shows_and_air_does_not():
     assert chosen.alpha([-1000, 50], "slice").tolist() == [1, 1]
 
 
-def test_a_number_is_the_opacity_everywhere():
-    assert np.allclose(look(T1, opacity=0.3).alpha([0, 400, 800], "overlay"), 0.3)
+def test_a_number_is_the_top_of_each_panels_own_curve():
+    third = look(T1, opacity=0.3)
+    assert np.allclose(third.alpha([0, 400, 800], "slice"), 0.3)
+    assert np.allclose(third.alpha([0, 400, 800], "overlay"), [0, 0.3, 0.3])
+    assert np.allclose(third.alpha([0, 400, 800], "voxel"), [0, 0.3, 0.3])
+    level = np.abs(MAP[MAP != 0]).min()
+    shown = look(MAP, opacity=0.6).alpha([-level, 0, level / 2, level], "overlay")
+    assert np.allclose(shown, [0.6, 0, 0, 0.6])
+
+
+def test_a_map_whose_limits_leave_one_side_out_does_not_show_it():
+    values = [-4, -2, 0, 2, 4]
+    assert look(MAP, clim=(1.0, 4.0)).alpha(values, "overlay").tolist() == [0, 0, 0, 1, 1]
+    assert look(MAP, clim=(-4.0, -3.0)).alpha(values, "overlay").tolist() == [1, 0, 0, 0, 0]
+
+
+def test_a_window_hides_what_is_below_it_where_air_is_not_shown():
+    windowed = look(T1, clim=(300.0, 800.0))
+    assert windowed.alpha([200, 290, 310, 900], "overlay").tolist() == [0, 0, 1, 1]
+    assert windowed.alpha([200], "volume")[0] < 0.2
 
 
 def test_steps_belong_to_both_sides():

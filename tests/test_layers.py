@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from helpers import ball, ramp, refuses
 
-from volrender import Box, Camera, CutPlane, Intensity, Isosurface, LabelMap, Plane, Volume, sample
+from volrender import Box, Camera, CutPlane, Intensity, Isosurface, LabelMap, Plane, Slices, Volume, sample
 from volrender.io import Label
 from volrender.layers import SURFACE
 from volrender.words import FOREIGN, choices, our_words, unknown_word
@@ -248,3 +248,8 @@ def test_a_cut_plane_needs_a_plane():
         refuses(TypeError, lambda plane=plane: CutPlane(BALL, plane), "CutPlane needs a Plane, such as Plane(x=0); got")
     refuses(ValueError, lambda: CutPlane(BALL, Plane(x=0), cmap="qqq"), "there is no colormap")
     assert CutPlane(BALL, Plane(x=0), clim=(0, 50)).look.clim == (0, 50)
+
+
+@pytest.mark.parametrize(("word", "ours"), [("vmax", "clim"), ("alpha", "opacity"), ("cmap", "cmap")])
+def test_a_panel_says_that_a_layers_word_belongs_to_the_layer(word, ours):
+    refuses(TypeError, lambda: Slices(BALL, **{word: 1}), f"{ours} belongs to the layer", f"Intensity(volume, {ours}=")

@@ -129,9 +129,58 @@ def test_label_surfaces_lie_on_the_faces_of_their_voxels(affine):
     for rgb, (low, high) in boxes.items():
         cells = (np.asarray(mesh.cell_data["rgb"]) == rgb).all(axis=1)
         own = index[np.unique(mesh.regular_faces[cells])]
-        assert np.allclose(own.min(axis=0), low, atol=0.1)
-        assert np.allclose(own.max(axis=0), high, atol=0.1)
+        # Smoothing that does not shrink swings out at an edge, by a quarter of a voxel.
+        assert np.allclose(own.min(axis=0), low, atol=0.25)
+        assert np.allclose(own.max(axis=0), high, atol=0.25)
     assert len(np.unique(mesh.cell_data["rgb"], axis=0)) == 2
+
+
+@pytest.mark.parametrize("radius", [2, 3, 5, 8])
+def test_small_labels_keep_their_volume(radius):
+    from volrender.draw.scene_pyvista import label_surface
+
+    labels = (ball(24, radius).data > 0).astype(np.uint8)
+    mesh = label_surface(LabelMap(Volume(labels, EYE, "labels")))
+    assert mesh.volume == pytest.approx(labels.sum(), rel=0.12)
+
+
+def test_a_label_that_only_touches_the_surface_does_not_speckle_it():
+    from volrender.draw.scene_pyvista import label_surface
+
+    labels = (ball(24, 9).data > 0).astype(np.uint8)
+    labels[12, 12, 20] = 2
+    mesh = label_surface(LabelMap(Volume(labels, EYE, "labels"), colors={1: "red", 2: "blue"}))
+    assert (np.asarray(mesh.cell_data["rgb"]) == (255, 0, 0)).all()
+
+
+def test_a_finding_behind_a_translucent_cut_plane_is_seen():
+    finding = Isosurface(ball(24, 4), color="red")
+    wall = Volume(np.full((24, 24, 24), 50.0) + np.arange(24), ball(24, 4).affine)
+    plane = {opacity: CutPlane(wall, Plane(y=8), opacity=opacity) for opacity in (None, 0.3)}
+    red = {}
+    for opacity, layer in plane.items():
+        raster = Scene(finding, layer, camera="anterior").render((80, 80)).astype(int)
+        red[opacity] = (raster[..., 0] - raster[..., 1]).max()
+    assert red[None] < 60 < red[0.3]
+
+
+def test_two_volumes_in_one_scene_are_told_on():
+    with pytest.warns(UserWarning, match="show all but one as an Isosurface"):
+        Scene(Intensity(ball(24, 6)), Intensity(ball(24, 3))).render((40, 40))
+
+
+def test_one_hot_voxel_does_not_change_the_picture():
+    data = np.array(hill(EYE, (11, 11, 11), 12).data)
+    hot = data.copy()
+    hot[11, 11, 11] = 1e6
+    look = {"clim": (0, 100), "opacity": [(0, 0), (30, 0), (60, 0.2), (100, 0.2)], "cmap": "viridis"}
+    cool, heated = (Scene(Intensity(Volume(d, EYE), **look)).render((80, 80)).astype(int) for d in (data, hot))
+    assert np.abs(cool - heated)[10:70, 10:70].mean() < 6
+
+
+def test_a_slice_of_one_voxel_is_drawn():
+    layer = Intensity(Volume(np.arange(30.0).reshape(5, 6, 1), EYE))
+    assert (Scene(layer, camera="superior").render((40, 40))[..., :3] < 250).any()
 
 
 @pytest.mark.parametrize("affine", AFFINES[:3])

@@ -328,7 +328,8 @@ def test_surfaces_and_labels_become_cubes():
 
 
 def test_clips_take_cubes_away():
-    clipped = voxels.build([Intensity(ball(), opacity=1.0, clip=(Plane(x=0), Box(y=(None, 0), z=(None, 0))))], None)
+    whole = [(0, 1), (100, 1)]
+    clipped = voxels.build([Intensity(ball(), opacity=whole, clip=(Plane(x=0), Box(y=(None, 0), z=(None, 0))))], None)
     centers = space.apply_affine(clipped.affine, np.argwhere(clipped.filled))
     assert centers[:, 0].max() < 0
     assert not ((centers[:, 1] < 0) & (centers[:, 2] < 0)).any()

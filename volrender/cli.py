@@ -136,7 +136,7 @@ def voxels(
     *,
     reading: Reading = DEFAULT,
     printing: Printing,
-    camera: Annotated[str, VIEW] = "30,320",
+    camera: Annotated[str, VIEW] = "25,150",
     size: Annotated[int, Parameter(help="Cubes along the longest side.")] = 50,
     explode: Annotated[float, Parameter(help="Gap between cubes, as a fraction of a voxel.")] = 0.0,
     contrast: Annotated[bool, Parameter(help="Lift the contrast of the first file.")] = False,
@@ -188,17 +188,18 @@ def slices(
     printing: Printing,
     x: Annotated[
         tuple[float, ...],
-        Parameter(alias="-x", help="Sagittal positions, mm.", consume_multiple=True, show_default=False),
+        Parameter(alias="-x", help="Sagittal positions, mm.", consume_multiple=(1, None), show_default=False),
     ] = (),
     y: Annotated[
         tuple[float, ...],
-        Parameter(alias="-y", help="Coronal positions, mm.", consume_multiple=True, show_default=False),
+        Parameter(alias="-y", help="Coronal positions, mm.", consume_multiple=(1, None), show_default=False),
     ] = (),
     z: Annotated[
-        tuple[float, ...], Parameter(alias="-z", help="Axial positions, mm.", consume_multiple=True, show_default=False)
+        tuple[float, ...],
+        Parameter(alias="-z", help="Axial positions, mm.", consume_multiple=(1, None), show_default=False),
     ] = (),
     radiological: Annotated[bool, Parameter(help="The subject's right on the left.")] = False,
-    camera: Annotated[str | None, Parameter(help="A side to look from: it names the plane.")] = None,
+    camera: Annotated[str | None, Parameter(help="The side to look from: left, right, anterior, ...")] = None,
 ) -> None:
     """Draw slices with overlays; without positions one of each kind."""
     from volrender.panels import Slices
@@ -206,14 +207,11 @@ def slices(
     with _printing(printing, len(files)) as (save, advance):
         layers = _layers(files, reading, advance, surfaces=False)
         chosen: dict[str, Any] = {axis: list(at) for axis, at in (("x", x), ("y", y), ("z", z)) if at}
-        if camera is not None:
-            if chosen:
-                raise ValueError("--camera names the plane of one slice; give it or positions, not both")
-            chosen = _facing(_camera(camera), layers[0].volume)
         save(
             Slices(
                 *layers,
                 **chosen,
+                camera=camera,
                 radiological=radiological,
                 title=printing.title,
                 background=printing.background,
@@ -304,6 +302,8 @@ def _check_spacing(files: Sequence[str], spacing: tuple[float, float, float] | N
 
 def _load(name: str, spacing: tuple[float, float, float] | None, kind: str | None = None) -> Volume:
     affine = None
+    if name.endswith(".npy") and spacing is None and Path(name).is_file():
+        raise ValueError(f"{name}: has no voxel size; give it in mm, as in --spacing 1 1 1.2")
     if spacing is not None and name.endswith(".npy"):
         if min(spacing) <= 0 or not np.isfinite(spacing).all():
             raise ValueError(f"--spacing must be three sizes above 0 mm; got {spacing}")
@@ -320,6 +320,8 @@ def _still(name: str, reading: Reading, kind: str | None = None) -> Volume:
                 frames = volume.shape[3]
                 raise ValueError(f"has {frames} frames; choose one with --frame 0 to {frames - 1}")
             volume = volume.frame(reading.frame)
+        elif reading.frame is not None:
+            raise ValueError("is one volume; --frame chooses among those of a series")
         finite_range(volume.data)
     return volume
 
@@ -358,7 +360,7 @@ def _layers(
     for n, name in enumerate(files):
         volume = _still(name, reading)
         if volume.kind == "labels":
-            layers.append(LabelMap(volume, clip=clips))
+            layers.append(LabelMap(volume, clip=clips if n == 0 else ()))
         elif n == 0 and (len(files) > 1 or reading.level is None):
             volume = volume.contrast() if contrast else volume
             layers.append(Intensity(volume, reading.clim, reading.cmap or cmap, blend=blend, clip=clips))
@@ -366,7 +368,8 @@ def _layers(
             layers.extend(_surfaces(volume, reading.level, clips if n == 0 else []))
         else:
             shown = volume if reading.level is None else _beyond(volume, reading.level)
-            layers.append(Intensity(shown, clip=clips))
+            alone: dict[str, Any] = {"clim": reading.clim, "cmap": reading.cmap or cmap, "clip": clips}
+            layers.append(Intensity(shown, **(alone if n == 0 else {})))
         advance()
     for name in reading.mask:
         layers.append(LabelMap(_still(name, reading, "labels"), opacity=1.0 if surfaces else 0.6))
@@ -428,12 +431,6 @@ def _camera(text: str) -> Any:
         raise ValueError(
             f"--camera must be a side such as left, or elevation,azimuth in degrees; got {text!r}"
         ) from None
-
-
-def _facing(camera: Any, volume: Volume) -> dict[str, float]:
-    """The plane that a camera looks at, through the middle of the volume."""
-    axis = int(np.argmax(np.abs(camera.toward)))
-    return {"xyz"[axis]: float(np.round(volume.bounds[axis].mean()))}
 
 
 def _facts(volume: Volume) -> list[tuple[str, str]]:

@@ -25,7 +25,8 @@ Opacity: TypeAlias = float | Nodes
 Color: TypeAlias = str | tuple[float, ...]
 RGB: TypeAlias = tuple[float, float, float]
 
-GRAY = "gray"
+GRAY, INK = "gray", "gray_r"
+GLASS = 0.06  # the alpha of cubes around a finding
 DIVERGING = "coolwarm"
 BODY: RGB = (0.90, 0.83, 0.77)  # the one tone of a body whose colormap was not chosen: what has color is the finding
 SURVEYED = 2_000_000
@@ -140,27 +141,46 @@ class Look:
         return np.asarray(table[np.nan_to_num(np.rint(scaled * 255)).astype(np.intp)])
 
     def nodes(self, panel: str) -> Nodes:
-        """The opacity curve as the named panel draws it: "slice", "overlay", "voxel" or "volume"."""
+        """The opacity curve as the named panel draws it.
+
+        `panel` is "slice", "overlay" (over another layer), "voxel", "glass" (cubes around another layer) or
+        "volume". Nodes of the user's are taken as they are; a number is the top of the panel's usual curve.
+        """
         if isinstance(self.opacity, tuple):
             return self.opacity
-        low, high = self.survey.low, self.survey.high
         top = 1.0 if self.opacity is None else self.opacity
-        if self.survey.signed and self.opacity is None:
-            level = min(self.survey.smallest, max(map(abs, self.clim)))
-            ends = min(low, -level), max(high, level)
-            return ((ends[0], top), (-level, top), (-level, 0.0), (level, 0.0), (level, top), (ends[1], top))
+        low, high = self.survey.low, self.survey.high
+        if self.survey.signed:
+            return self._beyond_zero(top)
+        air = self.air
+        if panel == "slice" or low == high:
+            return ((low, top), (high, top))
+        if panel == "glass" and self.opacity is None:
+            return ((low, 0.0), (air, 0.0), (air, GLASS), (max(air, high), GLASS))
         if panel == "voxel" and self.opacity is None:
             # The value itself is the alpha, as in the exploded-voxel recipe; air, which is never quite 0, is left out.
             first, last = self.clim
-            air = min(max(self.survey.air, first), last)
-            return ((first, 0.0), (air, 0.0), (air, top * (air - first) / (last - first)), (last, top))
-        if panel == "overlay" and self.opacity is None:
-            return ((low, 0.0), (self.survey.air, 0.0), (self.survey.air, top), (high, top))
-        if panel == "volume" and self.opacity is None:
-            air = self.survey.air
+            start = min(max(air, first), last)
+            return ((first, 0.0), (start, 0.0), (start, top * (start - first) / (last - first)), (last, top))
+        if panel == "volume":
             half = 0.45 * min(air - low, high - air)
             return ((low, 0.0), (air - half, 0.0), (air + half, top), (max(high, air + half), top))
-        return ((low, top), (high, top))
+        return ((low, 0.0), (air, 0.0), (air, top), (max(air, high), top))
+
+    @property
+    def air(self) -> float:
+        """The level under which nothing is drawn where air is not: the background's, or the user's lower limit."""
+        return min(max(self.survey.air, self.clim[0]), self.survey.high)
+
+    def _beyond_zero(self, top: float) -> Nodes:
+        """The curve of a signed map: transparent around 0, to its threshold, and on a side that `clim` leaves out."""
+        first, last = self.clim
+        level = min(self.survey.smallest, max(map(abs, self.clim)))
+        low, high = min(self.survey.low, -level), max(self.survey.high, level)
+        below, above = (top if first < 0 else 0.0), (top if last > 0 else 0.0)
+        down, up = min(-level, last) if last < 0 else -level, max(level, first) if first > 0 else level
+        high, low = max(high, up), min(low, down)
+        return ((low, below), (down, below), (down, 0.0), (up, 0.0), (up, above), (high, above))
 
     def alpha(self, values: ArrayLike, panel: str) -> NDArray[np.float32]:
         """Opacity of values on a slice or a voxel; NaN is transparent."""
@@ -254,11 +274,20 @@ def make_look(
     clim: tuple[float, float] | None,
     cmap: str | Colormap | None,
     opacity: Opacity | None,
+    *,
+    ink: bool = False,
 ) -> Look:
-    """Fill what the user left open: robust limits, gray or a diverging colormap."""
+    """Fill what the user left open: robust limits, gray or a diverging colormap.
+
+    With `ink` what is bright is dark, as a maximum projection is printed on white paper.
+    """
     low, high = clim or data_survey.robust
+    if clim is None and data_survey.signed:
+        step = 10.0 ** (np.floor(np.log10(high)) - 1)  # two digits, for a color bar that can be read
+        high = float(np.round(np.ceil(high / step - 1e-9) * step, 12))
+        low = -high
     if low == high:
         half = max(0.5, 1e-6 * abs(low))
         low, high = low - half, high + half
-    chosen = as_cmap(cmap or (DIVERGING if data_survey.signed else GRAY))
+    chosen = as_cmap(cmap or (DIVERGING if data_survey.signed else INK if ink else GRAY))
     return Look((low, high), chosen, opacity, data_survey, cmap is not None or data_survey.signed)

@@ -18,11 +18,11 @@ WARM, COOL = "#c1272d", "#2a62c4"
 
 
 def voxels() -> Printable:
-    """The exploded-voxel pictures: the full head, its front cut off, and a diagonal cut seen from behind."""
+    """The exploded-voxel pictures: the full head, its upper front cut off, and a diagonal cut from the left, behind."""
     head = sample("mni152").contrast()
-    front = Box(x=(10, None), z=(10, None))
+    front = Box(y=(0, None), z=(5, None))
     diagonal = Plane(normal=(-1, 1, 2), origin=(0, -20, 25))
-    views = (((), 320), (front, 320), (diagonal, 200))
+    views = (((), 140), (front, 140), (diagonal, 200))
     return Figure(
         [
             Voxels(

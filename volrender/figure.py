@@ -61,7 +61,7 @@ class Figure(Printable):
         self.rows: list[list[Panel]] = [[as_panel(item) for item in row] for row in nested]
         self.width = as_width(width)
         self.letters = letters
-        if not 3 <= font_size <= 30:
+        if not isinstance(font_size, (int, float)) or not 3 <= font_size <= 30:
             raise ValueError(f"font_size must be between 3 and 30 points; got {font_size}")
         self.font_size = float(font_size)
         self.background = as_background(background)

@@ -13,6 +13,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 from matplotlib.colors import Colormap
+from scipy import ndimage
 
 from volrender import color, space
 from volrender.color import RGB, Color, Look
@@ -41,11 +42,13 @@ class Intensity:
     clim : (low, high), optional
         Data values at the ends of the colormap; by default a robust range, symmetric for signed maps.
     cmap : str or Colormap, optional
-        By default gray, or a diverging one for signed maps. In a composite volume rendering without a colormap of
-        the user's choice the body has one soft tone, so that the color in the picture is the finding.
+        By default gray, inverted for a maximum projection, or a diverging one for signed maps. In a composite volume
+        rendering without a colormap of the user's choice the body has one soft tone, so that the color in the
+        picture is the finding.
     opacity : float or [(value, opacity), ...], optional
-        0 to 1, nodes in data units; in a volume rendering what one millimetre absorbs, elsewhere the alpha. By
-        default what a panel usually shows: tissue but not air, a signed map but not its zeros.
+        0 to 1; in a volume rendering what one millimetre absorbs, elsewhere the alpha. By default a panel shows
+        tissue but not air, a signed map but not its zeros; a number is how much of that is seen. Nodes, in data
+        units, are the whole curve.
     blend : {"composite", "maximum", "minimum", "average"}
         How a volume rendering gathers the values along a ray.
     clip : Plane, Box, or several
@@ -79,7 +82,7 @@ class Intensity:
     @cached_property
     def look(self) -> Look:
         """The colors and opacities, complete."""
-        return color.make_look(self.volume.survey, self.clim, self.cmap, self.opacity)
+        return color.make_look(self.volume.survey, self.clim, self.cmap, self.opacity, ink=self.blend == "maximum")
 
 
 @our_words
@@ -186,6 +189,13 @@ class LabelMap:
         """How many voxels each label has, in rising order of label; background is left out."""
         labels, counts = np.unique(self.volume.data, return_counts=True)
         return {int(label): int(count) for label, count in zip(labels, counts) if label}
+
+    @cached_property
+    def exposed(self) -> dict[int, int]:
+        """How many voxels of each shown label lie at the outer surface of all."""
+        shown = np.isin(self.volume.data, list(self.table))
+        outer = self.volume.data[shown & ~ndimage.binary_erosion(shown)]
+        return {label: int((outer == label).sum()) for label in self.table}
 
     @cached_property
     def table(self) -> dict[int, tuple[str, RGB]]:

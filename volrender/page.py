@@ -61,9 +61,13 @@ def as_width(width: str | float) -> float:
 
 def as_dpi(dpi: float) -> float:
     """A checked resolution."""
-    if not 30 <= float(dpi) <= 2400:
-        raise ValueError(f"dpi must be between 30 and 2400; got {dpi}")
-    return float(dpi)
+    try:
+        value = float(dpi)
+    except (TypeError, ValueError):
+        value = 0.0
+    if not 30 <= value <= 2400:
+        raise ValueError(f"dpi must be between 30 and 2400; got {dpi!r}")
+    return value
 
 
 def as_background(value: Any) -> Any:

@@ -145,13 +145,18 @@ def coverage(layer: Layer, points_xyz: NDArray[np.float64]) -> NDArray[np.float3
     """How far a cut face covers the points of a grid (u, v, 3) across the whole volume: its border is where it is 0.5.
 
     For the anatomy of an `Intensity` or a `CutPlane` it is all within the subject's closed silhouette, so that dark
-    bone and ventricles are not holes; only the air outside is left out. Else it is where the layer has color.
+    bone and ventricles are not holes; only the air outside is left out, or what the user's own opacity curve hides.
+    Else it is where the layer has color.
     """
     values = values_at(layer, points_xyz)
     if isinstance(layer, (Intensity, CutPlane)) and not layer.look.survey.signed:
         with np.errstate(invalid="ignore"):
             low, air = layer.look.survey.low, layer.look.survey.air
-            ramp = np.clip((np.nan_to_num(values, nan=low) - low) / (2 * max(air - low, 1e-12)), 0, 1)
+            if isinstance(layer.opacity, tuple):
+                top = max(opacity for _, opacity in layer.opacity)
+                ramp = layer.look.alpha(values, "volume") / max(top, 1e-12)
+            else:
+                ramp = np.clip((np.nan_to_num(values, nan=low) - low) / (2 * max(air - low, 1e-12)), 0, 1)
         # The subject's own edge is as fine as its values; what is sealed lies behind it.
         inner = ndimage.binary_erosion(_sealed(ramp > 0.5), iterations=3)
         return np.asarray(np.where(np.isfinite(values), np.maximum(ramp, inner), 0), dtype=np.float32)

@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from volrender import paint, space
 from volrender.color import RGB, as_rgb
-from volrender.draw.annotate import MAX_LEGEND, Bar, Frame, Sidebar, compass, scale_bar, title
+from volrender.draw.annotate import MAX_LEGEND, Bar, Frame, Sidebar, compass, number, scale_bar, title
 from volrender.layers import CutPlane, Intensity, Isosurface, LabelMap, Layer
 from volrender.page import TRANSPARENT, Printable, as_background, drawing
 from volrender.sources import load
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from volrender.draw.slices import Cut
     from volrender.draw.voxels import Cubes
 
-FOOT = 2.8  # lines of text under a 3-D picture, for its scale bar and directions
+FOOT = 3.0  # lines of text under a 3-D picture, for its scale bar and directions
 FILL = 0.92  # the part of a picture that the subject takes up in its tighter direction
 
 
@@ -109,26 +109,26 @@ class Panel(Printable):
         return bars
 
     def _entries(self) -> list[tuple[str, RGB]]:
-        """Legend entries of the surfaces and labels."""
+        """Legend entries of the surfaces and labels; a long legend is cut, so what is seen most comes first."""
         entries: list[tuple[str, RGB]] = []
         for layer in self.layers:
             if isinstance(layer, Isosurface):
                 assert layer.level is not None
                 relation = "≤" if layer.side < 0 else "≥"
                 unit = layer.volume.unit or layer.volume.name or "level"
-                value = f"{layer.level:.3g}".replace("-", "−")
-                entries.append((f"{unit} {relation} {value}", as_rgb(layer.color)))
+                entries.append((f"{unit} {relation} {number(layer.level)}", as_rgb(layer.color)))
+            elif isinstance(layer, LabelMap) and isinstance(layer.colors, tuple):
+                entries.append((layer.volume.name or "mask", as_rgb(layer.colors)))
             elif isinstance(layer, LabelMap):
-                # A long legend is cut: the largest regions come first in it.
-                order = (
-                    sorted(layer.table, key=lambda n: -layer.sizes[n]) if len(layer.table) > MAX_LEGEND else layer.table
-                )
+                long = len(layer.table) > MAX_LEGEND
+                order = sorted(layer.table, key=layer.exposed.__getitem__, reverse=True) if long else layer.table
                 entries.extend(layer.table[n] for n in order)
         return entries
 
     def _sidebar(self, frame: Frame, panel: str) -> Sidebar:
         entries = self._entries()
-        return Sidebar(frame, self._bars(panel), entries if len(entries) > 1 or self.colorbar else [])
+        wanted = len(self.layers) > 1 or len(entries) > 1 if self.colorbar is None else self.colorbar
+        return Sidebar(frame, self._bars(panel), entries if wanted else [])
 
     def _head(self, frame: Frame) -> float:
         """The height (mm) that the title takes."""
@@ -256,6 +256,9 @@ class Slices(Panel):
     x, y, z : float or list of float, optional
         Positions (mm) of sagittal, coronal and axial slices; by default one of each through the middle, or through
         the largest value of the last layer.
+    camera : name, optional
+        The side that slices across its direction are seen from, "left" for sagittal slices with the face to the
+        left; without positions it chooses that plane alone.
     radiological : bool
         Whether the subject's right is on the left of the picture.
     title : str
@@ -276,12 +279,16 @@ class Slices(Panel):
         x: Any = None,
         y: Any = None,
         z: Any = None,
+        camera: str | None = None,
         radiological: bool = False,
         title: str = "",
         colorbar: bool | None = None,
         background: Any = "white",
     ) -> None:
         self._set_up(layers, title, colorbar, background)
+        if camera is not None and camera not in space.CAMERAS:
+            raise ValueError(f"camera of Slices must be one of {', '.join(space.CAMERAS)}; got {camera!r}")
+        self.camera = camera
         self.radiological = radiological
         self._positions = tuple(_as_positions(values, axis) for values, axis in zip((x, y, z), space.AXES))
         self._check_positions()
@@ -299,11 +306,24 @@ class Slices(Panel):
     @cached_property
     def cuts(self) -> list[Cut]:
         """The slices, sagittal first."""
+        if any(positions is not None for positions in self._positions):
+            return [self._cut(w, p) for w, positions in enumerate(self._positions) for p in positions or ()]
+        middle = enumerate(self._middle().tolist())
+        return [self._cut(w, p) for w, p in middle if self.camera is None or w == self._faced]
+
+    @property
+    def _faced(self) -> int | None:
+        """The world axis that the camera looks along."""
+        return None if self.camera is None else int(np.argmax(np.abs(space.as_camera(self.camera).toward)))
+
+    def _cut(self, axis: int, position: float) -> Cut:
+        """A slice as it is seen: from the camera's side, else with the subject's right or front on the right."""
         from volrender.draw.slices import Cut
 
-        if all(positions is None for positions in self._positions):
-            return [Cut(w, float(p)) for w, p in enumerate(self._middle())]
-        return [Cut(w, p) for w, positions in enumerate(self._positions) for p in positions or ()]
+        if axis == self._faced and self.camera is not None:
+            across = Cut(axis, position).across[0]
+            return Cut(axis, position, mirrored=bool(space.as_camera(self.camera).axes[0, across] < 0))
+        return Cut(axis, position, mirrored=self.radiological and axis != 0)
 
     def _middle(self) -> NDArray[np.float64]:
         """The default crossing point: the strongest voxel of a signed overlay, else the middle of the subject."""
@@ -343,7 +363,7 @@ class Slices(Panel):
         side, head = self._sidebar(frame, "slice"), self._head(frame)
         width, height = frame.width - side.width, frame.height - head
         rows = slices.arrange(self.cuts, self._bounds, slices.most_abreast(self.cuts, self._bounds, frame, width))
-        slices.draw(frame.part(0, 0, width, height), self.layers, rows, self._bounds, self.radiological)
+        slices.draw(frame.part(0, 0, width, height), self.layers, rows, self._bounds)
         side.draw(width, 0, height)
         if self.title:
             title(frame, self.title)
@@ -381,15 +401,17 @@ class Voxels(Panel):
         *layers: Any,
         size: int | Sequence[int] | None = 50,
         explode: float = 0.0,
-        camera: Any = (30, 320),
+        camera: Any = (25, 150),
         axes: bool = True,
         title: str = "",
         colorbar: bool | None = None,
         background: Any = "white",
     ) -> None:
         self._set_up(layers, title, colorbar, background)
-        if not 0 <= explode < 1:
-            raise ValueError(f"explode must be 0 or more and below 1; got {explode}")
+        if any(isinstance(layer, CutPlane) for layer in self.layers):
+            raise TypeError("Voxels cannot show a CutPlane: cut with clip=Plane(...) instead")
+        if not isinstance(explode, (int, float)) or not 0 <= explode < 1:
+            raise ValueError(f"explode must be 0 or more and below 1; got {explode!r}")
         self.size = size
         self.explode = float(explode)
         self.camera = space.as_camera(camera)

@@ -45,11 +45,20 @@ FOREIGN = {
 }
 
 
+LAYER_WORDS = ("clim", "cmap", "opacity", "blend", "clip", "level", "color", "colors", "smooth")
+
+
 def unknown_word(word: str, owner: str, known: list[str]) -> TypeError:
     """The error for a keyword that `owner` does not take."""
     ours = FOREIGN.get(word)
     if ours is not None and any(name in known for name in re.split(", | or ", ours)):
         return TypeError(f"{owner} takes {ours}, not {word}")
+    ours = ours or word
+    if ours in LAYER_WORDS and "background" in known:  # a panel
+        said = "" if ours == word else f"{word} is {ours} here, and "
+        return TypeError(
+            f"{owner} takes no {word}: {said}{ours} belongs to the layer, as in Intensity(volume, {ours}=...)"
+        )
     close = difflib.get_close_matches(word, known, n=1)
     hint = f"did you mean {close[0]}? " if close else ""
     return TypeError(f"{owner} has no {word}; {hint}it takes {', '.join(known)}")

@@ -85,7 +85,8 @@ class Frame:
         """Bare axes that cover whole pixels of the figure, and how many: an image drawn there is not resampled."""
         px = self.figure.dpi / MM_PER_INCH
         left, bottom = round((self.x + x) * px), round((self.y + y) * px)
-        size = (max(1, round(width * px)), max(1, round(height * px)))
+        right, top = round((self.x + x + width) * px), round((self.y + y + height) * px)
+        size = (max(1, right - left), max(1, top - bottom))
         ax = self.axes(left / px - self.x, bottom / px - self.y, size[0] / px, size[1] / px)
         ax.set_axis_off()
         ax.set(xlim=(0, size[0]), ylim=(0, size[1]))
@@ -188,7 +189,8 @@ class Sidebar:
         if self.entries:
             names = [name for name, _ in self._shown()]
             rest = [f"and {len(self.entries)} more"] if len(self.entries) > WHOLE_LEGEND else []
-            widths.append(3.2 + max(self.frame.text_width(name) for name in names + rest))
+            # Hinting at a low resolution makes text a little wider than its outline.
+            widths.append(3.2 + 1.04 * max(self.frame.text_width(name) for name in names + rest))
         return max(widths) + GAP + 0.5 if widths else 0.0
 
     @property
@@ -234,7 +236,8 @@ class Sidebar:
             for row, (name, rgb) in enumerate(entries):
                 middle = top - (row + 0.5) * line
                 if rgb is not None:
-                    canvas.add_patch(Rectangle((x + GAP, middle - 0.9), 1.8, 1.8, facecolor=rgb, edgecolor="none"))
+                    edge: dict[str, Any] = {"edgecolor": "0.6" if min(rgb) > 0.8 else "none", "linewidth": 0.4}
+                    canvas.add_patch(Rectangle((x + GAP, middle - 0.9), 1.8, 1.8, facecolor=rgb, **edge))
                 canvas.text(x + GAP + 3.0, middle, name, va="center_baseline", fontsize=self.frame.font_size, color=INK)
 
     def _fitted(self, label: str, room: float) -> str:

@@ -38,14 +38,18 @@ def draw_axes(ax: Axes, layer: Intensity, font_size: float) -> None:
     share = 100 * counts / counts.sum()
     ax.bar(centers, share, width=np.diff(edges), color=look.rgb(centers), edgecolor="0.45", linewidth=0.2)
     # The background's bin is often a hundred times the rest; the axis ends where the subject's bins do.
-    front = share[np.abs(centers) > look.survey.smallest] if look.survey.signed else share[centers > look.survey.air]
+    zero = max(look.survey.smallest, float(np.diff(edges).max()))
+    front = share[np.abs(centers) > zero] if look.survey.signed else share[centers > look.survey.air]
     peak = float(front.max()) if front.size and front.max() > 0 else float(share.max())
     ax.set(xlim=(low, high), ylim=(0, 1.15 * peak))
-    for center, value in zip(centers, share):
-        if value > 1.15 * peak:
-            note = f" {value:.0f} %" if value >= 1 else f" {value:.1g} %"
-            ax.annotate(note, (center, 1.1 * peak), va="center", ha="left", fontsize=font_size - 1, color=INK)
-            break
+    tall = np.flatnonzero(share > 1.15 * peak)
+    if tall.size:
+        # What the cut bars hold together stands beside the last of them, on paper that no bar darkens.
+        total, beside = share[tall].sum(), edges[tall[-1] + 1]
+        note = f" {total:.0f} %" if total >= 1 else f" {total:.1g} %"
+        plain = {"facecolor": "white", "edgecolor": "none", "pad": 0.6}
+        style: dict[str, Any] = {"fontsize": font_size - 1, "color": INK, "bbox": plain}
+        ax.annotate(note, (beside, 1.09 * peak), va="center", ha="left", **style)
     unit = layer.volume.unit
     name = layer.volume.name or "intensity"
     ax.set_xlabel(f"{name} ({unit})" if unit else name, fontsize=font_size, labelpad=1.5, color=INK)

@@ -43,7 +43,7 @@ def window_class() -> str | None:
 
 def _probe(chosen: dict[str, str]) -> str | None:
     """Draw an empty window in a child process; its class, or None where the child failed or died."""
-    command = [sys.executable, "-c", PROBE]
+    command = [sys.executable, "-P", "-c", PROBE]
     environment = os.environ | chosen
     try:
         answer = subprocess.run(

@@ -7,8 +7,10 @@ sample, in a surface plane by plane. The cut faces show what was cut, painted as
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from functools import singledispatchmethod
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -110,7 +112,12 @@ class Stage:
             for row in range(len(clip.halfspaces)):
                 self._add_face(clip, row, cut)
         volumes = any(isinstance(layer, Intensity) for layer in layers)
-        clear = any(isinstance(layer, (Isosurface, LabelMap)) and layer.opacity < 1 for layer in layers)
+        clear = any(not isinstance(layer, Intensity) and layer.opacity not in (None, 1.0) for layer in layers)
+        if sum(isinstance(layer, Intensity) and layer.blend == "composite" for layer in layers) > 1:
+            warnings.warn(
+                "Scene draws volumes one after the other, whichever is in front: show all but one as an Isosurface",
+                stacklevel=2,
+            )
         if clear:
             # Peels are lost in a multisampled window.
             self.stage.disable_anti_aliasing()
@@ -145,13 +152,17 @@ class Stage:
     def _(self, layer: Intensity) -> None:
         actor = vtkVolume()
         composite = layer.blend == "composite"
-        data = _finite(layer.volume, highest=layer.blend == "minimum")
+        data = np.clip(_finite(layer.volume, highest=layer.blend == "minimum"), *_span(layer))
+        if layer.blend == "minimum" and layer.opacity is None:
+            data = np.where(data <= layer.look.air, layer.look.clim[1], data)
         if composite:
             sigma = PRESMOOTH[data.dtype.itemsize == 1]
             data = ndimage.gaussian_filter(data.astype(np.float32), sigma, mode="nearest")
         mapper = vtkOpenGLGPUVolumeRayCastMapper()
         mapper.SetInputData(_cells(layer.volume, data))
         getattr(mapper, BLEND[layer.blend])()
+        if layer.opacity is None:
+            mapper.SetAverageIPScalarRange(layer.look.air, layer.look.survey.high)
         mapper.SetAutoAdjustSampleDistances(0)
         mapper.SetSampleDistance(SAMPLE * min(layer.volume.spacing))
         mapper.SetUseJittering(1)
@@ -170,7 +181,8 @@ class Stage:
         page, and the face gets a pale fringe. It also ends rays early.
         """
         level = layer.look.nodes("volume")[2][0]
-        core = _grid(layer.volume, data).contour([level], method="flying_edges", compute_normals=True)
+        padded = np.pad(data, 1, constant_values=data.min())
+        core = _grid(layer.volume, padded, pad=1).contour([level], method="flying_edges", compute_normals=True)
         core = _cut(core.transform(placement(layer.volume), inplace=False), layer.clip)
         if core.n_points:
             look = {"show_scalar_bar": False, "reset_camera": False, "render": False, "color": CORE}
@@ -220,9 +232,12 @@ class Stage:
         for n, layer in enumerate(layers):
             cover = paint.coverage(layer, grid)
             colors = paint.rgba(layer, paint.values_at(layer, grid), "overlay" if n else "slice")
-            if n == 0 and isinstance(layer, (Intensity, CutPlane)) and not layer.look.survey.signed:
-                # A face is closed: where the subject is dark or its opacity low it is drawn all the same.
-                colors[..., 3] = 1.0
+            if isinstance(layer, CutPlane) and isinstance(layer.opacity, tuple):
+                cover = np.minimum(cover, np.ceil(colors[..., 3]))
+            elif n == 0 and isinstance(layer, (Intensity, CutPlane)) and not layer.look.survey.signed:
+                # A face is closed: where the subject is dark it is drawn all the same.
+                whole = isinstance(layer, Intensity) or layer.opacity is None
+                colors[..., 3] = 1.0 if whole else layer.opacity
             picture = paint.over(picture, colors)
             covered = np.maximum(covered, cover)
         mesh = _face_mesh(grid, picture, covered)
@@ -267,6 +282,17 @@ def _cells(volume: Volume, data: NDArray[Any]) -> pv.ImageData:
     return grid
 
 
+def _span(layer: Intensity) -> tuple[float, float]:
+    """The values between which colors or opacity change; beyond, one value is like another.
+
+    VTK spreads its color and opacity tables over the data's range: one hot voxel would leave the subject a few cells.
+    """
+    nodes = layer.look.nodes("volume") if layer.blend == "composite" else _projected_nodes(layer)
+    changes = [v for a, b in pairwise(nodes) if a[1] != b[1] for v in (a[0], b[0])]
+    low, high = min(*layer.look.clim, *changes), max(*layer.look.clim, *changes)
+    return low, high
+
+
 def _dress(prop: Any, layer: Intensity) -> None:
     """Colors, opacity per millimetre and shading of a volume."""
     look = layer.look
@@ -278,7 +304,8 @@ def _dress(prop: Any, layer: Intensity) -> None:
         colors.AddRGBPoint(value, *(BODY if body else rgb.tolist()))
     opacity = vtkPiecewiseFunction()
     # VTK's table has a cell for the smallest step between nodes, and 16384 cells at most.
-    step = 1e-4 * max(high - low, look.survey.high - look.survey.low)
+    span = _span(layer)
+    step = 1e-4 * (span[1] - span[0])
     for n, (value, amount) in enumerate(_projected_nodes(layer)):
         opacity.AddPoint(value + n * step, amount)
     prop.SetColor(colors)
@@ -294,9 +321,11 @@ def _dress(prop: Any, layer: Intensity) -> None:
 
 def _projected_nodes(layer: Intensity) -> Any:
     """Opacity nodes; a projection shows its value as it is, fading only toward the lower limit."""
-    if layer.blend == "composite" or layer.opacity is not None:
+    if layer.blend == "composite" or isinstance(layer.opacity, tuple):
         return layer.look.nodes("volume")
     low, high = layer.look.clim
+    if layer.opacity is not None:
+        return ((low, layer.opacity), (high, layer.opacity))
     if layer.blend == "minimum":
         return ((low, 1.0), (high, 0.0))
     return ((low, 0.0), (low + 0.1 * (high - low), 1.0), (high, 1.0))
@@ -341,19 +370,44 @@ def isosurface(layer: Isosurface) -> pv.PolyData:
 
 
 def label_surface(layer: LabelMap) -> pv.PolyData:
-    """The outer surface of all shown labels in the world, colored by label: surface nets, smoothed within a voxel."""
+    """The outer surface of all shown labels in the world, colored by label: surface nets, smoothed without shrinking.
+
+    A face takes the label that holds most of the space within a voxel under it, so that borders are smooth and a
+    label that reaches the surface with a corner does not speckle it; none is invented.
+    """
     shown = list(layer.table)
     data = layer.volume.canonical.data
     numbers = (np.searchsorted(shown, data) + 1).clip(max=len(shown))
     numbers = np.where(np.isin(data, shown), numbers, 0)
     padded = np.pad(numbers, 1).astype(np.uint16 if len(shown) < 65_000 else np.int32)
-    mesh = _grid(layer.volume, padded, pad=1).contour_labels("external", output_mesh_type="triangles", scalars="values")
-    colors = np.array([(0, 0, 0), *(rgb for _, rgb in layer.table.values())])
-    owner = np.asarray(mesh.cell_data["boundary_labels"])
-    owner = owner if owner.ndim == 1 else owner[:, 0]
+    grid = _grid(layer.volume, padded, pad=1)
+    mesh = grid.contour_labels("external", output_mesh_type="triangles", scalars="values", smoothing=False)
     mesh.cell_data.clear()
-    mesh.cell_data["rgb"] = np.rint(colors[owner.astype(int)] * 255).astype(np.uint8)
+    mesh = mesh.smooth_taubin(n_iter=30, pass_band=0.045, non_manifold_smoothing=True)
+    colors = np.array([(0, 0, 0), *(rgb for _, rgb in layer.table.values())])
+    owners = _owners(padded, mesh, np.asarray(grid.spacing))
+    mesh.cell_data["rgb"] = np.rint(colors[owners] * 255).astype(np.uint8)
     return mesh.transform(placement(layer.volume), inplace=False)
+
+
+def _owners(numbers: NDArray[Any], mesh: pv.PolyData, step: NDArray[np.float64]) -> NDArray[np.intp]:
+    """The number that most of the 27 points around each face's inner side have; 0, outside, has no vote."""
+    normals = mesh.compute_normals(point_normals=False, cell_normals=True, auto_orient_normals=False).cell_data[
+        "Normals"
+    ]
+    inner = np.asarray(mesh.cell_centers().points) / step + 1 - 0.5 * np.asarray(normals)
+    around = np.stack(np.meshgrid(*[(-0.8, 0.0, 0.8)] * 3, indexing="ij"), axis=-1).reshape(-1, 3)
+    place = np.rint(inner[:, None, :] + around).astype(np.intp).clip(0, np.array(numbers.shape) - 1)
+    votes = numbers[place[..., 0], place[..., 1], place[..., 2]].astype(np.int32)
+    owner = votes.max(axis=1).astype(np.intp)
+    mixed = np.flatnonzero(((votes != owner[:, None]) & (votes > 0)).any(axis=1))
+    votes, weight = votes[mixed], np.exp(-(around**2).sum(axis=1)).astype(np.float32)
+    best = np.zeros(len(mixed), dtype=np.float32)
+    for candidate in votes.T:
+        total = np.where(candidate > 0, (votes == candidate[:, None]) @ weight, 0)
+        owner[mixed] = np.where(total > best, candidate, owner[mixed])
+        best = np.maximum(best, total)
+    return np.asarray(owner)
 
 
 def _half(mesh: pv.PolyData, row: NDArray[np.float64], *, keep_inside: bool) -> pv.PolyData:
@@ -385,8 +439,9 @@ def _face_mesh(grid: NDArray[np.float64], picture: NDArray[np.float32], covered:
     flat.point_data["covered"] = covered.ravel(order="F")
     # Between the last point with color and the next the border runs: it has that color, not a fade to none.
     nearest = ndimage.distance_transform_edt(picture[..., 3] == 0, return_distances=False, return_indices=True)
-    colors = np.rint(picture[(*nearest, slice(3))] * 255).astype(np.uint8)
-    flat.point_data["rgb"] = np.stack([colors[..., c].ravel(order="F") for c in range(3)], axis=-1)
+    clear = (picture[..., 3][covered >= 0.5] < 0.999).any()
+    colors = np.rint(picture[(*nearest, slice(4 if clear else 3))] * 255).astype(np.uint8)
+    flat.point_data["rgb"] = np.stack([c.ravel(order="F") for c in np.moveaxis(colors, -1, 0)], axis=-1)
     return flat.extract_surface(algorithm="dataset_surface").clip_scalar(scalars="covered", value=0.5, invert=False)
 
 

@@ -16,7 +16,7 @@ from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
 from volrender import color, paint
-from volrender.draw.annotate import Frame
+from volrender.draw.annotate import INK, Frame
 from volrender.layers import CutPlane, Intensity, Isosurface, Layer
 from volrender.space import AXES, removed
 
@@ -26,10 +26,11 @@ GAP = 0.6
 
 @dataclass(frozen=True)
 class Cut:
-    """One slice: the world axis it crosses (0, 1, 2) and where (mm)."""
+    """One slice: the world axis it crosses (0, 1, 2), where (mm), and whether its world axis runs to the left."""
 
     axis: int
     position: float
+    mirrored: bool = False
 
     @property
     def across(self) -> tuple[int, int]:
@@ -83,23 +84,25 @@ def height_of(rows: Sequence[Sequence[Cut]], bounds: NDArray[np.float64], scale:
     return tall / scale + (GAP + band) * (len(rows) - 1) + band
 
 
-def draw(
-    frame: Frame, layers: Sequence[Layer], rows: Sequence[Sequence[Cut]], bounds: NDArray[np.float64], flip: bool
-) -> None:
-    """Draw the tiles into the frame, centred; `flip` puts the subject's right on the left (radiological)."""
+def draw(frame: Frame, layers: Sequence[Layer], rows: Sequence[Sequence[Cut]], bounds: NDArray[np.float64]) -> None:
+    """Draw the tiles into the frame, centred."""
     band = band_of(frame)
     lettering = height_of(rows, bounds, np.inf, band)
     scale = max(
         scale_for(rows, bounds, frame.width), height_of(rows, bounds, 1.0, 0.0) / max(frame.height - lettering, 1.0)
     )
     top = (frame.height + height_of(rows, bounds, scale, band)) / 2
+    every = [cut for row in rows for cut in row]
+    fits = all(_ends_width(frame) + frame.text_width(c.label) < size_of(c, bounds)[0] / scale for c in every)
     for row in rows:
         tall = max(size_of(cut, bounds)[1] for cut in row) / scale
         wide = sum(size_of(cut, bounds)[0] for cut in row) / scale + GAP * (len(row) - 1)
         left = (frame.width - wide) / 2
         for cut in row:
             width, height = (extent / scale for extent in size_of(cut, bounds))
-            _draw_tile(frame.part(left, top - band - tall, width, tall + band), height, layers, cut, bounds, flip)
+            tile = frame.part(left, top - band - tall, width, tall + band)
+            _draw_tile(tile, height, layers, cut, bounds)
+            _letters(tile, cut, ground(layers), cut.label if fits else cut.label.removesuffix(" mm"))
             left += width + GAP
         top -= tall + band + GAP
 
@@ -123,10 +126,8 @@ def _centers(ends: NDArray[np.float64], count: int) -> NDArray[np.float64]:
     return np.asarray(ends[0] + (np.arange(count) + 0.5) / count * (ends[1] - ends[0]))
 
 
-def _draw_tile(
-    frame: Frame, tall: float, layers: Sequence[Layer], cut: Cut, bounds: NDArray[np.float64], flip: bool
-) -> None:
-    """One tile: its picture, `tall` mm high, centred under a band with the letters, all on one ground."""
+def _draw_tile(frame: Frame, tall: float, layers: Sequence[Layer], cut: Cut, bounds: NDArray[np.float64]) -> None:
+    """One tile: its picture, `tall` mm high, centred under a band for the letters, all on one ground."""
     band = band_of(frame)
     ground_ax, _ = frame.picture(0, 0, frame.width, frame.height)
     ax, size = frame.picture(0, (frame.height - band - tall) / 2, frame.width, tall)
@@ -144,12 +145,10 @@ def _draw_tile(
     for layer in layers:
         _outline(ax, layer, points)
     ax.set(xlim=bounds[right], ylim=bounds[up])
-    mirrored = flip and right == 0
-    if mirrored:
+    if cut.mirrored:
         ax.invert_xaxis()
     if base is not None:
         ground_ax.add_patch(Rectangle((0, 0), 1, 1, transform=ground_ax.transAxes, facecolor=base, edgecolor="none"))
-    _letters(ground_ax, frame, cut, mirrored, base)
 
 
 def ground(layers: Sequence[Layer]) -> color.RGB | None:
@@ -180,19 +179,13 @@ def _outline(ax: Axes, layer: Layer, points: NDArray[np.float64]) -> None:
         ax.contour(points[0, :, right], points[:, 0, up], np.ma.masked_invalid(field), levels=[level], **lines)
 
 
-def _letters(ax: Axes, frame: Frame, cut: Cut, mirrored: bool, base: color.RGB | None) -> None:
-    dark = base is not None and sum(base) < 1.5
-    style: dict[str, Any] = {
-        "fontsize": frame.font_size,
-        "color": "white" if dark else "#1a1a1a",
-        "transform": ax.transAxes,
-    }
-    pad, height = 0.8 / frame.width, 1 - 0.5 * band_of(frame) / frame.height
-    start, end = ENDS[cut.across[0]]
-    if mirrored:
-        start, end = end, start
-    fits = _ends_width(frame) + frame.text_width(cut.label) < frame.width
-    label = cut.label if fits else cut.label.removesuffix(" mm")
-    ax.text(pad, height, start, ha="left", va="center_baseline", **style)
-    ax.text(1 - pad, height, end, ha="right", va="center_baseline", **style)
-    ax.text(0.5, height, label, ha="center", va="center_baseline", **style)
+def _letters(frame: Frame, cut: Cut, base: color.RGB | None, label: str) -> None:
+    """Where the tile's sides lie in the subject, and its position, over the tile."""
+    ink = "white" if base is not None and sum(base) < 1.5 else INK
+    ax = frame.canvas()
+    style: dict[str, Any] = {"fontsize": frame.font_size, "color": ink, "va": "center_baseline"}
+    height = frame.height - 0.5 * band_of(frame)
+    start, end = ENDS[cut.across[0]][:: -1 if cut.mirrored else 1]
+    ax.text(0.8, height, start, ha="left", **style)
+    ax.text(frame.width - 0.8, height, end, ha="right", **style)
+    ax.text(frame.width / 2, height, label, ha="center", **style)

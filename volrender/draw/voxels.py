@@ -36,6 +36,7 @@ CORNERS = np.array([[i, j, k] for i in (-0.5, 0.5) for j in (-0.5, 0.5) for k in
 LIGHT = LightSource(azdeg=225, altdeg=19.4712)  # matplotlib's own, for 3-D polygons
 OPAQUE = 0.996
 HIDDEN = 1 / 512
+HAZE = 0.03
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,7 @@ class Cubes:
     @cached_property
     def outline_xyz(self) -> NDArray[np.float64]:
         """World corners (n, 3) that span the cubes that are more than a haze."""
-        ends = paint.line_ends(self.rgba[..., 3] > 0.1 * self.rgba[..., 3].max())
+        ends = paint.line_ends(self.rgba[..., 3] > min(HAZE, 0.1 * self.rgba[..., 3].max()))
         return space.apply_affine(self.affine, (ends[:, None, :] + CORNERS).reshape(-1, 3))
 
 
@@ -80,7 +81,8 @@ def build(layers: Sequence[Layer], size: int | Sequence[int] | None) -> Cubes:
     centers = space.apply_affine(grid.affine, np.moveaxis(np.indices(grid.shape), 0, -1))
     picture = np.zeros((*grid.shape, 4), dtype=np.float32)
     for n, layer in enumerate(layers):
-        colors = paint.rgba(layer, _values(layer, grid, first, centers), "overlay" if n else "voxel")
+        look = "overlay" if n else "glass" if len(layers) > 1 else "voxel"
+        colors = paint.rgba(layer, _values(layer, grid, first, centers), look)
         if layer.clip:
             colors[space.removed(layer.clip, centers)] = 0
         picture = paint.over(picture, colors) if n else colors
@@ -265,7 +267,7 @@ def draw(frame: Frame, cubes: Cubes, explode: float, camera: space.Camera, lette
     add(ax, cubes, explode).set_clip_on(False)
     bounds = np.stack([cubes.corners_xyz.min(axis=0), cubes.corners_xyz.max(axis=0)], axis=1)
     ax.set(xlim=bounds[0], ylim=bounds[1], zlim=bounds[2])
-    _fill(ax, place, bounds, _box(bounds) if lettered else cubes.outline_xyz)
+    _fill(ax, place, bounds, _box(bounds) if lettered else cubes.outline_xyz, camera.zoom)
     if lettered:
         _pane(ax, bounds)
         _Edges(ax, frame, bounds, camera).draw()
@@ -304,12 +306,13 @@ def _edge_directions(camera: space.Camera, w: int) -> tuple[NDArray[np.float64],
     return along, -out if (out[1] > 0 if level else out[0] > 0) else out
 
 
-def _fill(ax: Any, frame: Frame, bounds: NDArray[np.float64], points_xyz: NDArray[np.float64]) -> None:
-    """Zoom and move the axes so that the points fill the frame."""
+def _fill(ax: Any, frame: Frame, bounds: NDArray[np.float64], points_xyz: NDArray[np.float64], zoom: float) -> None:
+    """Zoom and move the axes so that the points fill the frame, `zoom` times over."""
     extent = np.ptp(bounds, axis=1)
     ax.set_box_aspect(extent, zoom=1.0)
     drawn = np.ptp(_on_paper(ax, frame, points_xyz), axis=0)
-    ax.set_box_aspect(extent, zoom=float((np.array([frame.width, frame.height]) / np.maximum(drawn, 1e-6)).min()))
+    fitting = float((np.array([frame.width, frame.height]) / np.maximum(drawn, 1e-6)).min())
+    ax.set_box_aspect(extent, zoom=zoom * fitting)
     paper = _on_paper(ax, frame, points_xyz)
     off = (np.array([frame.width, frame.height]) - paper.min(axis=0) - paper.max(axis=0)) / 2
     frame.part(off[0], off[1], frame.width, frame.height).move(ax)
