@@ -155,8 +155,10 @@ def coverage(layer: Layer, points_xyz: NDArray[np.float64]) -> NDArray[np.float3
             if isinstance(layer.opacity, tuple):
                 top = max(opacity for _, opacity in layer.opacity)
                 ramp = layer.look.alpha(values, "volume") / max(top, 1e-12)
+            elif low < air:
+                ramp = np.clip((np.nan_to_num(values, nan=low) - low) / (2 * (air - low)), 0, 1)
             else:
-                ramp = np.clip((np.nan_to_num(values, nan=low) - low) / (2 * max(air - low, 1e-12)), 0, 1)
+                ramp = np.isfinite(values).astype(np.float32)
         # The subject's own edge is as fine as its values; what is sealed lies behind it.
         inner = ndimage.binary_erosion(_sealed(ramp > 0.5), iterations=3)
         return np.asarray(np.where(np.isfinite(values), np.maximum(ramp, inner), 0), dtype=np.float32)
