@@ -143,7 +143,10 @@ def _dataset(file: File, **options: Any) -> Any:
     try:
         with file.whole() as stream, warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            return pydicom.dcmread(stream, force=True, **options)
+            dataset = pydicom.dcmread(stream, force=True, **options)
+            if options:
+                list(dataset.iterall())  # values are converted now, and their flaws show now
+            return dataset
     except Exception as error:
         raise ValueError(f"{file.where}: must be a whole DICOM file; {sentence(error)}") from None
 
@@ -221,7 +224,7 @@ def _slices(file: File, header: Any) -> Iterator[Slice]:
             raise ValueError(
                 f"{where}: must say where its slices lie; it lacks a position, an orientation or a pixel spacing"
             ) from None
-        numbers = np.array([*position, *directions.ravel(), rows, columns])
+        numbers = np.array([*position.ravel(), *directions.ravel(), rows, columns])
         if position.shape != (3,) or not np.isfinite(numbers).all() or min(rows, columns) <= 0:
             raise ValueError(f"{where}: must say where its slices lie; its position or pixel spacing is no such thing")
         yield Slice(file, n, position, directions, (columns, rows), abs(apart), *scale, shape)

@@ -29,7 +29,7 @@ from volrender.io.files import (
     title,
 )
 from volrender.io.forms import named_space
-from volrender.io.nrrd import numbered
+from volrender.io.nrrd import lines_of, numbered
 
 MAX_HEADER = 1 << 16
 TYPES = {
@@ -109,7 +109,7 @@ def _named(header: Mapping[str, str], stream: BinaryIO, where: str) -> list[str]
     if text.upper() == "LOCAL":
         return []
     if text.upper().startswith("LIST"):
-        return [line.strip() for line in stream.read(1 << 22).decode("utf-8", "replace").splitlines() if line.strip()]
+        return lines_of(stream)
     return numbered(text.split(), where) if "%" in text else [text]
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import bz2
 import gzip
-import io
 import re
 from collections.abc import Callable, Mapping
 from typing import Any, BinaryIO
@@ -92,10 +91,11 @@ def read(file: File) -> Image:
         names = _named(header, stream, where)
         check_shape(where, sizes)
         parts = [file.beside(name) for name in names] or [file]
+        shares = _shares(sizes, len(parts), where)
         check_claim(where, sizes, dtype, growth * sum(part.size for part in parts))
     axes, colors = _axes(header, sizes, where)
     pieces = []
-    for shape, part in zip(_shares(sizes, len(parts), where), parts):
+    for shape, part in zip(shares, parts):
         with part.open() as stream:
             stream.seek(0 if names else start)
             lines, skipped = skips
@@ -162,11 +162,16 @@ def _named(header: Mapping[str, Any], stream: BinaryIO, where: str) -> list[str]
     if not text:
         return []
     if text.startswith("LIST"):
-        return [line.strip() for line in io.TextIOWrapper(stream, "utf-8", "replace") if line.strip()]
+        return lines_of(stream)
     pattern = text.split()
     if "%" not in pattern[0]:
         return [text]
     return numbered(pattern, where)
+
+
+def lines_of(stream: BinaryIO) -> list[str]:
+    """The names that follow a header, one a line."""
+    return [line.strip() for line in stream.read(CHUNK).decode("utf-8", "replace").splitlines() if line.strip()]
 
 
 def numbered(pattern: list[str], where: str) -> list[str]:
