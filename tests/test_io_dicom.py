@@ -120,7 +120,9 @@ def test_of_several_series_one_is_chosen(tmp_path):
     path = series(tmp_path / "s")
     other = [dataset(n, SeriesInstanceUID="1.2.9", SeriesNumber=8, SeriesDescription="T2 axial") for n in range(2)]
     folder(path, *other, names=["x", "y"])
-    refuses(ValueError, lambda: vr.load(path), "holds 2 series; choose with series= from 7 (5 files), 8 (T2 axial, 2 fi")
+    refuses(
+        ValueError, lambda: vr.load(path), "holds 2 series; choose with series= from 7 (5 files), 8 (T2 axial, 2 fi"
+    )
     assert vr.load(path, series=7).shape == (4, 3, 5)
     assert vr.load(path, series="8").shape == vr.load(path, series="1.2.9").shape == (4, 3, 2)
     assert vr.load(path, series=8).name == "T2 axial"
@@ -199,19 +201,35 @@ def cut(path):
 
 
 WRONG = [
-    ("a slice missing", lambda p: (p / "I2.dcm").unlink(), "slices 1 and 2 are 8 mm apart, others 4 mm (is a slice mis"),
+    (
+        "a slice missing",
+        lambda p: (p / "I2.dcm").unlink(),
+        "slices 1 and 2 are 8 mm apart, others 4 mm (is a slice mis",
+    ),
     ("uneven", lambda p: write(p / "I4.dcm", dataset(4, position=[10, 20, 47])), "must have evenly spaced slices"),
     ("doubled", lambda p: write(p / "J.dcm", dataset(4)), "must have one slice at each position; 1 of its 6 share"),
     ("bent", lambda p: write(p / "I4.dcm", dataset(4, position=[15, 20, 46])), "must have evenly spaced slices"),
     ("turned", lambda p: write(p / "I4.dcm", dataset(4, (0, 1, 0, 0, 0, 1))), "must have parallel slices"),
-    ("larger", lambda p: write(p / "I4.dcm", dataset(4, pixels=np.zeros((6, 6), "i2"))), "must have slices of one size"),
+    (
+        "larger",
+        lambda p: write(p / "I4.dcm", dataset(4, pixels=np.zeros((6, 6), "i2"))),
+        "must have slices of one size",
+    ),
     ("finer", lambda p: write(p / "I4.dcm", dataset(4, PixelSpacing=[1, 1])), "must have slices of one size"),
-    ("nowhere", lambda p: write(p / "I4.dcm", dataset(4, ImagePositionPatient=None)), "I4.dcm: must say where its slices"),
+    (
+        "nowhere",
+        lambda p: write(p / "I4.dcm", dataset(4, ImagePositionPatient=None)),
+        "I4.dcm: must say where its slices",
+    ),
     ("flat", lambda p: write(p / "I4.dcm", dataset(4, PixelSpacing=[0, 1])), "I4.dcm: must say where its slices"),
     ("cut", cut, "I2.dcm: must be a whole"),
     ("colors", lambda p: write(p / "I4.dcm", dataset(4, SamplesPerPixel=3)), "its pixels are colors"),
     ("frames", lambda p: write(p / "I4.dcm", dataset(4, NumberOfFrames=3)), "its 3 frames have no positions"),
-    ("claim", lambda p: write(p / "I4.dcm", dataset(4, Rows=65535, Columns=65535)), "I4.dcm: must have at most 4,000,000,000"),
+    (
+        "claim",
+        lambda p: write(p / "I4.dcm", dataset(4, Rows=65535, Columns=65535)),
+        "I4.dcm: must have at most 4,000,000,000",
+    ),
 ]
 
 

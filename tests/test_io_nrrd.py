@@ -82,7 +82,9 @@ def test_types_and_big_endian(tmp_path):
 def test_time_colors_and_other_axes(tmp_path):
     series = ramp((3, 4, 5, 2), np.int16)
     rows = "space directions: (1,0,0) (0,1,0) (0,0,1) none"
-    text = head(series.shape, space="").replace("endian", f"space: RAS\n{rows}\nkinds: domain domain domain time\nendian")
+    text = head(series.shape, space="").replace(
+        "endian", f"space: RAS\n{rows}\nkinds: domain domain domain time\nendian"
+    )
     (tmp_path / "t.nrrd").write_bytes(text.encode() + series.tobytes(order="F"))
     assert np.array_equal(vr.load(tmp_path / "t.nrrd").data, series)
 
@@ -100,9 +102,20 @@ def test_time_colors_and_other_axes(tmp_path):
     assert (colors.kind, colors.shape) == ("rgb", (3, 4, 5, 3))
     assert np.array_equal(colors.data, np.moveaxis(ramp((3, 3, 4, 5), np.uint8), 0, -1))
     refuses(ValueError, lambda: first("vector", ramp((3, 3, 4, 5), np.int16)), "axis 0 holds 3 of kind vector")
+    assert first("vector", ramp((3, 3, 4, 5), np.uint8), "uchar").kind == "rgb"
     magnitude = first("complex", np.stack([3 * DATA, 4 * DATA]).astype(np.int16))
     assert np.allclose(magnitude.data, 5 * DATA)
     assert "complex values replaced by their magnitude" in magnitude.history
+
+
+def test_a_space_with_time(tmp_path):
+    series = ramp((3, 4, 5, 2), np.int16)
+    rows = "space directions: (2,0,0,0) (0,3,0,0) (0,0,4,0) (0,0,0,1)\nspace origin: (1,2,3,0)"
+    text = head(series.shape, space="").replace("endian", f"space: left-posterior-superior-time\n{rows}\nendian")
+    (tmp_path / "t.nrrd").write_bytes(text.encode() + series.tobytes(order="F"))
+    volume = vr.load(tmp_path / "t.nrrd")
+    assert np.array_equal(volume.data, series)
+    assert np.allclose(volume.affine[:3], [[-2, 0, 0, -1], [0, -3, 0, -2], [0, 0, 4, 3]])
 
 
 def test_segments_bring_their_names(tmp_path):
@@ -148,7 +161,8 @@ def test_detached(tmp_path, where, files):
 
 
 @pytest.mark.parametrize(
-    "name", ["/etc/passwd", "../secret.raw", "sub/../../secret.raw", "..\\secret.raw", "C:\\secret", "LIST\n../secret.raw"]
+    "name",
+    ["/etc/passwd", "../secret.raw", "sub/../../secret.raw", "..\\secret.raw", "C:\\secret", "LIST\n../secret.raw"],
 )
 def test_a_header_reads_nothing_outside_its_folder(tmp_path, name):
     (tmp_path / "secret.raw").write_bytes(DATA.tobytes())

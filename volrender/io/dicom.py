@@ -27,6 +27,7 @@ from volrender.io.files import (
     sentence,
     short_name,
     title,
+    warn,
 )
 
 TAGS = [
@@ -324,11 +325,7 @@ def _rescaled(stored: NDArray[Any], slices: Sequence[Slice], where: str) -> tupl
     """Values in their unit: integers where slope and intercept are whole, else float32."""
     slopes, intercepts = (np.array([getattr(part, word) for part in slices]) for word in ("slope", "intercept"))
     if not np.isfinite([slopes, intercepts]).all() or (slopes == 0).any():
-        warnings.warn(
-            f"{where}: its rescale slope of 0 or not a number was not applied; the values are as stored",
-            UserWarning,
-            stacklevel=2,
-        )
+        warn(f"{where}: its rescale slope of 0 or not a number was not applied; the values are as stored")
         return stored, []
     if (slopes == 1).all() and (intercepts == 0).all():
         return stored, []

@@ -11,12 +11,15 @@ import io
 import math
 import os
 import re
+import sys
 import tempfile
+import warnings
 import zlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
+from types import FrameType
 from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
@@ -195,6 +198,15 @@ def optional(module: str, extra: str, what: str) -> Any:
         return importlib.import_module(module)
     except ImportError:
         raise ImportError(f'{what} is read with {module}: pip install "volrender[{extra}]"') from None
+
+
+def warn(text: str) -> None:
+    """Warn at the line outside of this package that asked for the file."""
+    frame: FrameType | None = sys._getframe(1)
+    level = 2
+    while frame is not None and str(frame.f_globals.get("__name__")).startswith("volrender."):
+        frame, level = frame.f_back, level + 1
+    warnings.warn(text, UserWarning, stacklevel=level)
 
 
 def in_mm(unit: str) -> float | None:

@@ -7,7 +7,6 @@ and a header without a form are warned of or refused, in words that name both an
 from __future__ import annotations
 
 import re
-import warnings
 from contextlib import suppress
 from itertools import product
 from typing import Any
@@ -15,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from volrender.io.files import by, short_name
+from volrender.io.files import by, short_name, warn
 from volrender.space import as_affine, orientation, spacing
 
 CODES = {1: "scanner", 2: "aligned", 3: "talairach", 4: "mni", 5: "template"}
@@ -43,7 +42,7 @@ def placement(image: Any, where: str, shape: tuple[int, ...]) -> tuple[NDArray[n
         if absent:
             raise ValueError(f"{where}: must have voxel sizes above 0 mm or an sform; its pixdim is {by(sizes)}")
         affine = np.array(image.affine, dtype=float)
-        _warn(
+        warn(
             f"{where}: has neither sform nor qform, so left and right are a guess; placed as Analyze would, "
             f"{_told(affine, shape)}, where NIfTI's own rule is {_told(np.diag([*np.abs(sizes), 1]), shape)}"
         )
@@ -58,19 +57,19 @@ def placement(image: Any, where: str, shape: tuple[int, ...]) -> tuple[NDArray[n
         )
     name, affine = next(iter(answers.items()))
     for lost in forms.keys() - answers.keys():
-        _warn(
+        warn(
             f"{where}: its {lost} is no position (singular, or not a number); "
             f"placed by its {name}, {_told(affine, shape)}"
         )
     if absent or (sizes < 0).any():
-        _warn(
+        warn(
             f"{where}: its pixdim claims voxels of {by(sizes)} mm, its {name} {by(spacing(affine))}; "
             f"placed by the {name}"
         )
     if len(answers) == 2:
         gap = _gap(answers["sform"], answers["qform"], shape)
         if gap > LIMIT:
-            _warn(
+            warn(
                 f"{where}: its sform, {_told(affine, shape)}, and its qform, {_told(answers['qform'], shape)}, "
                 f"disagree by up to {gap:.3g} mm; placed by the sform"
             )
@@ -127,7 +126,3 @@ def _gap(a: NDArray[np.float64], b: NDArray[np.float64], shape: tuple[int, ...])
 def _told(affine: NDArray[np.float64], shape: tuple[int, ...]) -> str:
     x, y, z = (affine[:3, :3] @ ((np.array(shape[:3]) - 1) / 2) + affine[:3, 3]).round(1).tolist()
     return f"{orientation(affine)} with its middle at ({x:g}, {y:g}, {z:g}) mm"
-
-
-def _warn(text: str) -> None:
-    warnings.warn(text, UserWarning, stacklevel=2)

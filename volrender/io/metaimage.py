@@ -7,7 +7,6 @@ Positions are LPS, as ITK reads them. ``TransformMatrix`` lists the direction of
 from __future__ import annotations
 
 import re
-import warnings
 from collections.abc import Mapping
 from typing import Any, BinaryIO
 
@@ -27,6 +26,7 @@ from volrender.io.files import (
     read_voxels,
     short_name,
     title,
+    warn,
 )
 from volrender.io.forms import named_space
 from volrender.io.nrrd import lines_of, numbered
@@ -148,11 +148,9 @@ def _affine(header: Mapping[str, str], shape: tuple[int, ...], where: str) -> ND
         m = min(dims, 3)
         steps[:m, :m] = matrix.reshape(dims, dims)[:m, :m].T
         if named is not None and _nearest(steps) != letters.upper():
-            warnings.warn(
+            warn(
                 f"{where}: its TransformMatrix runs from {_nearest(steps)}, its AnatomicalOrientation says {letters}; "
-                "placed by the matrix",
-                UserWarning,
-                stacklevel=2,
+                "placed by the matrix"
             )
     elif matrix is not None:
         raise ValueError(f"{where}: must have a TransformMatrix of {dims} x {dims}; it has {matrix.size} numbers")

@@ -33,7 +33,7 @@ from volrender.io.forms import code_of, placement
 
 READS = "NIfTI, Analyze, MGH/MGZ, MINC, AFNI, PAR/REC, DICOM, NRRD, MetaImage, TIFF, or a NumPy .npy or .npz"
 UNITS = {"z score": "z", "t test": "t", "f test": "F", "p value": "p", "correlation": "r"}
-COLORS = ("rgb vector", "rgba vector")
+COLORS = ("rgb vector", "rgba vector", "vector", "none")  # of bytes
 
 
 def fits(head: bytes) -> bool:
@@ -163,7 +163,7 @@ def from_nibabel(image: Any, where: str, size: int | None = None) -> Image:
         data = data.astype(np.float64)
     if "Analyze" in kind and not Path(str(getattr(image.file_map.get("mat"), "filename", None))).is_file():
         history.append("without a position in the header: taken as LAS")
-    kind = "rgb" if dtype.names or intent in COLORS else "labels" if intent == "label" else "intensity"
+    kind = "rgb" if dtype.names or _bytes_of_color(image, intent) else "labels" if intent == "label" else "intensity"
     return Image(data, affine, title(where), UNITS.get(intent, ""), None, kind, tuple(history), space)
 
 
@@ -181,7 +181,7 @@ def _checked_shape(image: Any, where: str, size: int | None, intent: str) -> tup
         shape = (*shape[1:], shape[0])
     while len(shape) > 3 and shape[-1] == 1:
         shape = shape[:-1]
-    if intent in COLORS and len(shape) == 5 and shape[3] == 1 and shape[4] in (3, 4):
+    if _bytes_of_color(image, intent):
         shape = (*shape[:3], shape[4])
     if len(shape) == 5 and (shape[3] == 1 or "vector" in intent):
         raise ValueError(
@@ -201,6 +201,12 @@ def _checked_shape(image: Any, where: str, size: int | None, intent: str) -> tup
     if size is not None and needed > size:
         raise ValueError(f"{where}: must be a whole image; its header claims {by(shape)} voxels, {needed:,} bytes")
     return shape
+
+
+def _bytes_of_color(image: Any, intent: str) -> bool:
+    """Whether each voxel is a vector of three or four bytes, which is how many write colors."""
+    shape, dtype = tuple(image.shape), image.get_data_dtype()
+    return intent in COLORS and len(shape) == 5 and shape[3] == 1 and shape[4] in (3, 4) and dtype == np.uint8
 
 
 def _time_first(image: Any) -> bool:

@@ -58,7 +58,7 @@ ENCODINGS: Mapping[str, tuple[int, Callable[[BinaryIO], Any]]] = {
 }
 SHORT = {"gz": "gzip", "bz2": "bzip2"}
 SPATIAL = ("domain", "space")
-COLORS = {"rgb-color": 3, "3-color": 3, "rgba-color": 4, "4-color": 4}
+COLORS = ("rgb-color", "3-color", "rgba-color", "4-color", "vector", "3-vector", "4-vector")  # of bytes
 
 
 def fits(head: bytes) -> bool:
@@ -223,9 +223,9 @@ def _axes(header: Mapping[str, Any], sizes: tuple[int, ...], where: str) -> tupl
     if not other:
         return axes, False
     kind, size = kinds[other[0]], sizes[other[0]]
-    if COLORS.get(kind) == size and header["type"] in ("unsigned char", "uchar", "uint8", "uint8_t"):
+    if kind in COLORS and size in (3, 4) and TYPES[str(header["type"])] == "u1":
         return axes, True
-    if size == 1 or kind in ("time", "list", "???") or (kind, size) == ("complex", 2):
+    if size == 1 or kind in ("time", "list", "???", *SPATIAL) or (kind, size) == ("complex", 2):
         if _segments(header, where) is not None and size > 1:
             raise ValueError(f"{where}: must have one layer of segments; it has {size}, which may overlap")
         return axes, False
@@ -242,7 +242,10 @@ def _directions(header: Mapping[str, Any], where: str) -> NDArray[np.float64] | 
         table = np.array([[np.nan] * wide if row is None else row for row in rows], dtype=float)
     except (TypeError, ValueError) as error:
         raise ValueError(f"{where}: must have space directions of numbers; {sentence(error)}") from None
-    if wide != 3:
+    if wide == 4:  # space and time
+        table = table[:, :3]
+        table[(table == 0).all(axis=1)] = np.nan
+    elif wide != 3:
         raise ValueError(f"{where}: must lie in a space of three dimensions; its directions have {wide}")
     return table
 
@@ -265,8 +268,8 @@ def _affine(
     shape = [sizes[n] for n in axes]
     affine = centred(shape, steps)
     origin = header.get("space origin")
-    if origin is not None and np.isfinite(origin).all() and len(origin) == 3:
-        affine[:3, 3] = frame[:3, :3] @ np.diag(np.resize(scale, 3)) @ np.asarray(origin, dtype=float)
+    if origin is not None and np.isfinite(origin).all() and len(origin) >= 3:
+        affine[:3, 3] = frame[:3, :3] @ np.diag(np.resize(scale, 3)) @ np.asarray(origin[:3], dtype=float)
     else:
         convention += ", centred"
     return affine, convention
@@ -275,7 +278,7 @@ def _affine(
 def _frame(space: str) -> tuple[NDArray[np.float64], str]:
     """What takes a named space to RAS+."""
     letters = "".join(word[0] for word in space.lower().split("-") if word).upper()
-    letters = letters if "-" in space else space.upper()
+    letters = (letters if "-" in space else space.upper()).removesuffix("T")
     if letters in ("LPS", "RAS", "LAS"):
         flips = [1.0 if letter in "RAS" else -1.0 for letter in letters]
         return np.diag([*flips, 1.0]), f"converted from {letters} to RAS"

@@ -6,7 +6,6 @@ the middle of the stack is the world's origin. OME-XML is parsed here, within th
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -28,6 +27,7 @@ from volrender.io.files import (
     sentence,
     short_name,
     title,
+    warn,
 )
 from volrender.io.forms import named_space
 
@@ -195,7 +195,9 @@ def _channel(
     data: NDArray[Any], stack: Stack, colored: bool, series: str | int | None, where: str, history: list[str]
 ) -> tuple[NDArray[Any], str]:
     """One channel of several; colors stay together."""
-    axes = stack.axes
+    single = [n for n, axis in enumerate(stack.axes) if axis in "TC" and data.shape[n] == 1]
+    data = data.squeeze(tuple(single))
+    axes = "".join(axis for n, axis in enumerate(stack.axes) if n not in single)
     if "S" in axes and not (colored and data.shape[axes.index("S")] in (3, 4)):
         axes = axes.replace("S", "C") if "C" not in axes else axes
     if "C" not in axes:
@@ -228,8 +230,7 @@ def _ordered(data: NDArray[Any], axes: str, where: str) -> NDArray[Any]:
     order += "".join(axis for axis in "TS" if axis in axes)
     if len(order) > 4:
         raise ValueError(f"{where}: must have three axes and time or color; its axes are {axes} ({by(data.shape)})")
-    data = data.transpose([axes.index(axis) for axis in order])
-    return data[..., 0] if order[-1] == "T" and data.shape[-1] == 1 else data
+    return data.transpose([axes.index(axis) for axis in order])
 
 
 def _eight_bits(data: NDArray[Any], where: str) -> NDArray[np.uint8]:
@@ -244,12 +245,12 @@ def _spacing(stack: Stack, shape: tuple[int, ...], where: str, history: list[str
     """The size of a voxel (mm); 1 mm, with a warning, where the file has none."""
     x, y, z = (size if size is not None and np.isfinite(size) and size > 0 else None for size in stack.spacing)
     if x is None or y is None:
-        warnings.warn(f"{where}: has no voxel size, 1 mm was assumed; give affine=", UserWarning, stacklevel=2)
+        warn(f"{where}: has no voxel size, 1 mm was assumed; give affine=")
         history.append("voxels of 1 mm assumed")
         return 1.0, 1.0, 1.0
     if z is None:
         if shape[2] > 1:
-            warnings.warn(f"{where}: has no distance between slices, {x:g} mm was assumed; give affine=", stacklevel=2)
+            warn(f"{where}: has no distance between slices, {x:g} mm was assumed; give affine=")
             history.append(f"slices {x:g} mm apart assumed")
         z = x
     return x, y, z
