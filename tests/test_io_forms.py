@@ -264,9 +264,12 @@ def facts(volume, word):
 
 def test_info_says_which_kind_and_why(tmp_path):
     image = nib.Nifti1Image(DATA, AFFINE)
-    assert facts(vr.load(image), "kind") == "intensity, int16: the header does not say labels"
+    assert facts(vr.load(image), "kind") == "intensity, int16"
+    assert facts(vr.load(image), "why") == "the header does not say labels"
     image.header.set_intent("label")
-    assert facts(vr.load(image), "kind") == "labels, int16: the header says so"
-    assert facts(Volume(COLORS, AFFINE, kind="rgb"), "kind") == "rgb, uint8: red, green and blue"
+    assert facts(vr.load(image), "kind") == "labels, int16"
+    assert facts(vr.load(image), "why") == "the header says labels"
+    assert facts(vr.sample("motor"), "why") == "not whole numbers"
+    assert facts(Volume(COLORS, AFFINE, kind="rgb"), "why") == "colors, red, green and blue"
     assert facts(Volume(COLORS, AFFINE, kind="rgb"), "frames") == "1"
     assert facts(vr.sample("motor"), "space") == "MNI152"

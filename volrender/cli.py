@@ -426,7 +426,8 @@ def _facts(volume: Volume) -> list[tuple[str, str]]:
         ("obliquity", f"{volume.obliquity:.1f} degrees"),
         ("bounds", ", ".join(f"{axis} {lo:.4g} to {hi:.4g}" for axis, (lo, hi) in zip("xyz", volume.bounds)) + " mm"),
         ("space", volume.space or "unknown"),
-        ("kind", f"{volume.kind}, {volume.data.dtype}{f', unit {volume.unit}' if volume.unit else ''}{_why(volume)}"),
+        ("kind", f"{volume.kind}, {volume.data.dtype}{f', unit {volume.unit}' if volume.unit else ''}"),
+        ("why", _why(volume)),
     ]
     if volume.kind == "rgb":
         return rows
@@ -448,8 +449,8 @@ def _facts(volume: Volume) -> list[tuple[str, str]]:
 
 def _why(volume: Volume) -> str:
     """Why a volume is of its kind, where it could be taken for another."""
-    if volume.kind == "labels":
-        return ": the header says so"
     if volume.kind == "rgb":
-        return ": red, green and blue" + (", alpha" if volume.shape[3] == 4 else "")
-    return ": the header does not say labels" if volume.data.dtype.kind in "iu" else ""
+        return "colors, red, green and blue" + (" and alpha" if volume.shape[3] == 4 else "")
+    whole = volume.data.dtype.kind in "biu"
+    says = "says" if volume.kind == "labels" else "does not say" if whole else ""
+    return f"the header {says} labels" if says else "not whole numbers"

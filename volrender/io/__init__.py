@@ -154,11 +154,12 @@ def _member(bundle: zipfile.ZipFile, archive: Path, name: str) -> File:
     if name not in names or name.endswith("/"):
         listed = choices([n for n in names if not n.endswith("/")], name)
         raise FileNotFoundError(f"{archive}: has no member {name!r}; {listed}")
-    size = bundle.getinfo(name).file_size
+    entry = bundle.getinfo(name)
     folder = name.rpartition("/")[0]
     return File(
         f"{archive}!{name}",
         lambda: bundle.open(name),
-        size,
+        entry.file_size,
         lambda beside: _member(bundle, archive, f"{folder}/{beside}" if folder else beside),
+        entry.compress_size,
     )

@@ -141,8 +141,9 @@ def _header(file: File) -> Any:
 
 def _dataset(file: File, **options: Any) -> Any:
     pydicom = optional("pydicom", "dicom", f"{file.where}: DICOM")
+    stream = file.whole()
     try:
-        with file.whole() as stream, warnings.catch_warnings():
+        with stream, warnings.catch_warnings():
             warnings.simplefilter("ignore")
             dataset = pydicom.dcmread(stream, force=True, **options)
             if options:

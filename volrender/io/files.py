@@ -71,12 +71,16 @@ class Image:
 
 @dataclass(frozen=True)
 class File:
-    """Bytes that can be opened: a file, a member of a zip or a buffer; `near` gives another in the same folder."""
+    """Bytes that can be opened: a file, a member of a zip (`packed` there) or a buffer.
+
+    `near` gives another in the same folder.
+    """
 
     where: str
     opened: Callable[[], Any]
     size: int
     near: Callable[[str], File] | None = None
+    packed: int | None = None
     path: Path | None = None
 
     def open(self) -> BinaryIO:
@@ -99,10 +103,9 @@ class File:
         """A stream that can be searched; a member of a zip is unpacked for it, unless it can only be a bomb."""
         if self.path is not None:
             return self.open()
+        if self.packed is not None and self.size > max(CHUNK, 200 * self.packed):
+            raise ValueError(f"{self.where}: must not grow more than 200 times; the zip claims {self.size:,} bytes")
         with self.open() as stream:
-            packed = getattr(stream, "_compress_size", self.size)
-            if self.size > max(CHUNK, 200 * packed):
-                raise ValueError(f"{self.where}: must not grow more than 200 times; the zip claims {self.size:,} bytes")
             try:
                 return io.BytesIO(stream.read())
             except Exception as error:
@@ -122,7 +125,9 @@ def file_at(path: Path) -> File:
     """A file on disk."""
     if not path.is_file():
         raise FileNotFoundError(f"{path}: no such file")
-    return File(str(path), lambda: path.open("rb"), path.stat().st_size, lambda name: file_at(path.parent / name), path)
+    return File(
+        str(path), lambda: path.open("rb"), path.stat().st_size, lambda name: file_at(path.parent / name), path=path
+    )
 
 
 def file_of(data: bytes, where: str) -> File:

@@ -75,7 +75,8 @@ def _from_stream(file: File) -> Image:
             check_shape(file.where, struct.unpack(">4i", head[4:20]))
         try:
             stream.seek(0)
-            image = getattr(nib, image_class).from_stream(stream)
+            known = getattr(nib, image_class)
+            image = known.from_file_map(known.make_file_map({"image": stream}), mmap=False)
         except Exception as error:
             raise ValueError(f"{file.where}: must be a whole image; {sentence(error)}") from None
         return from_nibabel(image, file.where, size=file.size * (GROWTH[".gz"] if packed else 1))
@@ -106,7 +107,9 @@ def _from_pair(file: File) -> Image:
     with header.open() as head, data.open() as voxels, _matrix(file).open() as matrix:
         parts = {"header": head, "image": voxels, "mat": matrix}
         try:
-            image = pair.from_file_map({part: FileHolder(fileobj=parts[part]) for part, _ in pair.files_types})
+            image = pair.from_file_map(
+                {part: FileHolder(fileobj=parts[part]) for part, _ in pair.files_types}, mmap=False
+            )
         except Exception as error:
             raise ValueError(f"{file.where}: must be a NIfTI or Analyze pair; {sentence(error)}") from None
         return from_nibabel(image, file.where, size=data.size)
