@@ -3,6 +3,11 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
+
+def pytest_addoption(parser):
+    parser.addoption("--regenerate-baselines", action="store_true", help="write the reference pictures anew")
+
+
 settings.register_profile(
     "volrender",
     derandomize=True,
@@ -21,3 +26,12 @@ def samples():
     if not folder.is_dir():
         pytest.skip("the further samples, ../shared/data/samples, are not on this machine")
     return folder
+
+
+@pytest.fixture(scope="session")
+def gl():
+    """A machine that draws with OpenGL; the tests that need it are skipped where none does."""
+    from volrender.draw.opengl import window_class
+
+    if window_class() is None:
+        pytest.skip("no OpenGL draws off screen on this machine")

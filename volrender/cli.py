@@ -9,7 +9,7 @@ import sys
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -19,7 +19,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from volrender import __version__
-from volrender.intensity import finite_range
+from volrender.intensity import as_float, finite_range
 from volrender.layers import Intensity, Isosurface, LabelMap, Layer
 from volrender.page import Printable, as_dpi, as_target, as_width
 from volrender.sources import load
@@ -34,8 +34,10 @@ app = App(
     version=__version__,
     help_format="plaintext",
     help_epilogue="Start with: volrender demo",
+    suppress_keyboard_interrupt=False,
 )
 
+VIEW = Parameter(help="A side, or elevation,azimuth in degrees.", allow_leading_hyphen=True)
 Files = Annotated[list[str], Parameter(help="Volumes; the first is the ground, the others lie over it.")]
 
 
@@ -115,6 +117,7 @@ def info(
     spacing: Annotated[tuple[float, float, float] | None, Parameter(help="Voxel size in mm of a .npy file.")] = None,
 ) -> None:
     """Print what a file holds and where it lies."""
+    _check_spacing(files, spacing)
     for n, name in enumerate(files):
         with _naming(name):
             lines = _facts(_load(name, spacing))
@@ -133,7 +136,7 @@ def voxels(
     *,
     reading: Reading = DEFAULT,
     printing: Printing,
-    camera: Annotated[str, Parameter(help="A side, or elevation,azimuth in degrees.")] = "30,320",
+    camera: Annotated[str, VIEW] = "30,320",
     size: Annotated[int, Parameter(help="Cubes along the longest side.")] = 50,
     explode: Annotated[float, Parameter(help="Gap between cubes, as a fraction of a voxel.")] = 0.0,
     contrast: Annotated[bool, Parameter(help="Lift the contrast of the first file.")] = False,
@@ -164,7 +167,7 @@ def scene(
     *,
     reading: Reading = DEFAULT,
     printing: Printing,
-    camera: Annotated[str, Parameter(help="A side, or elevation,azimuth in degrees.")] = "25,150",
+    camera: Annotated[str, VIEW] = "25,150",
     blend: Annotated[str, Parameter(help="composite, maximum, minimum or average.")] = "composite",
 ) -> None:
     """Draw a 3-D view: the first file as a volume, the others as surfaces."""
@@ -203,7 +206,9 @@ def slices(
     with _printing(printing, len(files)) as (save, advance):
         layers = _layers(files, reading, advance, surfaces=False)
         chosen: dict[str, Any] = {axis: list(at) for axis, at in (("x", x), ("y", y), ("z", z)) if at}
-        if camera is not None and not chosen:
+        if camera is not None:
+            if chosen:
+                raise ValueError("--camera names the plane of one slice; give it or positions, not both")
             chosen = _facing(_camera(camera), layers[0].volume)
         save(
             Slices(
@@ -228,7 +233,9 @@ def histogram(
     from volrender.panels import Histogram
 
     with _printing(printing, 1) as (save, advance):
-        (layer, *_) = _layers([file], reading, advance, surfaces=False)
+        layer, *masks = _layers([file], reading, advance, surfaces=False)
+        if isinstance(layer, Intensity) and masks:
+            layer = replace(layer, volume=_within(layer.volume, [mask.volume for mask in masks]))
         save(Histogram(layer, title=printing.title, background=printing.background))
 
 
@@ -247,9 +254,10 @@ MISTAKES = (
 
 def main(tokens: Sequence[str] | None = None) -> int:
     """Run the command line; the exit code."""
-    warnings.showwarning = lambda message, *_, **__: _complain(f"note: {message}")
     try:
-        app(tokens, exit_on_error=False, print_error=False, result_action="return_none")
+        with warnings.catch_warnings():
+            warnings.showwarning = lambda message, *_, **__: _complain(f"note: {message}")
+            app(tokens, exit_on_error=False, print_error=False, result_action="return_none")
     except MISTAKES as error:
         text = " ".join(str(error).split()) or type(error).__name__
         _complain(f"volrender: {text}")
@@ -289,9 +297,14 @@ def _printing(printing: Printing, files: int) -> Iterator[Any]:
     print(target)
 
 
+def _check_spacing(files: Sequence[str], spacing: tuple[float, float, float] | None) -> None:
+    if spacing is not None and not any(name.endswith(".npy") for name in files):
+        raise ValueError("--spacing is for .npy files, which have none; an image brings its own")
+
+
 def _load(name: str, spacing: tuple[float, float, float] | None, kind: str | None = None) -> Volume:
     affine = None
-    if name.endswith((".npy", ".npz", ".tif", ".tiff")) and spacing is not None:
+    if spacing is not None and name.endswith(".npy"):
         if min(spacing) <= 0 or not np.isfinite(spacing).all():
             raise ValueError(f"--spacing must be three sizes above 0 mm; got {spacing}")
         affine = np.diag([*spacing, 1.0])
@@ -310,6 +323,14 @@ def _still(name: str, reading: Reading, kind: str | None = None) -> Volume:
         if volume.kind != "rgb":
             finite_range(volume.data)
     return volume
+
+
+def _within(volume: Volume, masks: Sequence[Volume]) -> Volume:
+    """The volume with NaN outside of every mask."""
+    inside = np.any([mask.resample_to(volume).data != 0 for mask in masks], axis=0)
+    if not inside.any():
+        raise ValueError("--mask must hold a voxel of the volume; none does")
+    return replace(volume, data=np.where(inside, as_float(volume.data), np.nan))
 
 
 @contextmanager
@@ -332,6 +353,7 @@ def _layers(
     blend: str = "composite",
 ) -> list[Layer]:
     """The first file as the ground, further files over it, masks on top."""
+    _check_spacing([*files, *reading.mask], reading.spacing)
     clips = [parse_clip(text) for text in reading.clip]
     layers: list[Layer] = []
     for n, name in enumerate(files):

@@ -63,7 +63,7 @@ def page() -> Printable:
     head, motor = sample("mni152"), Intensity(sample("motor").threshold(3.1))
     octant = Box(x=(0, None), y=(-30, None), z=(0, None))
     scene = Scene(Intensity(head, clip=octant), Isosurface(sample("motor"), level=3.1, color=WARM), camera=(25, 30))
-    return Figure([[scene, Slices(head, motor)]])
+    return Figure([[scene, Slices(head, motor, x=40, y=-25, z=56)]])
 
 
 FIGURES: dict[str, tuple[Maker, float]] = {

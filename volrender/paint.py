@@ -132,7 +132,8 @@ def foreground(layer: Layer, data: NDArray[Any]) -> NDArray[np.bool_]:
         return enclosed(layer, data)
     if isinstance(layer, LabelMap):
         return np.isin(data, list(layer.table))
-    return layer.look.alpha(data, "volume") > 0.02
+    alpha = layer.look.alpha(data, "volume")
+    return np.asarray(alpha > 0.02 * alpha.max())
 
 
 def solid(layer: Layer, points_xyz: NDArray[np.float64]) -> NDArray[np.bool_]:

@@ -64,6 +64,8 @@ class Frame:
 
     def axes(self, x: float, y: float, width: float, height: float, projection: str | None = None) -> Axes:
         """New matplotlib axes at a place in this frame, without a ground of their own."""
+        if width <= 0 or height <= 0:
+            raise ValueError("the panel is too small for its lettering: give it more width, or smaller type")
         place = self._fraction(x, y, width, height)
         return self.figure.add_axes(place, projection=projection, facecolor="none")  # type: ignore[no-any-return]
 
@@ -222,7 +224,7 @@ class Sidebar:
         between += GAP + line if self.bars and entries else 0
         each = float(np.clip((height - line - between) / max(len(self.bars), 1), 1.0, 32.0))
         top = y + (height + len(self.bars) * each + between) / 2
-        room = each + line if len(self.bars) > 1 or entries else height
+        room = each + line / 2 if len(self.bars) > 1 or entries else height - line / 2
         for bar in self.bars:
             self._draw_bar(bar, x + GAP, top - each, each, room)
             top -= each + 2 * line

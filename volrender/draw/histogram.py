@@ -8,6 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
+from volrender import space
 from volrender.color import Look
 from volrender.draw.annotate import INK, Frame
 from volrender.layers import Intensity
@@ -31,9 +32,7 @@ def draw_axes(ax: Axes, layer: Intensity, font_size: float) -> None:
     low, high = look.survey.low, look.survey.high
     if low == high:
         low, high = low - 0.5, high + 0.5
-    data = layer.volume.data
-    data = data[np.isfinite(data)] if data.dtype.kind == "f" else data.ravel()
-    data = data.view(np.uint8) if data.dtype == bool else data
+    data = _shown(layer)
     counts, edges = np.histogram(data, bins=_edges(data, low, high))
     centers = (edges[:-1] + edges[1:]) / 2
     share = 100 * counts / counts.sum()
@@ -53,6 +52,19 @@ def draw_axes(ax: Axes, layer: Intensity, font_size: float) -> None:
     ax.set_ylabel("voxels (%)", fontsize=font_size, labelpad=1.5, color=INK)
     _tidy(ax, font_size)
     _curve(ax, look, (low, high), font_size)
+
+
+def _shown(layer: Intensity) -> NDArray[Any]:
+    """The finite values that no clip removes."""
+    volume = layer.volume
+    data = volume.data.view(np.uint8) if volume.data.dtype == bool else volume.data
+    kept = np.isfinite(data)
+    if layer.clip:
+        centers_xyz = space.apply_affine(volume.affine, np.moveaxis(np.indices(volume.shape), 0, -1))
+        kept &= ~space.removed(layer.clip, centers_xyz)
+    if not kept.any():
+        raise ValueError("nothing is left to count: the clips remove every voxel")
+    return np.asarray(data[kept])
 
 
 def _edges(data: NDArray[Any], low: float, high: float) -> NDArray[np.float64]:

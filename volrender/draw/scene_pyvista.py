@@ -29,6 +29,7 @@ from volrender.volume import Volume
 # Camera-relative: a key light above the viewer's left shoulder, a fill from the right, a little from the front.
 LIGHTS = (((-0.5, 1.0, 1.0), 0.78), ((1.0, 0.1, 0.6), 0.32), ((0.0, 0.0, 1.0), 0.22))
 MATERIAL = {"ambient": 0.18, "diffuse": 0.85, "specular": 0.1, "specular_power": 10.0}
+CORE = (0.72, 0.66, 0.62)  # BODY as a surface: it comes out lighter than a volume in the same light
 SAMPLE = 0.5  # voxels between samples along a ray
 PRESMOOTH = 0.9, 1.3  # voxels; without it the normals draw rings, most of all those of 8-bit data
 LARGE_FACE = 1400  # points along one side of a cut face, at most
@@ -50,7 +51,7 @@ def render(layers: Sequence[Layer], view: View, background: RGB | None) -> NDArr
     if background is not None:
         (raster,) = _rasters(layers, view, [background])
         return np.dstack([raster, np.full(raster.shape[:2], 255, dtype=np.uint8)])
-    on_black, on_white = (r.astype(float) for r in _rasters(layers, view, [(0, 0, 0), (1, 1, 1)]))
+    on_black, on_white = (r.astype(float) for r in _rasters(layers, view, [(0.0, 0.0, 0.0), (1.0, 1.0, 1.0)]))
     alpha = np.clip(1 - (on_white - on_black).mean(axis=-1, keepdims=True) / 255, 0, 1)
     color = np.where(alpha > 0, on_black / np.where(alpha > 0, alpha, 1), 0)
     return np.asarray(np.rint(np.dstack([np.clip(color, 0, 255), alpha * 255])), dtype=np.uint8)
@@ -110,14 +111,16 @@ class Stage:
                 self._add_face(clip, row, cut)
         volumes = any(isinstance(layer, Intensity) for layer in layers)
         clear = any(isinstance(layer, (Isosurface, LabelMap)) and layer.opacity < 1 for layer in layers)
-        if volumes:
-            self.stage.enable_anti_aliasing("msaa", multi_samples=8)
-        elif not clear:
-            reach = 0.03 * self.view.mm_per_pixel * max(self.view.size)
-            self.stage.enable_ssao(radius=reach, bias=0.1 * reach, kernel_size=96, blur=True)
         if clear:
+            # Peels are lost in a multisampled window.
+            self.stage.disable_anti_aliasing()
             self.stage.enable_depth_peeling(number_of_peels=8, occlusion_ratio=0)
             self.stage.renderer.SetUseDepthPeelingForVolumes(volumes)
+        elif volumes:
+            self.stage.enable_anti_aliasing("msaa", multi_samples=8)
+        else:
+            reach = 0.03 * self.view.mm_per_pixel * max(self.view.size)
+            self.stage.enable_ssao(radius=reach, bias=0.1 * reach, kernel_size=96, blur=True)
         self._look_from(layers)
 
     def _look_from(self, layers: Sequence[Layer]) -> None:
@@ -142,12 +145,10 @@ class Stage:
     def _(self, layer: Intensity) -> None:
         actor = vtkVolume()
         composite = layer.blend == "composite"
-        data = layer.volume.canonical.data
+        data = _finite(layer.volume, highest=layer.blend == "minimum")
         if composite:
             sigma = PRESMOOTH[data.dtype.itemsize == 1]
-            data = ndimage.gaussian_filter(np.nan_to_num(data.astype(np.float32)), sigma, mode="nearest")
-        elif data.dtype.kind == "f":
-            data = np.nan_to_num(data, nan=layer.look.survey.low)
+            data = ndimage.gaussian_filter(data.astype(np.float32), sigma, mode="nearest")
         mapper = vtkOpenGLGPUVolumeRayCastMapper()
         mapper.SetInputData(_cells(layer.volume, data))
         getattr(mapper, BLEND[layer.blend])()
@@ -157,8 +158,23 @@ class Stage:
         actor.SetMapper(mapper)
         actor.SetUserMatrix(pv.vtkmatrix_from_array(placement(layer.volume)))
         _dress(actor.GetProperty(), layer)
-        _clip_in_shader(actor, layer)
+        _clip_in_shader(actor, layer, self.view.mm_per_pixel)
         self.stage.add_actor(actor, reset_camera=False, render=False)
+        if composite and layer.opacity is None and not layer.look.survey.signed and not layer.look.chosen:
+            self._add_core(layer, data)
+
+    def _add_core(self, layer: Intensity, data: NDArray[Any]) -> None:
+        """Put an opaque surface just under that of an opaque body, in its tone.
+
+        OpenGL smooths the edge of a cut face against what is drawn before any volume: without a core that is the
+        page, and the face gets a pale fringe. It also ends rays early.
+        """
+        level = layer.look.nodes("volume")[2][0]
+        core = _grid(layer.volume, data).contour([level], method="flying_edges", compute_normals=True)
+        core = _cut(core.transform(placement(layer.volume), inplace=False), layer.clip)
+        if core.n_points:
+            look = {"show_scalar_bar": False, "reset_camera": False, "render": False, "color": CORE}
+            self.stage.add_mesh(core, scalars=None, smooth_shading=False, **MATERIAL, **look)
 
     @add.register
     def _(self, layer: Isosurface) -> None:
@@ -225,6 +241,16 @@ def placement(volume: Volume) -> NDArray[np.float64]:
     return np.asarray(affine @ np.diag([*(1 / spacing(affine)), 1.0]))
 
 
+def _finite(volume: Volume, *, highest: bool = False) -> NDArray[Any]:
+    """The voxels in closest-RAS order; those not finite as where nothing is: 0 in a signed map, else the lowest."""
+    data = volume.canonical.data
+    finite = np.isfinite(data)
+    if finite.all():
+        return data
+    survey = volume.survey
+    return np.where(finite, data, survey.high if highest else 0.0 if survey.signed else survey.low)
+
+
 def _grid(volume: Volume, data: NDArray[Any], pad: int = 0) -> pv.ImageData:
     """The volume as a pyvista grid in index space times spacing, which `placement` takes to the world."""
     step = spacing(volume.canonical.affine)
@@ -251,8 +277,10 @@ def _dress(prop: Any, layer: Intensity) -> None:
     for value, rgb in zip(values, look.rgb(values)):
         colors.AddRGBPoint(value, *(BODY if body else rgb.tolist()))
     opacity = vtkPiecewiseFunction()
+    # VTK's table has a cell for the smallest step between nodes, and 16384 cells at most.
+    step = 1e-4 * max(high - low, look.survey.high - look.survey.low)
     for n, (value, amount) in enumerate(_projected_nodes(layer)):
-        opacity.AddPoint(value + n * 1e-6 * (high - low), amount)
+        opacity.AddPoint(value + n * step, amount)
     prop.SetColor(colors)
     prop.SetScalarOpacity(opacity)
     prop.SetScalarOpacityUnitDistance(1.0)
@@ -274,7 +302,7 @@ def _projected_nodes(layer: Intensity) -> Any:
     return ((low, 0.0), (low + 0.1 * (high - low), 1.0), (high, 1.0))
 
 
-def _clip_in_shader(actor: vtkVolume, layer: Intensity) -> None:
+def _clip_in_shader(actor: vtkVolume, layer: Intensity, pixel: float) -> None:
     """Let the ray caster skip every sample that a clip removes: exact at any angle, with no resampling.
 
     The shader's position runs 0 to 1 over the texture, whose cells are the voxels.
@@ -282,8 +310,9 @@ def _clip_in_shader(actor: vtkVolume, layer: Intensity) -> None:
     if not layer.clip:
         return
     source = layer.volume.canonical
-    # A ray may take one sample past the opaque cut face that ends it: the volume stays that far behind its face.
-    behind = SAMPLE * min(source.spacing)
+    # A ray may take one sample past the opaque cut face that ends it, whose depth is known to a pixel (mm): the volume
+    # stays that far behind its face.
+    behind = SAMPLE * min(source.spacing) + pixel
     to_world = source.affine @ np.diag([*source.shape, 1.0])
     to_world[:3, 3] = (source.affine @ [-0.5, -0.5, -0.5, 1.0])[:3]
     tests = []
@@ -301,7 +330,7 @@ def _clip_in_shader(actor: vtkVolume, layer: Intensity) -> None:
 def isosurface(layer: Isosurface) -> pv.PolyData:
     """The surface in the world: flying edges, smoothed without shrinking, closed at the volume's edge."""
     assert layer.level is not None
-    data = np.nan_to_num(layer.volume.canonical.data.astype(np.float32)) * layer.side
+    data = _finite(layer.volume).astype(np.float32) * layer.side
     padded = np.pad(data, 1, constant_values=float(data.min()) - 1e-3)
     mesh = _grid(layer.volume, padded, pad=1).contour([layer.level * layer.side], method="flying_edges")
     if mesh.n_points == 0:

@@ -283,8 +283,9 @@ def margins(frame: Frame, camera: space.Camera, lettered: bool) -> tuple[float, 
     for w in range(3) if lettered else ():
         if (edge := _edge_directions(camera, w)) is not None:
             _, (right, up) = edge
-            across = 1.1 + (4.6 if abs(right) > 0.8 else 3.6) / 2 * line * 0.7 + 0.9 * line
-            sides = np.maximum(sides, across * np.array([-right, right, up, -up]) + 0.4 * line)
+            # A tick, a number as wide as "−000" and the name, as `_Edges` sets them.
+            across = 1.1 + abs(right) * frame.text_width("−000") + abs(up) * line / 1.3 + 1.05 * line
+            sides = np.maximum(sides, across * np.array([-right, right, up, -up]) + 0.15 * line)
     left, right, top, bottom = sides.tolist()
     return left, right, top, bottom
 
