@@ -296,15 +296,15 @@ def _frames(file: File) -> NDArray[Any]:
     """The decoded frames of one file, frames x rows x columns; their claim is held against the file first."""
     dataset = _dataset(file)
     syntax = getattr(getattr(dataset, "file_meta", None), "TransferSyntaxUID", None)
-    packed = bool(getattr(syntax, "is_compressed", False))
     try:
+        packed = bool(getattr(syntax, "is_compressed", False))
         frames = int(dataset.get("NumberOfFrames") or 1)
         shape = (int(dataset.Columns), int(dataset.Rows), frames)
         bits = int(dataset.get("BitsAllocated", 16))
     except Exception as error:
         raise ValueError(f"{file.where}: must be a whole DICOM file; {sentence(error)}") from None
     check_claim(
-        file.where, shape, np.dtype(f"u{max(bits // 8, 1)}"), file.size * (GROWN if packed else 8 if bits == 1 else 1)
+        file.where, shape, np.dtype(f"V{max(bits // 8, 1)}"), file.size * (GROWN if packed else 8 if bits == 1 else 1)
     )
     if syntax is None:
         dataset.file_meta.TransferSyntaxUID = (

@@ -118,7 +118,10 @@ class File:
         parts = PurePosixPath(name.replace("\\", "/"))
         if parts.is_absolute() or ".." in parts.parts or ":" in name or "\0" in name or not name.strip():
             raise ValueError(f"{self.where}: must keep its voxels in its own folder; it names {name!r}")
-        return self.near(str(parts))
+        try:
+            return self.near(str(parts))
+        except FileNotFoundError as error:
+            raise FileNotFoundError(f"{self.where}: needs {error}") from None
 
 
 def file_at(path: Path) -> File:

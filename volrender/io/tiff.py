@@ -73,6 +73,10 @@ def read(file: File, affine: ArrayLike | None, series: str | int | None) -> Imag
             raise ValueError(f"{where}: cannot be read as TIFF; {sentence(error)}") from None
         except Exception as error:
             raise ValueError(f"{where}: cannot be read as TIFF; {sentence(error)}") from None
+    if data.shape != stack.shape:
+        raise ValueError(
+            f"{where}: must be whole; its header claims {by(stack.shape)}, its pages give {by(data.shape)}"
+        )
     history = [f"read {short_name(where)}, {stack.form}, {data.dtype}"]
     data, axes = _channel(data, stack, colored, series, where, history)
     data = _ordered(data, axes, where)
