@@ -121,14 +121,14 @@ def _chosen(groups: dict[str, list[tuple[File, Any]]], series: str | int | None,
     """The UID of the series that is asked for."""
     if series is None and len(groups) == 1:
         return next(iter(groups))
-    numbers = {uid: str(found[0][1].get("SeriesNumber", "")) for uid, found in groups.items()}
+    numbers = {uid: _text(found[0][1], "SeriesNumber") for uid, found in groups.items()}
     asked = [uid for uid in groups if str(series) in (uid, numbers[uid])]
     if len(asked) == 1:
         return asked[0]
     doubled = len(set(numbers.values())) < len(numbers)
     listed = []
     for uid, found in groups.items():
-        words = str(found[0][1].get("SeriesDescription", "")).strip()
+        words = _text(found[0][1], "SeriesDescription")
         name = uid if doubled or not numbers[uid] else numbers[uid]
         listed.append(f"{name} ({words + ', ' if words else ''}{len(found)} file{'s' * (len(found) > 1)})")
     got = "" if series is None else f"; got {series!r}"
@@ -155,7 +155,12 @@ def _dataset(file: File, **options: Any) -> Any:
 
 def _class(header: Any) -> str:
     name = getattr(header.get("SOPClassUID"), "name", "")
-    return str(name or "no class")
+    return " ".join(str(name).split())[:80] or "no class"
+
+
+def _text(header: Any, word: str) -> str:
+    """A short text of the header, in one line."""
+    return " ".join(str(header.get(word, "")).split())[:80]
 
 
 def _image(found: Sequence[tuple[File, Any]], where: str, fallback: str) -> Image:
@@ -169,8 +174,8 @@ def _image(found: Sequence[tuple[File, Any]], where: str, fallback: str) -> Imag
     affine[:3, 3] = slices[0].position
     stored = _pixels(slices, where)
     data, scaled = _rescaled(stored, slices, where)
-    number = first.get("SeriesNumber")
-    series = "" if number is None else f" series {number}"
+    number = _text(first, "SeriesNumber")
+    series = f" series {number}" if number not in ("", "None") else ""
     history = [
         f"read {short_name(where)}, DICOM{series}, {len(slices)} slice{'s' * (len(slices) > 1)}, {stored.dtype}",
         "converted from LPS to RAS",
@@ -181,7 +186,7 @@ def _image(found: Sequence[tuple[File, Any]], where: str, fallback: str) -> Imag
     if tilt > 0.1:
         history.append(f"gantry tilt of {tilt:.1f} degrees kept as shear")
     modality = str(first.get("Modality", ""))
-    name = str(first.get("SeriesDescription", "")).strip() or fallback
+    name = _text(first, "SeriesDescription") or fallback
     kind = "labels" if modality == "SEG" else "intensity"
     unit = "HU" if modality == "CT" else ""
     return Image(data, LPS @ affine, name, unit, None, kind, tuple(history), "scanner")
