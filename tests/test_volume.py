@@ -62,7 +62,7 @@ def test_foreign_byte_order_becomes_native_with_the_same_values():
         (np.full((2, 2, 2), Fraction(1)), {}, TypeError, "real numbers; got object"),
         (np.full((2, 2, 2), "a"), {}, TypeError, "real numbers"),
         (np.zeros((2, 2, 2), "datetime64[s]"), {}, TypeError, "real numbers"),
-        (np.zeros((2, 2, 2)), {"kind": "mask"}, ValueError, "kind must be one of intensity, labels; got 'mask'"),
+        (np.zeros((2, 2, 2)), {"kind": "mask"}, ValueError, "kind must be one of intensity, labels, rgb; got 'mask'"),
         (np.full((2, 2, 2), 0.5), {"kind": "labels"}, ValueError, "whole numbers"),
         (np.full((2, 2, 2), np.nan), {"kind": "labels"}, ValueError, "whole numbers"),
         (np.full((2, 2, 2), 2.0**31), {"kind": "labels"}, ValueError, "whole numbers"),

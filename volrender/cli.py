@@ -315,14 +315,15 @@ def _still(name: str, reading: Reading, kind: str | None = None) -> Volume:
     """A file's volume; of a series, the frame that is asked for."""
     with _naming(name):
         volume = _load(name, reading.spacing, kind)
-        if volume.data.ndim == 4:
+        if volume.data.ndim == 4 and volume.kind != "rgb":
             if reading.frame is None:
                 frames = volume.shape[3]
                 raise ValueError(f"has {frames} frames; choose one with --frame 0 to {frames - 1}")
             volume = volume.frame(reading.frame)
         elif reading.frame is not None:
             raise ValueError("is one volume; --frame chooses among those of a series")
-        finite_range(volume.data)
+        if volume.kind != "rgb":
+            finite_range(volume.data)
     return volume
 
 
@@ -438,13 +439,17 @@ def _facts(volume: Volume) -> list[tuple[str, str]]:
     times = " x "
     rows = [
         ("shape", times.join(map(str, volume.shape[:3]))),
-        ("frames", str(volume.shape[3] if volume.data.ndim == 4 else 1)),
+        ("frames", str(volume.shape[3] if volume.data.ndim == 4 and volume.kind != "rgb" else 1)),
         ("spacing", times.join(f"{s:.4g}" for s in volume.spacing) + " mm"),
         ("orientation", volume.orientation),
         ("obliquity", f"{volume.obliquity:.1f} degrees"),
         ("bounds", ", ".join(f"{axis} {lo:.4g} to {hi:.4g}" for axis, (lo, hi) in zip("xyz", volume.bounds)) + " mm"),
-        ("kind", f"{volume.kind}, {volume.data.dtype}" + (f", unit {volume.unit}" if volume.unit else "")),
+        ("space", volume.space or "unknown"),
+        ("kind", f"{volume.kind}, {volume.data.dtype}{f', unit {volume.unit}' if volume.unit else ''}"),
+        ("why", _why(volume)),
     ]
+    if volume.kind == "rgb":
+        return rows
     if volume.kind == "labels":
         labels = np.unique(volume.data)
         rows.append(("labels", f"{np.count_nonzero(labels)}, up to {labels.max()}"))
@@ -459,3 +464,12 @@ def _facts(volume: Volume) -> list[tuple[str, str]]:
     if missing:
         rows.append(("not finite", f"{missing} voxels"))
     return rows
+
+
+def _why(volume: Volume) -> str:
+    """Why a volume is of its kind, where it could be taken for another."""
+    if volume.kind == "rgb":
+        return "colors, red, green and blue" + (" and alpha" if volume.shape[3] == 4 else "")
+    whole = volume.data.dtype.kind in "biu"
+    says = "says" if volume.kind == "labels" else "does not say" if whole else ""
+    return f"the header {says} labels" if says else "not whole numbers"

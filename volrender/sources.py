@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,22 +13,32 @@ from volrender import io
 from volrender.volume import Volume
 
 
-def load(source: Any, *, affine: ArrayLike | None = None, kind: str | None = None) -> Volume:
+def load(
+    source: Any,
+    *,
+    affine: ArrayLike | None = None,
+    kind: str | None = None,
+    series: str | int | None = None,
+) -> Volume:
     """Load a volume.
 
     Parameters
     ----------
-    source : path, nibabel image, array, open binary file or bytes
-        A path may name a member of a zip, ``"images.zip!sub/struct.hdr"``; a header finds its data beside it.
+    source : path, folder, nibabel image, array, open binary file or bytes
+        A path may name a folder of DICOM slices, or a member of a zip, ``"images.zip!sub/struct.hdr"``; a header finds
+        its data beside it.
     affine : array_like, shape (4, 4), optional
-        For an array or a ``.npy`` file, where it is needed: index of a voxel's centre to world mm, RAS+.
-    kind : {"intensity", "labels"}, optional
+        For an array or a ``.npy`` file, where it is needed, and for ``.npz`` and TIFF: index of a voxel's centre to
+        world mm, RAS+.
+    kind : {"intensity", "labels", "rgb"}, optional
         By default what the header says; without a word there, intensity.
+    series : int or str, optional
+        Which of several: the number or the UID of a DICOM series in a folder, or a channel of a TIFF, from 0.
 
     Returns
     -------
     Volume
-        In the file's own type and order. Trailing axes of length one are dropped, 4-D is kept.
+        In the file's own type and order, in world mm, RAS+. Trailing axes of length one are dropped, 4-D is kept.
 
     Raises
     ------
@@ -37,6 +46,13 @@ def load(source: Any, *, affine: ArrayLike | None = None, kind: str | None = Non
         If there is no such file or member.
     TypeError, ValueError
         If it is not a volume, is cut short, or claims more than it can hold; the sentence names the file.
+    ImportError
+        If the format needs a library that is not installed; the sentence says how to get it.
+
+    Warns
+    -----
+    UserWarning
+        If a header gives two answers to where the volume is, or none.
 
     Examples
     --------
@@ -47,16 +63,9 @@ def load(source: Any, *, affine: ArrayLike | None = None, kind: str | None = Non
         return source if kind is None else replace(source, kind=kind)
     if isinstance(source, np.ndarray):
         return _from_array(source, affine, kind, "array")
-    if isinstance(source, (str, os.PathLike)) and os.fspath(source).endswith(".npy") and affine is not None:
-        path = Path(source)
-        data = io.read_array(path)
-        try:
-            return _from_array(data, affine, kind, path.stem)
-        except (TypeError, ValueError) as error:
-            raise _naming(path, error) from None
-    if affine is not None:
-        raise ValueError("affine= goes with an array; an image file brings its own")
-    return _from_image(io.read(source), kind, _described(source))
+    if isinstance(source, Volume):
+        raise ValueError("affine= goes with an array; a volume has its own")
+    return _from_image(io.read(source, affine=affine, series=series), kind, _described(source))
 
 
 def sample(name: str) -> Volume:
@@ -81,10 +90,11 @@ def sample(name: str) -> Volume:
 
 
 def _from_image(image: io.Image, kind: str | None, where: str) -> Volume:
-    if kind is None:
-        kind = "labels" if image.is_labels else "intensity"
+    kind = kind or image.kind
+    if image.kind == "rgb" != kind:
+        raise ValueError(f"{where}: holds colors; its kind must be 'rgb', got {kind!r}")
     try:
-        return Volume(image.data, image.affine, kind, image.name, image.unit, image.history, image.labels)
+        return Volume(image.data, image.affine, kind, image.name, image.unit, image.history, image.labels, image.space)
     except (TypeError, ValueError) as error:
         raise _naming(where, error) from None
 

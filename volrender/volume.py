@@ -1,7 +1,8 @@
 """A volume: voxels, where they lie in the world, and what was done to them.
 
-`Volume` is immutable. Every method returns a new one and adds a line to its `history`. `data` is (i, j, k) or
-(i, j, k, t) in the source's own type; `affine` takes the index of a voxel's centre to world millimetres, RAS+.
+`Volume` is immutable. Every method returns a new one and adds a line to its `history`. `data` is (i, j, k),
+(i, j, k, t) or, for colors, (i, j, k, 3 | 4) in the source's own type; `affine` takes the index of a voxel's centre to
+world millimetres, RAS+.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from scipy import ndimage
 from volrender import color, intensity, io, space
 from volrender.io import Label
 
-KINDS = ("intensity", "labels")
+KINDS = ("intensity", "labels", "rgb")
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -28,24 +29,27 @@ class Volume:
 
     Parameters
     ----------
-    data : ndarray, shape (i, j, k) or (i, j, k, t)
+    data : ndarray, shape (i, j, k) or (i, j, k, t), or (i, j, k, 3 | 4) for colors
         Real numbers or booleans; kept in their own type without a copy (but for foreign byte order
-        and floats that are not of 32 or 64 bits), read-only.
+        and floats that are not of 32 or 64 bits), read-only. Colors are uint8; from 0 to 1 they become it.
     affine : array_like, shape (4, 4)
         Index of a voxel's centre to world mm, RAS+.
-    kind : {"intensity", "labels"}
-        Label maps are never interpolated.
+    kind : {"intensity", "labels", "rgb"}
+        Label maps are never interpolated; "rgb" has red, green, blue and perhaps alpha as its last axis.
     name, unit : str
         For titles and color bars.
     history : tuple of str
         What was done, a line a step.
     labels : mapping, optional
         Name and color of each label of a label map.
+    space : str
+        The space that the world is, where known: "scanner", "aligned", "talairach", "mni", "MNI152NLin2009cAsym", ...
 
     Raises
     ------
     ValueError
-        If the data have not three or four axes, the affine is not invertible, or labels are not whole numbers.
+        If the data have not three or four axes, the affine is not invertible, labels are not whole numbers, or colors
+        are neither uint8 nor from 0 to 1.
 
     Examples
     --------
@@ -61,6 +65,7 @@ class Volume:
     unit: str = ""
     history: tuple[str, ...] = ()
     labels: Mapping[int, Label] | None = field(default=None)
+    space: str = ""
 
     def __post_init__(self) -> None:
         data = np.asarray(self.data)
@@ -77,6 +82,8 @@ class Volume:
             raise ValueError(f"kind must be one of {', '.join(KINDS)}; got {self.kind!r}")
         if self.kind == "labels":
             data = _whole(data)
+        elif self.kind == "rgb":
+            data = _colors(data)
         view = data.view()
         view.setflags(write=False)
         object.__setattr__(self, "data", view)
@@ -89,7 +96,7 @@ class Volume:
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Voxels along each axis; a fourth is time."""
+        """Voxels along each axis; a fourth is time, or color."""
         return self.data.shape
 
     @property
@@ -123,6 +130,8 @@ class Volume:
     @cached_property
     def survey(self) -> color.Survey:
         """What the values are like: range, background level, signed or not."""
+        if self.kind == "rgb":
+            raise ValueError(f"a survey needs one number a voxel; {self.name or 'the volume'} holds colors")
         try:
             return color.survey(self.canonical.data)
         except ValueError as error:
@@ -130,19 +139,29 @@ class Volume:
 
     def still(self, what: str) -> Volume:
         """Itself if 3-D; else an error that says which two calls give one."""
-        if self.data.ndim == 4:
+        if self._series:
             frames = self.data.shape[3]
             raise ValueError(
                 f"{what} needs a 3-D volume; {self.name or 'this one'} has {frames} frames: call .frame(t) or .mean()"
             )
         return self
 
+    @property
+    def _series(self) -> bool:
+        """Whether the fourth axis is time."""
+        return self.data.ndim == 4 and self.kind != "rgb"
+
     def _step(self, data: ArrayLike, step: str, **changes: Any) -> Volume:
-        return replace(self, data=np.asarray(data), history=(*self.history, step), **changes)
+        array = np.asarray(data)
+        if self.kind == "rgb" and array.dtype != np.uint8:  # interpolated on 0..255
+            array = np.rint(array).clip(0, 255).astype(np.uint8)
+        return replace(self, data=array, history=(*self.history, step), **changes)
 
     def _intensities(self, verb: str) -> NDArray[Any]:
         if self.kind == "labels":
             raise ValueError(f"{verb} would invent labels; {self.name or 'the volume'} is a label map")
+        if self.kind == "rgb":
+            raise ValueError(f"{verb} needs one number a voxel; {self.name or 'the volume'} holds colors")
         if not np.isfinite(self.data).any():
             raise ValueError(f"{self.name or 'the volume'}: must have finite values; all are NaN or infinite")
         return self.data
@@ -263,7 +282,9 @@ class Volume:
 
     def crop(self) -> Volume:
         """Keep the smallest box of voxels that holds the foreground."""
-        if self.kind == "labels" or self.survey.signed:
+        if self.kind == "rgb":
+            front = self.data[..., 3] > 0 if self.shape[3] == 4 else self.data.max(axis=3) > 0
+        elif self.kind == "labels" or self.survey.signed:
             front = (self.data != 0) & np.isfinite(self.data)
         else:
             front = self.data > self.survey.air
@@ -279,7 +300,7 @@ class Volume:
 
     def frame(self, t: int) -> Volume:
         """One frame of a 4-D series; negative `t` counts from the end."""
-        if self.data.ndim == 3:
+        if not self._series:
             raise ValueError(f"frame needs a 4-D volume; {self.name or 'this one'} has shape {self.shape}")
         frames = self.shape[3]
         if not isinstance(t, (int, np.integer)):
@@ -290,14 +311,14 @@ class Volume:
 
     def mean(self) -> Volume:
         """The mean over time of a 4-D series; voxels that are NaN in some frames take the mean of the others."""
-        if self.data.ndim == 3:
+        if not self._series:
             raise ValueError(f"mean is over time and needs a 4-D volume; this one has shape {self.shape}")
         data = intensity.as_float(self._intensities("mean"))
         return self._step(_finite_mean(data, axis=3).astype(data.dtype), "mean()")
 
     def timecourse(self, mask: Volume | None = None) -> NDArray[np.float64]:
         """The mean of each frame, over all voxels or where `mask` (on the same grid) is not 0; NaN is left out."""
-        if self.data.ndim == 3:
+        if not self._series:
             raise ValueError(f"timecourse needs a 4-D volume; this one has shape {self.shape}")
         if mask is None:
             return _finite_mean(self.data.reshape(-1, self.shape[3]), axis=0)
@@ -310,7 +331,7 @@ class Volume:
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write a NIfTI-1 file, ``.nii`` or ``.nii.gz``; an existing file stays whole until the new one is."""
-        image = io.Image(self.data, self.affine, self.name, self.unit, is_labels=self.kind == "labels")
+        image = io.Image(self.data, self.affine, self.name, self.unit, kind=self.kind, space=self.space)
         io.write(path, image)
 
 
@@ -319,6 +340,17 @@ def _finite_mean(data: NDArray[Any], axis: int) -> NDArray[np.float64]:
     finite = np.isfinite(data)
     with np.errstate(invalid="ignore"):
         return np.asarray(np.where(finite, data, 0).sum(axis=axis, dtype=np.float64) / finite.sum(axis=axis))
+
+
+def _colors(data: NDArray[Any]) -> NDArray[Any]:
+    """Colors as uint8, (i, j, k, 3 | 4)."""
+    if data.ndim != 4 or data.shape[3] not in (3, 4):
+        raise ValueError(f"colors must have the shape (i, j, k, 3) or (i, j, k, 4); got {data.shape}")
+    if data.dtype.kind == "f" and np.nanmin(data) >= 0 and np.nanmax(data) <= 1:
+        return np.asarray(np.rint(np.nan_to_num(data) * 255), np.uint8)
+    if data.dtype != np.uint8:
+        raise ValueError(f"colors must be uint8, or floats from 0 to 1; got {data.dtype}")
+    return data
 
 
 def _whole(data: NDArray[Any]) -> NDArray[Any]:

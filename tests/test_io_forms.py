@@ -1,0 +1,275 @@
+import struct
+import warnings
+
+import nibabel as nib
+import numpy as np
+import pytest
+from helpers import ramp, refuses, storage_affine
+
+import volrender as vr
+from volrender import Volume, cli
+
+DATA = ramp((3, 4, 5), np.int16)
+AFFINE = storage_affine("LPS", (2, 3, 4), (10, -20, 30))
+AT = {"pixdim": 80, "slope": 112, "codes": 252, "srow": 280}
+SHAPES = {"pixdim": "<3f", "slope": "<2f", "codes": "<2h", "srow": "<12f"}
+
+
+def made(path, qform=None, data=DATA, affine=AFFINE, **written):
+    """A NIfTI file into whose header values are written by hand, as nibabel would not."""
+    image = nib.Nifti1Image(data, affine)
+    image.set_sform(affine, 1)
+    if qform is not None:
+        image.set_qform(qform, 1)
+    packed = bytearray(image.to_bytes())
+    for word, values in written.items():
+        packed[AT[word] : AT[word] + struct.calcsize(SHAPES[word])] = struct.pack(SHAPES[word], *values)
+    path.write_bytes(packed)
+    return path
+
+
+def sources(path):
+    return path, path.read_bytes(), nib.load(path)
+
+
+def test_two_forms_that_agree_say_nothing(tmp_path):
+    near = AFFINE.copy()
+    near[0, 3] += 0.9
+    for source in sources(made(tmp_path / "v.nii", near)):
+        assert np.allclose(vr.load(source).affine, AFFINE)
+
+
+def test_two_forms_that_disagree_are_both_told(tmp_path):
+    path = made(tmp_path / "v.nii", storage_affine("RAS", (2, 3, 4), (10, -20, 30)))
+    for source in sources(path):
+        with pytest.warns(UserWarning, match="disagree") as caught:
+            volume = vr.load(source)
+        said = str(caught[0].message)
+        assert "its sform, LPS with its middle at (8, -24.5, 38) mm" in said
+        assert "its qform, RAS with its middle at (12, -15.5, 38) mm, disagree by up to" in said
+        assert said.endswith("placed by the sform")
+        assert caught[0].filename == __file__
+        assert np.allclose(volume.affine, AFFINE)
+
+
+def test_forms_are_compared_at_the_outer_corners(tmp_path):
+    turned = AFFINE.copy()
+    angle = np.radians(0.5)  # at the centre of the world, but 0.9 mm off at 100 mm
+    turn = np.array([[np.cos(angle), -np.sin(angle), 0], [np.sin(angle), np.cos(angle), 0], [0, 0, 1]])
+    turned[:3, :3] = turn @ AFFINE[:3, :3]
+    data = np.zeros((60, 60, 2), np.uint8)
+    with pytest.warns(UserWarning, match="disagree by up to 1.87 mm"):
+        vr.load(made(tmp_path / "v.nii", turned, data))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        vr.load(made(tmp_path / "v.nii", turned, data[:20, :20]))
+
+
+def test_no_form_at_all(tmp_path):
+    for source in sources(made(tmp_path / "v.nii", codes=(0, 0))):
+        with pytest.warns(UserWarning, match="has neither sform nor qform, so left and right are a guess") as caught:
+            volume = vr.load(source)
+        said = str(caught[0].message)
+        assert "placed as Analyze would, LAS with its middle at (0, 0, 0) mm" in said
+        assert "NIfTI's own rule is RAS with its middle at (2, 4.5, 8) mm" in said
+        assert (volume.orientation, volume.space) == ("LAS", "")
+
+
+@pytest.mark.parametrize("size", [0.0, np.nan, np.inf, -2.0])
+def test_a_voxel_size_that_cannot_be(tmp_path, size):
+    path = made(tmp_path / "v.nii", pixdim=(size, 3, 4))
+    for source in (path, path.read_bytes()):
+        with pytest.warns(
+            UserWarning, match=rf"claims voxels of {size:.4g} x 3 x 4 mm, its sform 2 x 3 x 4; placed by"
+        ):
+            assert np.allclose(vr.load(source).affine, AFFINE)
+
+
+@pytest.mark.parametrize(("codes", "says"), [((1, 0), "it has no sform"), ((0, 0), "or an sform")])
+def test_no_voxel_size_and_no_sform(tmp_path, codes, says):
+    path = made(tmp_path / "v.nii", pixdim=(0, 3, 4), codes=codes)
+    refuses(ValueError, lambda: vr.load(path), "v.nii: must have voxel sizes above 0 mm", "pixdim is 0 x 3 x 4", says)
+
+
+@pytest.mark.parametrize("wrong", [0.0, np.nan])
+def test_an_sform_that_cannot_be(tmp_path, wrong):
+    path = made(tmp_path / "v.nii", AFFINE, srow=[wrong] * 12)
+    with pytest.warns(UserWarning, match="its sform is no position .* placed by its qform, LPS with its middle"):
+        assert np.allclose(vr.load(path).affine, AFFINE, atol=1e-4)
+    path = made(tmp_path / "w.nii", srow=[wrong] * 12)
+    refuses(ValueError, lambda: vr.load(path), "must have an invertible, finite position; sform of its header are not")
+
+
+@pytest.mark.parametrize("slope", [(0, 7), (np.nan, 7), (np.inf, 7)])
+def test_a_slope_that_is_none(tmp_path, slope):
+    volume = vr.load(made(tmp_path / "v.nii", slope=slope))
+    assert volume.data.dtype == np.int16
+    assert np.array_equal(volume.data, DATA)
+
+
+def test_an_intercept_that_is_no_number(tmp_path):
+    refuses(ValueError, lambda: vr.load(made(tmp_path / "v.nii", slope=(1, np.nan))), "v.nii: must be", "intercept nan")
+
+
+def test_infinities_are_kept(tmp_path):
+    data = DATA.astype(np.float32)
+    data[0, 0, :2] = np.inf, np.nan
+    volume = vr.load(made(tmp_path / "v.nii", data=data))
+    assert np.array_equal(volume.data, data, equal_nan=True)
+
+
+# Spaces
+
+
+@pytest.mark.parametrize(
+    ("code", "space"), [(1, "scanner"), (2, "aligned"), (3, "talairach"), (4, "mni"), (5, "template")]
+)
+def test_the_space_of_a_code_goes_there_and_back(tmp_path, code, space):
+    image = nib.Nifti1Image(DATA, AFFINE)
+    image.set_sform(AFFINE, code)
+    volume = vr.load(image)
+    assert volume.space == space
+    volume.save(tmp_path / "v.nii")
+    assert vr.load(tmp_path / "v.nii").space == space
+
+
+def test_a_name_tells_more_than_a_code(tmp_path):
+    path = made(tmp_path / "sub-01_space-MNI152NLin2009cAsym_res-2_T1w.nii")
+    assert vr.load(path).space == "MNI152NLin2009cAsym"
+    assert vr.load(path.rename(tmp_path / "tpl-MNI152NLin6Asym_T1w.nii")).space == "MNI152NLin6Asym"
+    assert {vr.sample(name).space for name in ("mni152", "atlas", "motor")} == {"MNI152"}
+    vr.sample("motor").save(tmp_path / "m.nii")
+    assert vr.load(tmp_path / "m.nii").space == "mni"
+
+
+def test_every_method_keeps_the_space():
+    volume = Volume(ramp((6, 7, 8, 2)).astype(float), AFFINE, space="mni")
+    still = volume.mean()
+    made_of_it = [volume.frame(0), still, still.normalize(), still.smooth(3), still.downsize(3), still.reorient("LPI")]
+    made_of_it += [still.crop(), still.canonical, still.resample_to(still), still.threshold(3), still.window(3, 3)]
+    assert {made.space for made in made_of_it} == {"mni"}
+
+
+# Vectors and colors
+
+COLORS = ramp((3, 4, 5, 3), np.uint8)
+
+
+def structured(colors):
+    return np.ascontiguousarray(colors).view([(letter, "u1") for letter in "RGBA"[: colors.shape[3]]])[..., 0]
+
+
+def test_vectors_are_refused_in_words(tmp_path):
+    path = tmp_path / "warp.nii.gz"
+    nib.save(nib.Nifti1Image(np.zeros((3, 4, 5, 1, 3), np.float32), AFFINE), path)
+    refuses(ValueError, lambda: vr.load(path), "it has 5 (3 x 4 x 5 x 1 x 3), vectors of 3: give volume.transform the")
+
+
+@pytest.mark.parametrize("count", [3, 4])
+def test_colors_of_nifti_go_there_and_back(tmp_path, count):
+    colors = ramp((3, 4, 5, count), np.uint8)
+    nib.save(nib.Nifti1Image(structured(colors), AFFINE), tmp_path / "c.nii")
+    volume = vr.load(tmp_path / "c.nii")
+    assert (volume.kind, volume.data.dtype) == ("rgb", np.uint8)
+    assert np.array_equal(volume.data, colors)
+    assert volume.history == (f"read c.nii, Nifti1Image, {'RGBA'[:count]}",)
+    volume.save(tmp_path / "d.nii.gz")
+    assert np.array_equal(vr.load(tmp_path / "d.nii.gz").data, colors)
+    assert np.allclose(vr.load(tmp_path / "d.nii.gz").affine, AFFINE)
+
+
+def test_vectors_of_bytes_are_colors(tmp_path):
+    nib.save(nib.Nifti1Image(COLORS[:, :, :, None], AFFINE), tmp_path / "c.nii")
+    assert vr.load(tmp_path / "c.nii").kind == "rgb"
+    assert np.array_equal(vr.load(tmp_path / "c.nii").data, COLORS)
+
+
+def test_what_colors_are():
+    half = Volume(np.full((2, 2, 2, 3), 0.5), AFFINE, kind="rgb")
+    assert half.data.dtype == np.uint8
+    assert np.unique(half.data) == [128]
+    assert vr.load(COLORS, affine=AFFINE, kind="rgb").kind == "rgb"
+    refuses(ValueError, lambda: Volume(DATA, AFFINE, kind="rgb"), "colors must have the shape (i, j, k, 3) or")
+    refuses(ValueError, lambda: Volume(COLORS * 2.0, AFFINE, kind="rgb"), "uint8, or floats from 0 to 1; got float64")
+
+
+def test_colors_are_not_time():
+    volume = Volume(COLORS, AFFINE, kind="rgb", name="c")
+    assert volume.still("a slice") is volume
+    for call in (lambda: volume.frame(0), volume.mean, volume.timecourse):
+        refuses(ValueError, call, "needs a 4-D volume")
+    for call in (
+        volume.normalize,
+        volume.equalize,
+        volume.contrast,
+        lambda: volume.smooth(1),
+        lambda: volume.threshold(1),
+    ):
+        refuses(ValueError, call, "needs one number a voxel; c holds colors")
+    refuses(ValueError, lambda: volume.survey, "holds colors")
+
+
+def test_colors_move_as_numbers_do():
+    volume = Volume(COLORS, AFFINE, kind="rgb")
+    assert volume.canonical.shape == volume.reorient("RAS").shape == (3, 4, 5, 3)
+    assert np.array_equal(volume.reorient("RPS").data, COLORS[::-1])
+    small = Volume(np.full((8, 8, 8, 3), 200, np.uint8), np.eye(4), kind="rgb").downsize(4)
+    assert (small.shape, small.data.dtype) == ((4, 4, 4, 3), np.uint8)
+    assert np.unique(small.data) == [200]
+    assert np.array_equal(volume.resample_to(volume).data, COLORS)
+    assert np.array_equal(volume.transform(np.eye(4)).data, COLORS)
+    spot = np.zeros((5, 5, 5, 4), np.uint8)
+    spot[1:3, 2, 2, 3] = 255
+    assert Volume(spot, AFFINE, kind="rgb").crop().shape == (2, 1, 1, 4)
+    assert Volume(spot[..., 1:], AFFINE, kind="rgb").crop().shape == (2, 1, 1, 3)
+
+
+# NumPy archives
+
+
+def test_an_archive_of_one_array(tmp_path):
+    np.savez(tmp_path / "v.npz", DATA)
+    volume = vr.load(tmp_path / "v.npz", affine=AFFINE)
+    assert np.array_equal(volume.data, DATA)
+    assert volume.name == "v"
+    refuses(ValueError, lambda: vr.load(tmp_path / "v.npz"), "has no affine among its arrays (arr_0); give affine=")
+
+
+def test_an_archive_with_its_affine(tmp_path):
+    np.savez_compressed(tmp_path / "v.npz", data=DATA, affine=AFFINE)
+    for source in (tmp_path / "v.npz", (tmp_path / "v.npz").read_bytes()):
+        assert np.array_equal(vr.load(source).data, DATA)
+        assert np.allclose(vr.load(source).affine, AFFINE)
+    np.savez(tmp_path / "w.npz", other=DATA, affine=np.eye(3))
+    refuses(ValueError, lambda: vr.load(tmp_path / "w.npz"), "its array 'affine': must be 4 x 4; it is 3 x 3")
+    np.savez(tmp_path / "x.npz", one=DATA, two=DATA)
+    refuses(
+        ValueError, lambda: vr.load(tmp_path / "x.npz"), "must hold one array, or data and affine; it holds one, two"
+    )
+    np.savez(tmp_path / "o.npz", data=np.array([[[object()]]]), affine=AFFINE)
+    refuses(ValueError, lambda: vr.load(tmp_path / "o.npz"), "must be a NumPy array of numbers")
+
+
+def test_complex_arrays(tmp_path):
+    np.savez(tmp_path / "v.npz", data=DATA * (3 + 4j), affine=AFFINE)
+    assert np.allclose(vr.load(tmp_path / "v.npz").data, DATA * 5)
+
+
+# What info says
+
+
+def facts(volume, word):
+    return dict(cli._facts(volume))[word]
+
+
+def test_info_says_which_kind_and_why(tmp_path):
+    image = nib.Nifti1Image(DATA, AFFINE)
+    assert facts(vr.load(image), "kind") == "intensity, int16"
+    assert facts(vr.load(image), "why") == "the header does not say labels"
+    image.header.set_intent("label")
+    assert facts(vr.load(image), "kind") == "labels, int16"
+    assert facts(vr.load(image), "why") == "the header says labels"
+    assert facts(vr.sample("motor"), "why") == "not whole numbers"
+    assert facts(Volume(COLORS, AFFINE, kind="rgb"), "why") == "colors, red, green and blue"
+    assert facts(Volume(COLORS, AFFINE, kind="rgb"), "frames") == "1"
+    assert facts(vr.sample("motor"), "space") == "MNI152"

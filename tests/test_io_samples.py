@@ -1,0 +1,91 @@
+"""What is shown is where it is: the further samples, from several programs, meet in world millimetres."""
+
+import numpy as np
+import pytest
+from scipy import ndimage
+
+import volrender as vr
+
+
+def dice(a, b):
+    return 2 * np.count_nonzero(a & b) / (np.count_nonzero(a) + np.count_nonzero(b))
+
+
+def inside_the_scalp(head, thickness=10.0):
+    """What lies deeper in a T1 than its scalp (mm)."""
+    filled = ndimage.binary_fill_holes(head.data > 40)
+    return ndimage.distance_transform_edt(filled, sampling=head.spacing) > thickness
+
+
+def test_masks_whose_headers_are_flipped_meet_their_head(samples):
+    """The masks are LPS, the T1 is RAS: the same box in the world, other voxels at every index.
+
+    Brain and skull end where the scalp begins, so they are held against the head without its scalp, above the skull
+    base (z = 470 mm), where the scalp is of one thickness.
+    """
+    head = vr.load(samples / "seg3d_t1_skull.nii.gz")
+    mask = vr.load(samples / "seg3d_BrainSkull.nrrd", kind="labels")
+    assert (head.orientation, mask.orientation) == ("RAS", "LPS")
+    above = int((470 - head.affine[2, 3]) / head.affine[2, 2]) + 1
+    inner = inside_the_scalp(head)[..., above:]
+    met = dice(inner, mask.resample_to(head).data[..., above:] > 0)
+    assert met >= 0.95
+    assert dice(inner, mask.data[..., above:] > 0) < met - 0.04  # by index, as a program blind to headers would
+
+
+@pytest.mark.parametrize(("name", "share"), [("Brain", 0.999), ("Skull", 0.97), ("BrainSkull", 0.98)])
+def test_masks_lie_in_their_head(samples, name, share):
+    head = vr.load(samples / "seg3d_t1_skull.nii.gz")
+    mask = vr.load(samples / f"seg3d_{name}.nrrd", kind="labels")
+    assert np.allclose(mask.bounds, head.bounds, atol=2)
+    filled = ndimage.binary_fill_holes(head.data > 30)
+    assert filled[mask.resample_to(head).data > 0].mean() > share
+
+
+def test_someones_epi_lies_in_someones_anatomy(samples):
+    """An EPI, 17 degrees oblique: where it has signal and the anatomy a field of view, there is head."""
+    anatomy, epi = vr.load(samples / "someones_anatomy.nii.gz"), vr.load(samples / "someones_epi.nii.gz")
+    assert epi.obliquity == pytest.approx(17.2, abs=0.1)
+    moved = epi.resample_to(anatomy)
+    bright = moved.data > 0.3 * np.percentile(epi.data, 99)
+    head = ndimage.binary_fill_holes(anatomy.data > 0.1 * np.percentile(anatomy.data, 99))
+    assert bright.sum() > 10_000
+    assert head[bright].mean() > 0.95
+    straight = vr.Volume(epi.data, np.diag([*epi.spacing, 1.0])).resample_to(anatomy)
+    assert head[straight.data > 0.3 * np.percentile(epi.data, 99)].mean() < 0.9  # a program that drops the rotation
+
+
+def test_the_hands_are_on_the_other_side_of_the_brain():
+    """Left minus right button press, stored LAS.
+
+    A hand is moved by the motor cortex of the other side (the pyramids cross), and by the cerebellum of its own.
+    """
+    motor = vr.sample("motor")
+    assert motor.orientation == "LAS"
+    xyz = np.moveaxis(np.indices(motor.shape), 0, -1) @ motor.affine[:3, :3].T + motor.affine[:3, 3]
+    cortex, cerebellum = xyz[..., 2] > 35, (xyz[..., 2] < -10) & (xyz[..., 1] < -40)
+
+    def middle(where):
+        assert where.sum() > 20
+        return xyz[where].mean(axis=0)
+
+    left_hand, right_hand = middle(cortex & (motor.data > 7)), middle(cortex & (motor.data < -7))
+    assert left_hand[0] > 25
+    assert right_hand[0] < -25
+    assert abs(left_hand[1] + 20) < 20  # the central sulcus
+    assert abs(right_hand[1] + 20) < 20
+    assert middle(cerebellum & (motor.data > 7))[0] < 0
+    assert middle(cerebellum & (motor.data < -7))[0] > 0
+
+
+def test_the_hands_lie_in_the_head():
+    head, motor = vr.sample("mni152"), vr.sample("motor")
+    assert head.space == motor.space == "MNI152"
+    strong = abs(motor.resample_to(head).data) > 4
+    assert (head.data[strong] > 0.2 * head.data.max()).mean() > 0.9
+
+
+def test_teeth_and_engines_load(samples):
+    tooth = vr.load(samples / "tooth_ct.nrrd")
+    assert (tooth.shape, tooth.orientation, tooth.spacing) == ((103, 94, 161), "LPS", (1, 1, 1))
+    assert vr.load(samples / "engine_ct.nii.gz").shape == (256, 256, 128)

@@ -1,0 +1,128 @@
+"""Where a NIfTI header says that the volume is: its sform, its qform, or neither, and what to do when it lies.
+
+The sform counts before the qform, as everywhere. Two forms that disagree, a form that cannot be, voxel sizes of zero
+and a header without a form are warned of or refused, in words that name both answers.
+"""
+
+from __future__ import annotations
+
+import re
+from contextlib import suppress
+from itertools import product
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from volrender.io.files import by, short_name, warn
+from volrender.space import as_affine, orientation, spacing
+
+CODES = {1: "scanner", 2: "aligned", 3: "talairach", 4: "mni", 5: "template"}
+ENTITY = re.compile(r"(?:^|_)(?:space|tpl)-([A-Za-z0-9]+)")
+LIMIT = 1.0  # mm between two answers that are taken for one
+
+
+def placement(image: Any, where: str, shape: tuple[int, ...]) -> tuple[NDArray[np.float64], str]:
+    """The affine of a nibabel image and the name of the space that it leads to, "" if unknown."""
+    named = named_space(where)
+    if not hasattr(image.header, "get_sform"):
+        if image.affine is None:
+            raise ValueError(f"{where}: must have a position; its header holds none")
+        scanner = type(image).__name__ == "MGHImage" and bool(image.header["goodRASFlag"])
+        return _usable(image.affine, where, "its affine"), named or ("scanner" if scanner else "")
+    header = image.header
+    sizes = np.array(_as_written(image)["pixdim"][1:4], dtype=float)
+    absent = not np.isfinite(sizes).all() or (sizes == 0).any()
+    forms = {name: int(header[f"{name}_code"]) for name in ("sform", "qform") if header[f"{name}_code"] > 0}
+    answers: dict[str, NDArray[np.float64]] = {}
+    for name in forms:
+        with suppress(Exception):
+            answers[name] = as_affine(_form(header, name, absent))
+    if not forms:
+        if absent:
+            raise ValueError(f"{where}: must have voxel sizes above 0 mm or an sform; its pixdim is {by(sizes)}")
+        affine = np.array(image.affine, dtype=float)
+        warn(
+            f"{where}: has neither sform nor qform, so left and right are a guess; placed as Analyze would, "
+            f"{_told(affine, shape)}, where NIfTI's own rule is {_told(np.diag([*np.abs(sizes), 1]), shape)}"
+        )
+        return affine, named
+    if not answers:
+        if absent and "sform" not in forms:
+            raise ValueError(
+                f"{where}: must have voxel sizes above 0 mm; its pixdim is {by(sizes)} and it has no sform"
+            )
+        raise ValueError(
+            f"{where}: must have an invertible, finite position; {' and '.join(forms)} of its header are not"
+        )
+    name, affine = next(iter(answers.items()))
+    for lost in forms.keys() - answers.keys():
+        warn(
+            f"{where}: its {lost} is no position (singular, or not a number); "
+            f"placed by its {name}, {_told(affine, shape)}"
+        )
+    if absent or (sizes < 0).any():
+        warn(
+            f"{where}: its pixdim claims voxels of {by(sizes)} mm, its {name} {by(spacing(affine))}; "
+            f"placed by the {name}"
+        )
+    if len(answers) == 2:
+        gap = _gap(answers["sform"], answers["qform"], shape)
+        if gap > LIMIT:
+            warn(
+                f"{where}: its sform, {_told(affine, shape)}, and its qform, {_told(answers['qform'], shape)}, "
+                f"disagree by up to {gap:.3g} mm; placed by the sform"
+            )
+    return affine, named or CODES.get(forms[name], "")
+
+
+def code_of(space: str) -> int:
+    """The NIfTI code that comes nearest to a space."""
+    codes = {name: code for code, name in CODES.items()}
+    return codes.get(space.lower(), 4 if space.upper().startswith("MNI") else 2)
+
+
+def named_space(where: str) -> str:
+    """The space that a file's name tells, as BIDS and TemplateFlow write it.
+
+    Examples
+    --------
+    >>> named_space("sub-01_space-MNI152NLin2009cAsym_desc-preproc_T1w.nii.gz")
+    'MNI152NLin2009cAsym'
+    """
+    found = ENTITY.search(short_name(where))
+    return found[1] if found else ""
+
+
+def _as_written(image: Any) -> Any:
+    """The header before nibabel mended it; the mended one where there is no file."""
+    holder = image.file_map.get("header") or image.file_map["image"]
+    with suppress(Exception), holder.get_prepare_fileobj("rb") as file:
+        return type(image.header).from_fileobj(file, check=False)
+    return image.header
+
+
+def _form(header: Any, name: str, absent: bool) -> Any:
+    if name == "sform":
+        return header.get_sform()
+    if absent:
+        raise ValueError("a qform needs voxel sizes")
+    return header.get_qform()
+
+
+def _usable(affine: Any, where: str, what: str) -> NDArray[np.float64]:
+    try:
+        return as_affine(affine)
+    except ValueError as error:
+        raise ValueError(f"{where}: {what} is no position; {error}") from None
+
+
+def _gap(a: NDArray[np.float64], b: NDArray[np.float64], shape: tuple[int, ...]) -> float:
+    """The farthest (mm) that two affines put one outer corner of the volume apart."""
+    corners = np.array([[*corner, 1] for corner in product(*[(-0.5, n - 0.5) for n in shape[:3]])])
+    return float(np.linalg.norm((corners @ (a - b).T)[:, :3], axis=1).max())
+
+
+def _told(affine: NDArray[np.float64], shape: tuple[int, ...]) -> str:
+    x, y, z = (affine[:3, :3] @ ((np.array(shape[:3]) - 1) / 2) + affine[:3, 3]).round(1).tolist()
+    return f"{orientation(affine)} with its middle at ({x:g}, {y:g}, {z:g}) mm"
