@@ -130,6 +130,12 @@ class Transform:
             )
         return Transform(np.linalg.inv(self.matrix))
 
+    def named(self, name: str) -> Transform:
+        """The same transform, with another name for the history of what it moves."""
+        same = Transform(*self.steps)
+        object.__setattr__(same, "name", name)
+        return same
+
     def apply(self, points_xyz: ArrayLike) -> Floats:
         """Where points (..., 3) of the volume go, in mm; NaN where a displacement field folds and has no answer."""
         points = np.asarray(points_xyz, dtype=float)
@@ -165,9 +171,7 @@ class Transform:
         """
         matrix = transform_files.fsl_matrix(path)
         push = reference.affine @ np.linalg.inv(_fsl_mm(reference)) @ matrix @ _fsl_mm(moving)
-        made = Transform(push @ np.linalg.inv(moving.affine))
-        object.__setattr__(made, "name", Path(path).name)
-        return made
+        return Transform(push @ np.linalg.inv(moving.affine)).named(Path(path).name)
 
 
 Movement: TypeAlias = Transform | ArrayLike | str | os.PathLike[str]
