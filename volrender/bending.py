@@ -8,6 +8,7 @@ mutual information grows, from a coarse grid to the finest.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -63,8 +64,13 @@ def bend(
         coarse = fixed if factor == 1 else intensity.downsize(fixed, shape)
         blur = 0.5 * (factor > 1) * affines.spacing(affine) / affines.spacing(moving_affine)
         level = _Level(coarse, affine, ndimage.gaussian_filter(moving, blur), moving_affine, stiffness)
-        field = Field(level.climb(field, lambda done, n=n: report((n + done) / len(levels))), affine)
+        field = Field(level.climb(field, partial(in_part, report, n, len(levels))), affine)
     return field
+
+
+def in_part(report: Callable[[float], object], part: int, parts: int, done: float) -> None:
+    """Tell how much of the whole is done, from what is done of one of its parts."""
+    report((part + done) / parts)
 
 
 class _Level:

@@ -8,6 +8,7 @@ found by iteration. Vectors are in world millimetres, RAS+, as everything else.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -40,7 +41,7 @@ class Field:
            [9., 9., 9.]])
     """
 
-    vectors: NDArray[np.float32]
+    vectors: NDArray[np.floating[Any]]
     affine: Floats
 
     def __post_init__(self) -> None:
@@ -59,11 +60,12 @@ class Field:
 
     def displacement(self, points_xyz: ArrayLike) -> Floats:
         """The vectors u (mm) at points (..., 3)."""
-        index = np.moveaxis(affines.apply_affine(np.linalg.inv(self.affine), points_xyz), -1, 0)
-        far = np.array(self.vectors.shape[:3]).reshape(3, *[1] * (index.ndim - 1)) - 0.5
-        inside = np.asarray(((index >= -0.5 - 1e-6) & (index <= far + 1e-6)).all(axis=0))
+        points = affines.apply_affine(np.linalg.inv(self.affine), points_xyz)
+        far = np.array(self.vectors.shape[:3]) - 0.5
+        inside = np.asarray(((points >= -0.5 - 1e-6) & (points <= far + 1e-6)).all(axis=-1, keepdims=True))
+        index = points.reshape(-1, 3).T
         parts = [ndimage.map_coordinates(self.vectors[..., w], index, float, 1, "nearest") for w in range(3)]
-        return np.where(inside[..., None], np.stack(parts, axis=-1), 0.0)
+        return np.where(inside, np.stack(parts, axis=-1).reshape(points.shape), 0.0)
 
     def pull(self, points_xyz: ArrayLike) -> Floats:
         """Where the values at points (..., 3) of the result come from."""

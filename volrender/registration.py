@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from volrender import intensity, space
-from volrender.bending import bend
+from volrender.bending import bend, in_part
 from volrender.fields import Field
 from volrender.transforms import Movement, Transform
 from volrender.volume import Volume
@@ -101,15 +101,11 @@ def register(
     with pair.alone(), _reporting(progress, f"register, {kind}") as report:
         found = given if isinstance(given, Transform) else pair.start(given)
         for n, stage in enumerate(KINDS[kind]):
-            part = partial(_in_part, report, n, len(KINDS[kind]))
+            part = partial(in_part, report, n, len(KINDS[kind]))
             more = pair.bend(found, stiffness, part) if stage == "nonlinear" else pair.improve(found, stage, part)
             found = Transform(found, more)
         report(1.0)
     return found.named(f"{kind} registration")
-
-
-def _in_part(report: Report, part: int, parts: int, done: float) -> None:
-    report((part + done) / parts)
 
 
 def checkerboard(moved: Volume, fixed: Volume, *, size: float = 20.0) -> Volume:
@@ -202,8 +198,15 @@ class _Pair:
         """What bends the moving volume, once moved by `start`, onto the fixed one."""
         fixed, moving = self.volumes
         affine = start.matrix @ moving.affine
-        levels = {"stiffness": stiffness, "levels": self.shrink}
-        return bend(_filled(fixed), fixed.affine, _filled(moving), affine, report=report, **levels)
+        return bend(
+            _filled(fixed),
+            fixed.affine,
+            _filled(moving),
+            affine,
+            stiffness=stiffness,
+            levels=self.shrink,
+            report=report,
+        )
 
     def _disagreement(self, start: Transform) -> float:
         method = self._method(start, [1])

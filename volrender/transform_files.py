@@ -134,11 +134,11 @@ def _lta(text: str) -> Floats:
 
 def _lta_geometry(text: str, which: str) -> Floats:
     """Index to world mm of one of the two volumes that an LTA describes."""
-    _, found, info = text.partition(f"{which} volume info")
-    lines = re.findall(r"^(\w+)\s*=\s*([^#\n]*)", info.partition("volume info")[0], re.MULTILINE)
+    info = re.search(rf"^{which} volume info(.*?)(?=^\w+ volume info|\Z)", text, re.MULTILINE | re.DOTALL)
+    lines = re.findall(r"^(\w+)\s*=\s*([^#\n]*)", info[1] if info else "", re.MULTILINE)
     said = {key: value.split() for key, value in lines}
     try:
-        if not found or said["valid"][0] != "1":
+        if said["valid"] != ["1"]:
             raise KeyError
         axes = np.array([said[key] for key in ("xras", "yras", "zras")], dtype=float).T
         step = axes * np.array(said["voxelsize"], dtype=float)
@@ -208,7 +208,9 @@ def _itk_hdf5(path: Path) -> list[Step]:
 
 def _hdf5_numbers(group: Any, what: str) -> NDArray[Any]:
     """Parameters of one transform; ITK before version 5 left the first "s" out of their names."""
-    data = group[f"Transform{what}" if f"Transform{what}" in group else f"Tranform{what}"]
+    data = group.get(f"Transform{what}", group.get(f"Tranform{what}"))
+    if data is None:  # of the composite itself
+        return np.empty(0)
     if data.size > 3 * MAX_VECTORS:
         raise ValueError(f"must have at most {3 * MAX_VECTORS:,} parameters; it claims {data.size:,}")
     return np.asarray(data[()])

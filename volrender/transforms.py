@@ -83,6 +83,8 @@ class Transform:
     steps: tuple[Step, ...]
     name: str = field(default="")
 
+    __array_ufunc__ = None  # so that an array @ a transform comes here
+
     def __init__(self, *steps: Any) -> None:
         chain: list[Step] = []
         names: list[str] = []
@@ -115,10 +117,11 @@ class Transform:
     @property
     def matrix(self) -> Floats:
         """The 4x4 matrix of an affine transform: points (mm, RAS+) of the volume to where they go."""
-        (step,) = self.steps or (np.eye(4),)
-        if isinstance(step, Field) or len(self.steps) > 1:
-            raise ValueError(f"a transform with a displacement field has no matrix; got {self!r}")
-        return step
+        for step in self.steps:  # neighbouring matrices are multiplied: the first is the only one
+            if not self.is_affine or isinstance(step, Field):
+                raise ValueError(f"a transform with a displacement field has no matrix; got {self!r}")
+            return step
+        return np.eye(4)
 
     @property
     def inverse(self) -> Transform:
