@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -120,7 +121,8 @@ class _Level:
         pull = ndimage.map_coordinates(
             slope, np.stack([self.fixed_bins, bins]), order=1, mode="nearest", prefilter=False
         )
-        gradient = np.stack(np.gradient(moved), axis=-1) @ self.to_world
+        slopes: list[NDArray[Any]] = [np.asarray(np.gradient(moved, axis=a)) for a in range(3)]
+        gradient = np.stack(slopes, axis=-1) @ self.to_world
         force = np.where(seen[..., None], pull[..., None] * gradient, 0)
         force = ndimage.gaussian_filter(force, (*self.sigma, 0), mode="constant")
         length = np.linalg.norm(force, axis=-1, keepdims=True)

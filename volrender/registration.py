@@ -94,7 +94,7 @@ def register(
             raise ValueError(f"{word} must be one of {', '.join(known)}; got {value!r}")
     if not (np.isfinite(stiffness) and stiffness > 0):
         raise ValueError(f"stiffness must be above 0 mm; got {stiffness}")
-    given = start if start is None or (isinstance(start, str) and start in STARTS) else Transform(start)
+    given = start if start is None or (isinstance(start, str) and start in STARTS) else _given(start)
     if isinstance(given, Transform) and not given.is_affine:
         raise ValueError(f"start must be affine; got {given!r}")
     pair = _Pair(moving, fixed, metric)
@@ -106,6 +106,13 @@ def register(
             found = Transform(found, more)
         report(1.0)
     return found.named(f"{kind} registration")
+
+
+def _given(start: str | Movement) -> Transform:
+    try:
+        return Transform(start)
+    except FileNotFoundError as error:
+        raise FileNotFoundError(f"start must be one of {', '.join(STARTS)}, or a transform; {error}") from None
 
 
 def checkerboard(moved: Volume, fixed: Volume, *, size: float = 20.0) -> Volume:
@@ -176,8 +183,8 @@ class _Pair:
         free = self._free(stage)
         method = self._method(start, self.shrink)
         method.SetInitialTransform(free, True)
-        step = float(np.mean(self.fixed.spacing))
-        method.SetOptimizerAsRegularStepGradientDescent(step, 1e-3 * step, ITERATIONS, 0.6, 1e-8)
+        step = 0.5 * float(np.mean(self.fixed.spacing))  # mm, at most: larger ones may leave the optimum
+        method.SetOptimizerAsRegularStepGradientDescent(step, 2e-3 * step, ITERATIONS, 0.8, 1e-8)
         method.SetOptimizerScalesFromPhysicalShift()
 
         def tell() -> None:
