@@ -273,8 +273,8 @@ class Volume:
         Parameters
         ----------
         *transforms : array_like of shape (4, 4), path or Transform
-            Matrices that take world points (mm, RAS+) to where they go, files, or transforms made before; the first moves the
-            volume first.
+            Matrices that take world points (mm, RAS+) to where they go, files, or transforms made before; the first
+            moves the volume first.
 
         Returns
         -------
