@@ -134,6 +134,47 @@ def test_voxels_may_be_microscopic_or_huge(mm):
     assert np.allclose(space.spacing(space.as_affine(np.diag([mm, mm, mm, 1]))), mm)
 
 
+# World matrices
+
+
+def test_the_twelve_parameters_of_the_worked_example():
+    matrix = space.translation(4.4, -15.7, 6.1) @ space.euler(8, -4, 5)
+    matrix = matrix @ space.zooms(-1.1, 1.05, 1.15) @ space.shears(0.02, -0.01, 0.03)
+    assert np.abs(space.apply_affine(matrix, (-40, 10, 0)) - (47, -2, 11)).max() < 0.05
+
+
+@given(affines())
+def test_matvec_is_nibabels(affine):
+    matrix, vector = space.to_matvec(affine)
+    assert np.array_equal(space.from_matvec(matrix, vector), nib.affines.from_matvec(matrix, vector))
+    assert all(np.array_equal(ours, theirs) for ours, theirs in zip((matrix, vector), nib.affines.to_matvec(affine)))
+
+
+@given(st.tuples(*[st.floats(-360, 360)] * 3))
+def test_euler_is_nibabels(angles):
+    x, y, z = np.radians(angles)
+    assert np.allclose(space.euler(*angles)[:3, :3], nib.eulerangles.euler2mat(z, y, x))
+    assert np.isclose(np.linalg.det(space.euler(*angles)), 1)
+
+
+@pytest.mark.parametrize(("axis", "start", "end"), [("x", "y", "z"), ("y", "z", "x"), ("z", "x", "y")])
+def test_rotation_follows_the_right_hand(axis, start, end):
+    unit = dict(zip("xyz", np.eye(3)))
+    assert np.allclose(space.apply_affine(space.rotation(axis, 90), unit[start]), unit[end])
+    assert np.allclose(space.apply_affine(space.reflection(axis), unit[axis]), -unit[axis])
+    assert np.allclose(space.apply_affine(space.reflection(axis), unit[start]), unit[start])
+
+
+def test_shears_and_zooms_are_spms():
+    assert space.shears(1, 2, 3)[:3, :3].tolist() == [[1, 1, 2], [0, 1, 3], [0, 0, 1]]
+    assert np.array_equal(space.apply_affine(space.translation(1, 2, 3) @ space.zooms(2, 3, 4), (1, 1, 1)), (3, 5, 7))
+
+
+@pytest.mark.parametrize("call", [lambda: space.rotation("w", 1), lambda: space.reflection("xy")])
+def test_an_axis_is_checked(call):
+    refuses(ValueError, call, "axis must be x, y or z; got")
+
+
 # Planes and boxes
 
 

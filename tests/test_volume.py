@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import ndimage
 
-from volrender import Volume, load
+from volrender import Volume, load, sample, space
 from volrender.io import Label
 
 EYE = np.eye(4)
@@ -215,6 +215,45 @@ def test_resample_to_is_scipys_affine_transform(here, there, kind):
     assert np.allclose(moved.data, expected, atol=1e-3)
     assert np.array_equal(moved.affine, target.affine)
     assert moved.kind == kind
+
+
+def test_resampling_the_bundled_volumes_is_scipys():
+    """To 1e-5 of the largest value: T1 (integers) to the map's grid, map (left-handed) to the T1's, oblique too."""
+    head, motor = sample("mni152"), sample("motor")
+    tilt = space.euler(10, 20, 30)
+    for source, target in ((head, motor), (motor, head.downsize(60)), (head, motor.transform(tilt))):
+        matrix = np.linalg.inv(source.affine) @ target.affine
+        expected = ndimage.affine_transform(
+            source.data.astype(float), matrix[:3, :3], matrix[:3, 3], output_shape=target.shape, order=1
+        )
+        moved = source.resample_to(target)
+        assert moved.data.dtype == np.float32
+        assert np.abs(moved.data - expected).max() <= 1e-5
+
+
+def test_resampling_leaves_nan_out():
+    data = np.arange(5.0).reshape(5, 1, 1)
+    data[2] = np.nan
+    line = Volume(data, EYE)
+    fine = Volume(np.zeros((17, 1, 1)), np.diag([0.25, 1, 1, 1]))
+    moved = line.resample_to(fine).data[:, 0, 0]
+    assert np.array_equal(np.isnan(moved), np.isin(np.arange(17), [7, 8, 9]))
+    assert np.array_equal(moved[[0, 1, 4, 5, 6, 10, 12, 16]], [0, 0.25, 1, 1, 1, 3, 3, 4])
+
+
+def test_resampling_labels_invents_none():
+    atlas = sample("atlas")
+    moved = atlas.resample_to(sample("motor").transform(space.euler(10, 20, 30)))
+    assert moved.data.dtype == atlas.data.dtype
+    assert set(np.unique(moved.data)) <= set(np.unique(atlas.data))
+    assert moved.labels is atlas.labels
+
+
+def test_resampling_through_a_transform_is_resampling_what_it_moved():
+    move, target = space.translation(1, 2, 0) @ space.euler(z=30), Volume(np.zeros((5, 5, 5)), EYE)
+    through = ONE.resample_to(target, move)
+    assert np.allclose(through.data, ONE.transform(move).resample_to(target).data)
+    assert through.history[-1] == "resample_to(target, 4x4 matrix)"
 
 
 @given(affines())

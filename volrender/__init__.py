@@ -34,11 +34,14 @@ if TYPE_CHECKING:
     from volrender.panels import Scene as Scene
     from volrender.panels import Slices as Slices
     from volrender.panels import Voxels as Voxels
+    from volrender.registration import checkerboard as checkerboard
+    from volrender.registration import register as register
     from volrender.sources import load as load
     from volrender.sources import sample as sample
     from volrender.space import Box as Box
     from volrender.space import Camera as Camera
     from volrender.space import Plane as Plane
+    from volrender.transforms import Transform as Transform
     from volrender.volume import Volume as Volume
 
 _HOMES = {
@@ -46,8 +49,10 @@ _HOMES = {
     "intensity": ("contrast", "expand_coordinates", "explode", "normalize", "scale_by", "window"),
     "layers": ("CutPlane", "Intensity", "Isosurface", "LabelMap"),
     "panels": ("Histogram", "Scene", "Slices", "Voxels"),
+    "registration": ("checkerboard", "register"),
     "sources": ("load", "sample"),
     "space": ("Box", "Camera", "Plane"),
+    "transforms": ("Transform",),
     "volume": ("Volume",),
 }
 _HOME = {name: module for module, names in _HOMES.items() for name in names}

@@ -3,191 +3,77 @@
 World coordinates are millimetres, RAS+: x grows to the subject's right, y to the anterior, z to the superior. An
 affine is 4x4 and takes the index (i, j, k) of a voxel's **centre** to the world, so a volume's outer faces lie half
 a voxel beyond its first and last centres. Points are arrays of shape (..., 3); names say their space (`xyz`, `ijk`).
+What works on affines alone is written in `volrender.affines` and has its name here too.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import permutations, product
 from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from volrender.affines import (
+    AXES,
+    Floats,
+    apply_affine,
+    as_affine,
+    axis_order,
+    bounds,
+    canonical,
+    corners,
+    euler,
+    from_matvec,
+    obliquity,
+    orientation,
+    reflection,
+    rescaled,
+    rotation,
+    shears,
+    spacing,
+    to_matvec,
+    translation,
+    zooms,
+)
 from volrender.words import our_words
 
-Floats: TypeAlias = NDArray[np.float64]
+__all__ = [
+    "AXES",
+    "CAMERAS",
+    "Box",
+    "Camera",
+    "Clip",
+    "Floats",
+    "Plane",
+    "View",
+    "apply_affine",
+    "as_affine",
+    "as_camera",
+    "as_clips",
+    "axis_order",
+    "bounds",
+    "canonical",
+    "corners",
+    "euler",
+    "finite",
+    "from_matvec",
+    "obliquity",
+    "orientation",
+    "reflection",
+    "removed",
+    "rescaled",
+    "rotation",
+    "shears",
+    "spacing",
+    "to_matvec",
+    "translation",
+    "triple",
+    "zooms",
+]
+
 Range: TypeAlias = tuple[float | None, float | None] | None
-
-AXES = "xyz"
-
-
-def as_affine(value: ArrayLike) -> Floats:
-    """Return `value` as a checked, read-only 4x4 affine (index of a voxel centre to world mm).
-
-    Parameters
-    ----------
-    value : array_like, shape (4, 4)
-
-    Returns
-    -------
-    ndarray, shape (4, 4), float64
-
-    Raises
-    ------
-    ValueError
-        If it is not 4x4, not finite, not affine, or maps the volume onto a plane.
-
-    Examples
-    --------
-    >>> as_affine(np.diag([2, 2, 2, 1]))[0]
-    array([2., 0., 0., 0.])
-    """
-    affine = np.array(value, dtype=float)
-    if affine.shape != (4, 4):
-        raise ValueError(f"an affine must be 4x4; got shape {affine.shape}")
-    if not np.isfinite(affine).all():
-        raise ValueError("an affine must be finite; got NaN or infinity")
-    if not np.allclose(affine[3], (0, 0, 0, 1)):
-        raise ValueError(f"the last row of an affine must be (0, 0, 0, 1); got {tuple(affine[3].tolist())}")
-    lengths = spacing(affine)
-    if (lengths == 0).any() or abs(np.linalg.det(affine[:3, :3] / lengths)) < 1e-6:
-        raise ValueError("an affine must be invertible; got one that maps the volume onto a plane, a line or a point")
-    affine.setflags(write=False)
-    return affine
-
-
-def apply_affine(affine: ArrayLike, points: ArrayLike) -> Floats:
-    """Carry `points` (..., 3) through a 4x4 affine.
-
-    Examples
-    --------
-    >>> apply_affine(np.diag([2, 3, 4, 1]), [[1, 1, 1], [0, 1, 2]])
-    array([[2., 3., 4.],
-           [0., 3., 8.]])
-    """
-    matrix = np.asarray(affine, dtype=float)
-    return np.asarray(np.asarray(points, dtype=float) @ matrix[:3, :3].T + matrix[:3, 3])
-
-
-def spacing(affine: ArrayLike) -> Floats:
-    """Voxel size along each index axis (mm), shape (3,).
-
-    Examples
-    --------
-    >>> spacing(np.diag([-2, 2, 3, 1]))
-    array([2., 2., 3.])
-    """
-    return np.asarray(np.sqrt((np.asarray(affine, dtype=float)[:3, :3] ** 2).sum(axis=0)))
-
-
-def axis_order(affine: ArrayLike) -> tuple[tuple[int, int, int], tuple[bool, bool, bool]]:
-    """Which index axis runs along each world axis, and whether it runs backwards.
-
-    Of the six ways to pair index axes with world axes, the one with the largest sum of cosines is taken; the cosines
-    are those of the nearest rotation, so that shear does not tip the choice.
-
-    Returns
-    -------
-    axes : tuple of int
-        ``axes[w]`` is the index axis nearest to world axis ``w``.
-    flipped : tuple of bool
-        ``flipped[w]`` is true where that index axis runs from right to left, anterior to posterior, or superior to
-        inferior.
-
-    Examples
-    --------
-    >>> axis_order([[0, -2, 0, 0], [2, 0, 0, 0], [0, 0, 2, 0], [0, 0, 0, 1]])
-    ((1, 0, 2), (True, False, False))
-    """
-    matrix = np.asarray(affine, dtype=float)
-    left, _, right = np.linalg.svd(matrix[:3, :3] / spacing(matrix))
-    cosines = np.round(left @ right, 9)
-    orders = list(permutations(range(3)))
-    best = max(orders, key=lambda order: sum(abs(cosines[w, a]) for w, a in enumerate(order)))
-    flipped = [bool(cosines[w, a] < 0) for w, a in enumerate(best)]
-    return (best[0], best[1], best[2]), (flipped[0], flipped[1], flipped[2])
-
-
-def orientation(affine: ArrayLike) -> str:
-    """The direction in which each index axis runs, as in ``nibabel.aff2axcodes``: "RAS", "LPI", ...
-
-    Examples
-    --------
-    >>> orientation(np.diag([-3, 3, 3, 1]))
-    'LAS'
-    """
-    axes, flipped = axis_order(affine)
-    letters = [("RL", "AP", "SI")[w][flipped[w]] for w in range(3)]
-    return "".join(letters[axes.index(a)] for a in range(3))
-
-
-def obliquity(affine: ArrayLike) -> float:
-    """The largest angle (degrees) between an index axis and its nearest world axis.
-
-    Examples
-    --------
-    >>> obliquity(np.diag([2, 2, 2, 1]))
-    0.0
-    """
-    matrix = np.asarray(affine, dtype=float)
-    cosines = np.abs(matrix[:3, :3] / spacing(matrix)).max(axis=0)
-    return float(np.degrees(np.arccos(np.clip(cosines, 0, 1))).max())
-
-
-def canonical(shape: Sequence[int], affine: ArrayLike) -> tuple[tuple[int, int, int], tuple[slice, ...], Floats]:
-    """The lossless way to closest RAS: the axis order, the flips and the new affine.
-
-    ``data.transpose(order)[flips]`` with the new affine is the same volume in the same place, and its affine is
-    right-handed with the smallest possible rotation.
-
-    Examples
-    --------
-    >>> order, flips, affine = canonical((3, 4, 5), np.diag([-1, 1, 1, 1]))
-    >>> order, flips[0], affine[0].tolist()
-    ((0, 1, 2), slice(None, None, -1), [1.0, 0.0, 0.0, -2.0])
-    """
-    axes, flipped = axis_order(affine)
-    step = np.zeros((4, 4))
-    step[3, 3] = 1
-    for w, axis in enumerate(axes):
-        step[axis, w] = -1 if flipped[w] else 1
-        step[axis, 3] = shape[axis] - 1 if flipped[w] else 0
-    flips = tuple(slice(None, None, -1) if back else slice(None) for back in flipped)
-    return axes, flips, np.asarray(affine, dtype=float) @ step
-
-
-def corners(shape: Sequence[int], affine: ArrayLike) -> Floats:
-    """The eight outer corners (mm) of a volume's voxels, shape (8, 3).
-
-    Examples
-    --------
-    >>> corners((2, 2, 2), np.eye(4))[[0, -1]]
-    array([[-0.5, -0.5, -0.5],
-           [ 1.5,  1.5,  1.5]])
-    """
-    return apply_affine(affine, list(product(*[(-0.5, n - 0.5) for n in shape[:3]])))
-
-
-def bounds(shape: Sequence[int], affine: ArrayLike) -> Floats:
-    """The world box (mm) around a volume's outer voxel faces, shape (3, 2).
-
-    Examples
-    --------
-    >>> bounds((2, 2, 2), np.diag([-1, 1, 1, 1])).tolist()
-    [[-1.5, 0.5], [-0.5, 1.5], [-0.5, 1.5]]
-    """
-    points = corners(shape, affine)
-    return np.stack([points.min(axis=0), points.max(axis=0)], axis=1)
-
-
-def rescaled(affine: ArrayLike, shape: Sequence[int], new_shape: Sequence[int]) -> Floats:
-    """The affine of the same outer box cut into `new_shape` voxels: the bounds stay, the spacing changes."""
-    factor = np.asarray(shape[:3], float) / np.asarray(new_shape[:3], float)
-    step = np.diag([*factor, 1.0])
-    step[:3, 3] = (factor - 1) / 2
-    return np.asarray(affine, dtype=float) @ step
 
 
 @our_words

@@ -11,7 +11,7 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -19,6 +19,7 @@ from scipy import ndimage
 
 from volrender import color, intensity, io, space
 from volrender.io import Label
+from volrender.transforms import Movement, Transform, resample
 
 KINDS = ("intensity", "labels", "rgb")
 
@@ -257,28 +258,61 @@ class Volume:
         data = ras.data.transpose(order)[tuple(flips)]
         return self._step(data, f"reorient({wanted})", affine=ras.affine @ step)
 
-    def resample_to(self, target: Volume) -> Volume:
-        """Sample the volume at the voxel centres of `target`: linear, labels nearest, zero outside."""
-        matrix = np.linalg.inv(self.affine) @ target.affine
-        order: Literal[0, 1] = 0 if self.kind == "labels" else 1
-        frames = [self.data] if self.data.ndim == 3 else [self.data[..., t] for t in range(self.shape[3])]
-        moved = [
-            ndimage.affine_transform(
-                frame if order == 0 else intensity.as_float(frame),
-                matrix[:3, :3],
-                matrix[:3, 3],
-                output_shape=target.shape[:3],
-                order=order,
-            )
-            for frame in frames
-        ]
-        data = moved[0] if self.data.ndim == 3 else np.stack(moved, axis=3)
-        return self._step(data, f"resample_to({target.name or 'target'})", affine=target.affine)
+    def resample_to(self, target: Volume, transform: Movement | None = None) -> Volume:
+        """Sample the volume at the voxel centres of `target`, moved by `transform` if one is given.
 
-    def transform(self, matrix: ArrayLike) -> Volume:
-        """Move the volume by a 4x4 world-to-world matrix; the voxels stay as they are."""
-        moved = space.as_affine(matrix) @ self.affine
-        return self._step(self.data, "transform(4x4 matrix)", affine=moved)
+        Parameters
+        ----------
+        target : Volume
+            Whose grid is filled; its values do not matter.
+        transform : Transform, array_like of shape (4, 4) or path, optional
+            What moves the volume first, as in `transform`. It is not sampled twice: values are looked up through
+            the whole chain at once.
+
+        Returns
+        -------
+        Volume
+            Linear between voxels, in float32 or float64; labels take the nearest voxel's, always. Zero outside;
+            voxels that are NaN are left out, and give NaN where they weigh half and more.
+
+        Examples
+        --------
+        >>> fine = Volume(np.zeros((5, 1, 1)), np.diag([0.5, 1, 1, 1]))
+        >>> Volume(np.array([0, 10, 20]).reshape(3, 1, 1), np.eye(4)).resample_to(fine).data[:, 0, 0]
+        array([ 0.,  5., 10., 15., 20.])
+        """
+        move = Transform() if transform is None else Transform(transform)
+        data = resample(self.data, self.affine, target, move, labels=self.kind == "labels")
+        through = "" if transform is None else f", {move.name}"
+        return self._step(data, f"resample_to({target.name or 'target'}{through})", affine=target.affine)
+
+    def transform(self, *transforms: Movement) -> Volume:
+        """Move the volume, by one transform after the other.
+
+        Parameters
+        ----------
+        *transforms : array_like of shape (4, 4), path or Transform
+            Matrices that take world points (mm, RAS+) to where they go, files, or transforms made before; the first
+            moves the volume first.
+
+        Returns
+        -------
+        Volume
+            Moved by its affine alone, the voxels as they are, where the transforms are affine; with a
+            displacement field sampled once, on its own grid (``resample_to(target, transform)`` for another).
+
+        Examples
+        --------
+        >>> marker = Volume(np.ones((1, 1, 1)), np.eye(4))
+        >>> moved = marker.transform(space.translation(x=10), space.rotation("z", 90))
+        >>> moved.affine[:3, 3].round(6)
+        array([ 0., 10.,  0.])
+        """
+        move = Transform(*transforms)
+        step = f"transform({move.name})"
+        if move.is_affine:
+            return self._step(self.data, step, affine=move.matrix @ self.affine)
+        return self._step(resample(self.data, self.affine, self, move, labels=self.kind == "labels"), step)
 
     def crop(self) -> Volume:
         """Keep the smallest box of voxels that holds the foreground."""
