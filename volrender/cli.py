@@ -364,7 +364,8 @@ def _layers(
             layers.append(LabelMap(volume, clip=clips if n == 0 else ()))
         elif n == 0 and (len(files) > 1 or reading.level is None):
             volume = volume.contrast() if contrast else volume
-            layers.append(Intensity(volume, reading.clim, reading.cmap or cmap, blend=blend, clip=clips))
+            mapped = reading.cmap or (None if volume.kind == "rgb" else cmap)
+            layers.append(Intensity(volume, reading.clim, mapped, blend=blend, clip=clips))
         elif surfaces:
             layers.extend(_surfaces(volume, reading.level, clips if n == 0 else []))
         else:

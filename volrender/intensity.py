@@ -179,6 +179,19 @@ def equalize(a: ArrayLike, bins: int = 256) -> Array:
     return np.where(inside, spread, 0).astype(array.dtype)
 
 
+def luma(a: ArrayLike) -> Array:
+    """The brightness of colors (..., 3 or 4), weighted as the eye does (ITU-R BT.601); an alpha of 255 counts whole.
+
+    Examples
+    --------
+    >>> luma([[255, 0, 0], [255, 255, 255]]).round(1)
+    array([ 76.2, 255. ], dtype=float32)
+    """
+    colors = as_float(a)
+    bright = colors[..., :3] @ np.array([0.299, 0.587, 0.114], dtype=colors.dtype)
+    return np.asarray(bright if colors.shape[-1] == 3 else bright * colors[..., 3] / 255)
+
+
 def threshold(a: ArrayLike, level: float) -> Array:
     """Set to zero what lies between -`level` and `level`; NaN becomes zero too, infinities stay.
 

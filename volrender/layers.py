@@ -78,11 +78,18 @@ class Intensity:
             color.as_cmap(self.cmap)
         if self.blend not in BLENDS:
             raise ValueError(f"blend must be one of {', '.join(BLENDS)}; got {self.blend!r}")
+        if self.volume.kind == "rgb" and (self.clim or self.cmap or self.blend != "composite"):
+            raise TypeError(f"Intensity of {self.volume.name!r} takes no clim, cmap or blend: its voxels are colors")
+
+    @property
+    def field(self) -> Volume:
+        """One number a voxel, on which opacity rests: the values, or how bright the colors are."""
+        return self.volume.luminance
 
     @cached_property
     def look(self) -> Look:
         """The colors and opacities, complete."""
-        return color.make_look(self.volume.survey, self.clim, self.cmap, self.opacity, ink=self.blend == "maximum")
+        return color.make_look(self.field.survey, self.clim, self.cmap, self.opacity, ink=self.blend == "maximum")
 
 
 @our_words
@@ -122,6 +129,8 @@ class Isosurface:
     def __post_init__(self) -> None:
         if _as_volume(self.volume, "Isosurface").kind == "labels":
             raise TypeError(f"Isosurface cannot show the label map {self.volume.name!r}: use LabelMap")
+        if self.volume.kind == "rgb":
+            raise TypeError(f"Isosurface needs one number a voxel; {self.volume.name!r} holds colors: take .luminance")
         survey = self.volume.survey
         level = survey.air if self.level is None else space.finite(self.level, "level")
         if not survey.low <= level <= survey.high:
@@ -165,6 +174,8 @@ class LabelMap:
 
     def __post_init__(self) -> None:
         volume = _as_volume(self.volume, "LabelMap")
+        if volume.kind == "rgb":
+            raise TypeError(f"LabelMap needs labels; {volume.name!r} holds colors: use Intensity")
         if volume.kind != "labels":
             try:
                 volume = Volume(
@@ -243,6 +254,8 @@ class CutPlane:
     def __post_init__(self) -> None:
         if _as_volume(self.volume, "CutPlane").kind == "labels":
             raise TypeError(f"CutPlane cannot show the label map {self.volume.name!r}: clip a LabelMap instead")
+        if self.volume.kind == "rgb" and (self.clim or self.cmap):
+            raise TypeError(f"CutPlane of {self.volume.name!r} takes no clim or cmap: its voxels are colors")
         if not isinstance(self.plane, space.Plane):
             raise TypeError(f"CutPlane needs a Plane, such as Plane(x=0); got {self.plane!r}")
         object.__setattr__(self, "clim", color.as_clim(self.clim))
@@ -250,10 +263,15 @@ class CutPlane:
         if self.cmap is not None:
             color.as_cmap(self.cmap)
 
+    @property
+    def field(self) -> Volume:
+        """One number a voxel: the values, or how bright the colors are."""
+        return self.volume.luminance
+
     @cached_property
     def look(self) -> Look:
         """The colors and opacities, complete."""
-        return color.make_look(self.volume.survey, self.clim, self.cmap, self.opacity)
+        return color.make_look(self.field.survey, self.clim, self.cmap, self.opacity)
 
     @property
     def clip(self) -> tuple[space.Clip, ...]:

@@ -8,6 +8,7 @@ Colors are straight (not premultiplied) RGBA in 0..1, float32.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import singledispatch
 from typing import Any
 
@@ -17,6 +18,7 @@ from scipy import ndimage
 
 from volrender import space
 from volrender.color import as_rgb
+from volrender.intensity import luma
 from volrender.layers import CutPlane, Intensity, Isosurface, LabelMap, Layer
 from volrender.volume import Volume
 
@@ -26,7 +28,13 @@ OPENING = 0.05  # of the subject's size: nostrils and sutures are narrower, the 
 
 
 def sample(volume: Volume, points_xyz: ArrayLike) -> NDArray[np.float32]:
-    """Values at world points (..., 3): trilinear, up to the outer voxel faces; NaN beyond, and where data is NaN."""
+    """Values at world points (..., 3): trilinear, up to the outer voxel faces; NaN beyond, and where data is NaN.
+
+    Of a color volume (..., 3 or 4), 0 to 255.
+    """
+    if volume.kind == "rgb":
+        channels = [replace(volume, data=channel, kind="intensity") for channel in np.moveaxis(volume.data, -1, 0)]
+        return np.stack([sample(channel, points_xyz) for channel in channels], axis=-1)
     source = volume.canonical
     points = space.apply_affine(np.linalg.inv(source.affine), points_xyz)
     inside = ((points >= -0.5 - 1e-6) & (points <= np.array(source.shape) - 0.5 + 1e-6)).all(axis=-1)
@@ -72,8 +80,7 @@ def rgba(layer: Layer, values: NDArray[Any], panel: str = "slice") -> RGBA:
 
 @rgba.register
 def _(layer: Intensity, values: NDArray[Any], panel: str = "slice") -> RGBA:
-    look = layer.look
-    return np.concatenate([look.rgb(values), look.alpha(values, panel)[..., None]], axis=-1)
+    return _mapped(layer, values, panel)
 
 
 @rgba.register
@@ -93,8 +100,19 @@ def _(layer: LabelMap, values: NDArray[Any], panel: str = "slice") -> RGBA:
 
 @rgba.register
 def _(layer: CutPlane, values: NDArray[Any], panel: str = "slice") -> RGBA:
+    return _mapped(layer, values, panel)
+
+
+def _mapped(layer: Intensity | CutPlane, values: NDArray[Any], panel: str) -> RGBA:
+    """Values through the layer's colormap, or colors as they are; opacity by value, or by how bright."""
     look = layer.look
-    return np.concatenate([look.rgb(values), look.alpha(values, panel)[..., None]], axis=-1)
+    if layer.volume.kind != "rgb":
+        return np.concatenate([look.rgb(values), look.alpha(values, panel)[..., None]], axis=-1)
+    alpha = look.alpha(luma(values[..., :3]), panel)
+    if values.shape[-1] == 4:
+        alpha = alpha * np.nan_to_num(values[..., 3]) / 255
+    own = np.nan_to_num(values[..., :3]).astype(np.float32) / 255
+    return np.concatenate([own, alpha[..., None]], axis=-1, dtype=np.float32)
 
 
 def enclosed(layer: Isosurface, values: NDArray[Any]) -> NDArray[np.bool_]:
@@ -150,6 +168,7 @@ def coverage(layer: Layer, points_xyz: NDArray[np.float64]) -> NDArray[np.float3
     """
     values = values_at(layer, points_xyz)
     if isinstance(layer, (Intensity, CutPlane)) and not layer.look.survey.signed:
+        values = luma(values) if layer.volume.kind == "rgb" else values
         with np.errstate(invalid="ignore"):
             low, air = layer.look.survey.low, layer.look.survey.air
             if isinstance(layer.opacity, tuple):
@@ -192,7 +211,7 @@ def subject_points(layers: Sequence[Layer]) -> NDArray[np.float64]:
 
 
 def _layer_points(layer: Layer) -> NDArray[np.float64]:
-    source = layer.volume.canonical
+    source = (layer.field if isinstance(layer, Intensity) else layer.volume).canonical
     if isinstance(layer, CutPlane):
         return _on_plane(layer)
     step = int(np.ceil((source.data.size / FRAMING_VOXELS) ** (1 / 3)))

@@ -6,6 +6,7 @@ engine is imported then. A bare volume, path or nibabel image becomes an `Intens
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -59,6 +60,13 @@ class Panel(Printable):
         if not layers:
             raise TypeError(f"{owner} needs a layer, or a volume; got none")
         self.layers = tuple(as_layer(item) for item in layers)
+        spaces = sorted({layer.volume.space for layer in self.layers if layer.volume.space})
+        if len(spaces) > 1:
+            warnings.warn(
+                f"{owner} shows volumes of different spaces, {' and '.join(spaces)}: register them, or resample one "
+                "through the transform between them",
+                stacklevel=3,
+            )
         self.title = title
         self.colorbar = colorbar
         self.background = as_background(background)
@@ -490,6 +498,8 @@ class Histogram(Panel):
         self._set_up((layer,), title, False, background)
         if not isinstance(self.layers[0], Intensity):
             raise TypeError(f"Histogram shows an Intensity; got {type(self.layers[0]).__name__}")
+        if self.layers[0].volume.kind == "rgb":
+            raise TypeError("Histogram needs one number a voxel; the volume holds colors: take .luminance")
 
     def height(self, width: float, font_size: float = 7.0) -> float:
         """A little over half of the width (mm), or what the words beside the axes need."""

@@ -138,6 +138,14 @@ class Volume:
         except ValueError as error:
             raise ValueError(f"{self.name or 'the volume'}: {error}") from None
 
+    @cached_property
+    def luminance(self) -> Volume:
+        """How bright the voxels of a color volume are, 0 to 255 (ITU-R BT.601); itself if they are no colors."""
+        if self.kind != "rgb":
+            return self
+        luma = intensity.luma(self.data)
+        return self._step(np.rint(luma).astype(np.uint8), "luminance", kind="intensity")
+
     def still(self, what: str) -> Volume:
         """Itself if 3-D; else an error that says which two calls give one."""
         if self._series:

@@ -152,14 +152,15 @@ class Stage:
     def _(self, layer: Intensity) -> None:
         actor = vtkVolume()
         composite = layer.blend == "composite"
-        data = np.clip(_finite(layer.volume, highest=layer.blend == "minimum"), *_span(layer))
+        data = np.clip(_finite(layer.field, highest=layer.blend == "minimum"), *_span(layer))
         if layer.blend == "minimum" and layer.opacity is None:
             data = np.where(data <= layer.look.air, layer.look.clim[1], data)
         if composite:
             sigma = PRESMOOTH[data.dtype.itemsize == 1]
             data = ndimage.gaussian_filter(data.astype(np.float32), sigma, mode="nearest")
         mapper = vtkOpenGLGPUVolumeRayCastMapper()
-        mapper.SetInputData(_cells(layer.volume, data))
+        colored = layer.volume.kind == "rgb"
+        mapper.SetInputData(_cells(layer.volume, _with_colors(layer.volume, data) if colored else data))
         getattr(mapper, BLEND[layer.blend])()
         if layer.opacity is None:
             mapper.SetAverageIPScalarRange(layer.look.air, layer.look.survey.high)
@@ -169,9 +170,16 @@ class Stage:
         actor.SetMapper(mapper)
         actor.SetUserMatrix(pv.vtkmatrix_from_array(placement(layer.volume)))
         _dress(actor.GetProperty(), layer)
+        actor.GetProperty().SetIndependentComponents(not colored)
         _clip_in_shader(actor, layer, self.view.mm_per_pixel)
         self.stage.add_actor(actor, reset_camera=False, render=False)
-        if composite and layer.opacity is None and not layer.look.survey.signed and not layer.look.chosen:
+        if (
+            composite
+            and layer.opacity is None
+            and not layer.look.survey.signed
+            and not layer.look.chosen
+            and not colored
+        ):
             self._add_core(layer, data)
 
     def _add_core(self, layer: Intensity, data: NDArray[Any]) -> None:
@@ -277,9 +285,14 @@ def _grid(volume: Volume, data: NDArray[Any], pad: int = 0) -> pv.ImageData:
 def _cells(volume: Volume, data: NDArray[Any]) -> pv.ImageData:
     """The volume as `_grid`, a cell a voxel: a ray caster goes through points only from first to last centre."""
     step = spacing(volume.canonical.affine)
-    grid = pv.ImageData(dimensions=np.add(data.shape, 1), spacing=step, origin=-step / 2)
-    grid.cell_data["values"] = data.ravel(order="F")
+    grid = pv.ImageData(dimensions=np.add(data.shape[:3], 1), spacing=step, origin=-step / 2)
+    grid.cell_data["values"] = data.reshape(-1, *data.shape[3:], order="F")
     return grid
+
+
+def _with_colors(volume: Volume, bright: NDArray[Any]) -> NDArray[np.uint8]:
+    """Red, green, blue and, as the fourth, the brightness on which opacity and shading rest."""
+    return np.concatenate([volume.canonical.data[..., :3], np.rint(bright)[..., None].astype(np.uint8)], axis=-1)
 
 
 def _span(layer: Intensity) -> tuple[float, float]:
@@ -338,7 +351,7 @@ def _clip_in_shader(actor: vtkVolume, layer: Intensity, pixel: float) -> None:
     """
     if not layer.clip:
         return
-    source = layer.volume.canonical
+    source = layer.field.canonical
     # A ray may take one sample past the opaque cut face that ends it, whose depth is known to a pixel (mm): the volume
     # stays that far behind its face.
     behind = SAMPLE * min(source.spacing) + pixel

@@ -78,8 +78,8 @@ def build(layers: Sequence[Layer], size: int | Sequence[int] | None) -> Cubes:
             raise TypeError("Voxels cannot show a CutPlane: cut with clip=Plane(...) instead")
     first = layers[0].volume.canonical
     grid = first if size is None else first.downsize(size)
-    centers = space.apply_affine(grid.affine, np.moveaxis(np.indices(grid.shape), 0, -1))
-    picture = np.zeros((*grid.shape, 4), dtype=np.float32)
+    centers = space.apply_affine(grid.affine, np.moveaxis(np.indices(grid.shape[:3]), 0, -1))
+    picture = np.zeros((*grid.shape[:3], 4), dtype=np.float32)
     for n, layer in enumerate(layers):
         look = "overlay" if n else "glass" if len(layers) > 1 else "voxel"
         colors = paint.rgba(layer, _values(layer, grid, first, centers), look)
@@ -99,8 +99,8 @@ def _values(layer: Layer, grid: Volume, first: Volume, centers: NDArray[np.float
     if isinstance(layer, LabelMap):
         return paint.sample_labels(layer.volume, centers)
     source = layer.volume.canonical
-    coarser = np.maximum(np.rint(np.array(source.shape) * source.spacing / np.array(grid.spacing).min()), 1)
-    return paint.sample(source.downsize(np.minimum(coarser, source.shape).astype(int).tolist()), centers)
+    coarser = np.maximum(np.rint(np.array(source.shape[:3]) * source.spacing / np.array(grid.spacing).min()), 1)
+    return paint.sample(source.downsize(np.minimum(coarser, source.shape[:3]).astype(int).tolist()), centers)
 
 
 class VoxelCollection(Collection):
