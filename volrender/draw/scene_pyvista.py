@@ -125,7 +125,8 @@ class Stage:
             self.stage.renderer.SetUseDepthPeelingForVolumes(volumes)
         elif volumes:
             self.stage.enable_anti_aliasing("msaa", multi_samples=8)
-        else:
+        elif not any(isinstance(layer, CutPlane) for layer in layers):
+            # Ambient occlusion would darken a slice too, whose colors are values.
             reach = 0.03 * self.view.mm_per_pixel * max(self.view.size)
             self.stage.enable_ssao(radius=reach, bias=0.1 * reach, kernel_size=96, blur=True)
         self._look_from(layers)
@@ -152,11 +153,11 @@ class Stage:
     def _(self, layer: Intensity) -> None:
         actor = vtkVolume()
         composite = layer.blend == "composite"
-        data = np.clip(_finite(layer.field, highest=layer.blend == "minimum"), *_span(layer))
+        data = _within_span(_finite(layer.field, highest=layer.blend == "minimum"), layer)
         if layer.blend == "minimum" and layer.opacity is None:
             data = np.where(data <= layer.look.air, layer.look.clim[1], data)
         if composite:
-            sigma = PRESMOOTH[data.dtype.itemsize == 1]
+            sigma = PRESMOOTH[layer.field.data.dtype.itemsize == 1]
             data = ndimage.gaussian_filter(data.astype(np.float32), sigma, mode="nearest")
         mapper = vtkOpenGLGPUVolumeRayCastMapper()
         colored = layer.volume.kind == "rgb"
@@ -171,15 +172,9 @@ class Stage:
         actor.SetUserMatrix(pv.vtkmatrix_from_array(placement(layer.volume)))
         _dress(actor.GetProperty(), layer)
         actor.GetProperty().SetIndependentComponents(not colored)
-        _clip_in_shader(actor, layer, self.view.mm_per_pixel)
+        _clip_in_shader(actor, layer, self.view)
         self.stage.add_actor(actor, reset_camera=False, render=False)
-        if (
-            composite
-            and layer.opacity is None
-            and not layer.look.survey.signed
-            and not layer.look.chosen
-            and not colored
-        ):
+        if _has_core(layer):
             self._add_core(layer, data)
 
     def _add_core(self, layer: Intensity, data: NDArray[Any]) -> None:
@@ -306,6 +301,13 @@ def _span(layer: Intensity) -> tuple[float, float]:
     return low, high
 
 
+def _within_span(data: NDArray[Any], layer: Intensity) -> NDArray[Any]:
+    """The values, clipped to the span where any lie beyond it."""
+    low, high = _span(layer)
+    survey = layer.look.survey
+    return data if low <= survey.low and survey.high <= high else np.clip(data, low, high, dtype=np.float32)
+
+
 def _dress(prop: Any, layer: Intensity) -> None:
     """Colors, opacity per millimetre and shading of a volume."""
     look = layer.look
@@ -344,7 +346,7 @@ def _projected_nodes(layer: Intensity) -> Any:
     return ((low, 0.0), (low + 0.1 * (high - low), 1.0), (high, 1.0))
 
 
-def _clip_in_shader(actor: vtkVolume, layer: Intensity, pixel: float) -> None:
+def _clip_in_shader(actor: vtkVolume, layer: Intensity, view: View) -> None:
     """Let the ray caster skip every sample that a clip removes: exact at any angle, with no resampling.
 
     The shader's position runs 0 to 1 over the texture, whose cells are the voxels.
@@ -352,9 +354,6 @@ def _clip_in_shader(actor: vtkVolume, layer: Intensity, pixel: float) -> None:
     if not layer.clip:
         return
     source = layer.field.canonical
-    # A ray may take one sample past the opaque cut face that ends it, whose depth is known to a pixel (mm): the volume
-    # stays that far behind its face.
-    behind = SAMPLE * min(source.spacing) + pixel
     to_world = source.affine @ np.diag([*source.shape, 1.0])
     to_world[:3, 3] = (source.affine @ [-0.5, -0.5, -0.5, 1.0])[:3]
     tests = []
@@ -362,11 +361,30 @@ def _clip_in_shader(actor: vtkVolume, layer: Intensity, pixel: float) -> None:
         sides = []
         for row in clip.halfspaces:
             a, b, c = (row[:3] @ to_world[:3, :3]).tolist()
-            d = float(row[:3] @ to_world[:3, 3] - row[3]) + behind
+            d = float(row[:3] @ to_world[:3, 3] - row[3]) + _behind(row[:3], min(source.spacing), view)
             sides.append(f"dot(vec3({a:.9e}, {b:.9e}, {c:.9e}), g_dataPos) + ({d:.9e}) > 0.0")
         tests.append("(" + " && ".join(sides) + ")")
     code = f"//VTK::Cropping::Impl\n    if ({' || '.join(tests)}) {{ g_skip = true; }}\n"
     actor.GetShaderProperty().AddFragmentShaderReplacement("//VTK::Cropping::Impl", True, code, False)
+
+
+def _has_core(layer: Intensity) -> bool:
+    """Whether the volume is an opaque body of one tone."""
+    look = layer.look
+    plain = layer.opacity is None and layer.blend == "composite" and layer.volume.kind != "rgb"
+    return plain and not look.survey.signed and not look.chosen
+
+
+def _behind(normal: NDArray[np.float64], finest: float, view: View) -> float:
+    """How far (mm) a volume stays behind its opaque cut face, for the side that `normal` points to removed.
+
+    A ray may take one sample past the face that ends it, and knows the face's depth to a pixel. A face that looks
+    away from the viewer ends no ray.
+    """
+    facing = float(normal @ view.camera.toward)
+    if facing <= 0:
+        return 0.0
+    return SAMPLE * finest * facing + view.mm_per_pixel * float(np.sqrt(max(0.0, 1 - facing**2)))
 
 
 def isosurface(layer: Isosurface) -> pv.PolyData:
