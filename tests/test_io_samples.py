@@ -1,5 +1,8 @@
 """What is shown is where it is: the further samples, from several programs, meet in world millimetres."""
 
+from pathlib import Path
+
+import nibabel as nib
 import numpy as np
 import pytest
 from scipy import ndimage
@@ -89,3 +92,14 @@ def test_teeth_and_engines_load(samples):
     tooth = vr.load(samples / "tooth_ct.nrrd")
     assert (tooth.shape, tooth.orientation, tooth.spacing) == ((103, 94, 161), "LPS", (1, 1, 1))
     assert vr.load(samples / "engine_ct.nii.gz").shape == (256, 256, 128)
+
+
+def test_an_ecat_file_of_nibabels_own_is_read():
+    path = Path(nib.__file__).parent / "tests" / "data" / "tinypet.v"
+    if not path.is_file():
+        pytest.skip("this nibabel comes without its test data")
+    volume = vr.load(path)
+    image = nib.ecat.EcatImage.load(path)
+    assert volume.shape == image.shape[:3]
+    assert np.allclose(volume.affine, image.affine)
+    assert np.allclose(volume.data, np.asarray(image.dataobj)[..., 0])

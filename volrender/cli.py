@@ -52,7 +52,7 @@ class Reading:
     clip: Annotated[
         tuple[str, ...],
         Parameter(
-            help="Cut away where every range holds, in mm: x=:0,y=-30:,z=0: is a box, x=10: all right of 10.",
+            help="Cut the first file where every range holds, in mm: x=:0,y=-30:,z=0: is a box, x=10: all right of 10.",
             show_default=False,
         ),
     ] = ()

@@ -160,7 +160,8 @@ class Scene(Panel):
         "left", "right", "anterior", "posterior", "superior", "inferior": where the viewer stands.
     title : str
     colorbar : bool, optional
-        By default for maps with a sign, a unit or a colormap of your choice.
+        Color bars and the legend; by default for maps with a sign, a unit or a colormap of your choice, and where
+        there are several layers or colors to tell apart.
     annotate : bool
         Whether a scale bar and the directions are drawn.
     background : color or "transparent"
@@ -271,7 +272,8 @@ class Slices(Panel):
         Whether the subject's right is on the left of the picture.
     title : str
     colorbar : bool, optional
-        By default for maps with a sign, a unit or a colormap of your choice.
+        Color bars and the legend; by default for maps with a sign, a unit or a colormap of your choice, and where
+        there are several layers or colors to tell apart.
     background : color or "transparent"
 
     Examples
@@ -394,7 +396,8 @@ class Voxels(Panel):
         Whether axes in mm are drawn; without them a scale bar and the directions are.
     title : str
     colorbar : bool, optional
-        By default for maps with a sign, a unit or a colormap of your choice.
+        Color bars and the legend; by default for maps with a sign, a unit or a colormap of your choice, and where
+        there are several layers or colors to tell apart.
     background : color or "transparent"
 
     Examples

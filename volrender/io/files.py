@@ -29,7 +29,7 @@ MAX_VOXELS = 4_000_000_000
 GROWTH = {".gz": 1_100, ".mgz": 1_100, ".bz2": 1_200_000, ".zst": 40_000}  # the most that a stream can grow by
 CHUNK = 1 << 22
 ENDING = re.compile(
-    r"(\.(nii|img|hdr|mgh|mgz|mnc|head|brik|par|rec|seg|nrrd|nhdr|mha|mhd|ome|tiff?|npy|npz|dcm))*(\.(gz|bz2|zst))?$",
+    r"(\.(nii|img|hdr|mgh|mgz|mnc|v|head|brik|par|rec|seg|nrrd|nhdr|mha|mhd|ome|tiff?|npy|npz|dcm))*(\.(gz|bz2|zst))?$",
     re.IGNORECASE,
 )
 MM = {"mm": 1, "cm": 10, "dm": 100, "m": 1000, "um": 1e-3, "nm": 1e-6, "pm": 1e-9, "inch": 25.4, "in": 25.4}

@@ -51,10 +51,23 @@ def read(file: File) -> Image:
     import nibabel as nib
 
     try:
-        image: Any = nib.load(file.path)
+        image: Any = _ecat(file.path) if ending == ".v" else nib.load(file.path)
     except Exception as error:
         raise ValueError(f"{file.where}: must be an image ({READS}); {sentence(error)}") from None
     return from_nibabel(image, file.where)
+
+
+def _ecat(path: Path) -> Any:
+    """An ECAT image, which `nibabel.load` does not try and whose proxy knows no type, as one that does."""
+    import nibabel as nib
+
+    image = nib.ecat.EcatImage.load(path)
+    if 2 * np.prod([float(n) for n in image.shape]) > path.stat().st_size:
+        raise ValueError(f"its header claims {' x '.join(map(str, image.shape))} voxels, more than the file holds")
+    out = nib.Nifti1Image(np.asarray(image.dataobj, dtype=np.float32), image.affine)
+    out.header.set_sform(image.affine, code="scanner")
+    out.header.set_qform(None, code="unknown")
+    return out
 
 
 def _from_stream(file: File) -> Image:
