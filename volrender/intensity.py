@@ -185,7 +185,7 @@ def luma(a: ArrayLike) -> Array:
     Examples
     --------
     >>> luma([[255, 0, 0], [255, 255, 255]]).round(1)
-    array([ 76.2, 255. ], dtype=float32)
+    array([ 76.2, 255. ])
     """
     colors = as_float(a)
     bright = colors[..., :3] @ np.array([0.299, 0.587, 0.114], dtype=colors.dtype)

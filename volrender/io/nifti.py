@@ -11,6 +11,7 @@ import os
 import struct
 from collections.abc import Callable
 from contextlib import suppress
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -60,8 +61,10 @@ def read(file: File) -> Image:
 def _ecat(path: Path) -> Any:
     """An ECAT image, which `nibabel.load` does not try and whose proxy knows no type, as one that does."""
     import nibabel as nib
+    from nibabel.fileholders import FileHolder
 
-    image = nib.ecat.EcatImage.load(path)
+    stream = BytesIO(path.read_bytes())  # nibabel would leave the file open
+    image = nib.ecat.EcatImage.from_file_map({part: FileHolder(fileobj=stream) for part in ("header", "image")})
     if 2 * np.prod([float(n) for n in image.shape]) > path.stat().st_size:
         raise ValueError(f"its header claims {' x '.join(map(str, image.shape))} voxels, more than the file holds")
     out = nib.Nifti1Image(np.asarray(image.dataobj, dtype=np.float32), image.affine)
