@@ -122,7 +122,7 @@ def test_infinities_are_kept(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("code", "space"), [(1, "scanner"), (2, "aligned"), (3, "talairach"), (4, "mni"), (5, "template")]
+    ("code", "space"), [(1, "scanner"), (2, "aligned"), (3, "talairach"), (4, "MNI152"), (5, "template")]
 )
 def test_the_space_of_a_code_goes_there_and_back(tmp_path, code, space):
     image = nib.Nifti1Image(DATA, AFFINE)
@@ -139,15 +139,15 @@ def test_a_name_tells_more_than_a_code(tmp_path):
     assert vr.load(path.rename(tmp_path / "tpl-MNI152NLin6Asym_T1w.nii")).space == "MNI152NLin6Asym"
     assert {vr.sample(name).space for name in ("mni152", "atlas", "motor")} == {"MNI152"}
     vr.sample("motor").save(tmp_path / "m.nii")
-    assert vr.load(tmp_path / "m.nii").space == "mni"
+    assert vr.load(tmp_path / "m.nii").space == "MNI152"
 
 
 def test_every_method_keeps_the_space():
-    volume = Volume(ramp((6, 7, 8, 2)).astype(float), AFFINE, space="mni")
+    volume = Volume(ramp((6, 7, 8, 2)).astype(float), AFFINE, space="MNI152")
     still = volume.mean()
     made_of_it = [volume.frame(0), still, still.normalize(), still.smooth(3), still.downsize(3), still.reorient("LPI")]
     made_of_it += [still.crop(), still.canonical, still.resample_to(still), still.threshold(3), still.window(3, 3)]
-    assert {made.space for made in made_of_it} == {"mni"}
+    assert {made.space for made in made_of_it} == {"MNI152"}
 
 
 # Vectors and colors

@@ -26,7 +26,7 @@ Color: TypeAlias = str | tuple[float, ...]
 RGB: TypeAlias = tuple[float, float, float]
 
 GRAY, INK = "gray", "gray_r"
-GLASS = 0.06  # the alpha of cubes around a finding
+GLASS = 0.015  # the alpha of cubes around a finding
 DIVERGING = "coolwarm"
 BODY: RGB = (0.90, 0.83, 0.77)  # the one tone of a body whose colormap was not chosen: what has color is the finding
 SURVEYED = 2_000_000
@@ -163,6 +163,14 @@ class Look:
             start = min(max(air, first), last)
             return ((first, 0.0), (start, 0.0), (start, top * (start - first) / (last - first)), (last, top))
         if panel == "volume":
+            if self.chosen:
+                # Where opacity sets in a surface has its color: not the dark end of the user's colormap.
+                return (
+                    (low, 0.0),
+                    (air, 0.0),
+                    (air + 0.5 * max(self.clim[1] - air, 0.0), top),
+                    (max(high, self.clim[1]), top),
+                )
             half = 0.45 * min(air - low, high - air)
             return ((low, 0.0), (air - half, 0.0), (air + half, top), (max(high, air + half), top))
         return ((low, 0.0), (air, 0.0), (air, top), (max(air, high), top))

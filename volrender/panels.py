@@ -9,6 +9,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Sequence
 from functools import cached_property
+from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -60,8 +61,9 @@ class Panel(Printable):
         if not layers:
             raise TypeError(f"{owner} needs a layer, or a volume; got none")
         self.layers = tuple(as_layer(item) for item in layers)
-        spaces = sorted({layer.volume.space for layer in self.layers if layer.volume.space})
-        if len(spaces) > 1:
+        # What is "aligned", or in a "template", the header does not name; MNI152 may be any of its versions.
+        spaces = sorted({layer.volume.space for layer in self.layers} - {"", "aligned", "template"})
+        if any(not b.startswith(a) for a, b in combinations(spaces, 2)):
             warnings.warn(
                 f"{owner} shows volumes of different spaces, {' and '.join(spaces)}: register them, or resample one "
                 "through the transform between them",

@@ -44,7 +44,7 @@ class Volume:
     labels : mapping, optional
         Name and color of each label of a label map.
     space : str
-        The space that the world is, where known: "scanner", "aligned", "talairach", "mni", "MNI152NLin2009cAsym", ...
+        What space the world is, where known: "scanner", "aligned", "talairach", "MNI152", "MNI152NLin6Asym", ...
 
     Raises
     ------

@@ -184,11 +184,12 @@ class Stage:
         page, and the face gets a pale fringe. It also ends rays early.
         """
         level = layer.look.nodes("volume")[2][0]
+        tone = 0.8 * layer.look.rgb(np.array(level)) if layer.look.chosen else CORE
         padded = np.pad(data, 1, constant_values=data.min())
         core = _grid(layer.volume, padded, pad=1).contour([level], method="flying_edges", compute_normals=True)
         core = _cut(core.transform(placement(layer.volume), inplace=False), layer.clip)
         if core.n_points:
-            look = {"show_scalar_bar": False, "reset_camera": False, "render": False, "color": CORE}
+            look = {"show_scalar_bar": False, "reset_camera": False, "render": False, "color": tone}
             self.stage.add_mesh(core, scalars=None, smooth_shading=False, **MATERIAL, **look)
 
     @add.register
@@ -369,10 +370,9 @@ def _clip_in_shader(actor: vtkVolume, layer: Intensity, view: View) -> None:
 
 
 def _has_core(layer: Intensity) -> bool:
-    """Whether the volume is an opaque body of one tone."""
-    look = layer.look
+    """Whether the volume is an opaque body."""
     plain = layer.opacity is None and layer.blend == "composite" and layer.volume.kind != "rgb"
-    return plain and not look.survey.signed and not look.chosen
+    return plain and not layer.look.survey.signed
 
 
 def _behind(normal: NDArray[np.float64], finest: float, view: View) -> float:

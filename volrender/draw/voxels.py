@@ -36,7 +36,7 @@ CORNERS = np.array([[i, j, k] for i in (-0.5, 0.5) for j in (-0.5, 0.5) for k in
 LIGHT = LightSource(azdeg=225, altdeg=19.4712)  # matplotlib's own, for 3-D polygons
 OPAQUE = 0.996
 HIDDEN = 1 / 512
-HAZE = 0.03
+HAZE = 0.005
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from volrender.io.files import by, short_name, warn
 from volrender.space import as_affine, orientation, spacing
 
-CODES = {1: "scanner", 2: "aligned", 3: "talairach", 4: "mni", 5: "template"}
+CODES = {1: "scanner", 2: "aligned", 3: "talairach", 4: "MNI152", 5: "template"}
 ENTITY = re.compile(r"(?:^|_)(?:space|tpl)-([A-Za-z0-9]+)")
 LIMIT = 1.0  # mm between two answers that are taken for one
 
