@@ -101,7 +101,7 @@ def test_a_clipped_volume_is_seen_where_it_is_left(affine, clip):
 
 @pytest.mark.parametrize("affine", AFFINES)
 def test_a_surface_lies_where_its_affine_says(affine):
-    from volrender.draw.scene_pyvista import isosurface
+    from volrender.draw.surfaces_pyvista import isosurface
 
     mesh = isosurface(Isosurface(three_balls(affine), level=1))
     index = space.apply_affine(np.linalg.inv(affine), mesh.points)
@@ -119,7 +119,7 @@ def test_a_surface_is_drawn_where_it_lies(affine, clip):
 
 @pytest.mark.parametrize("affine", AFFINES)
 def test_label_surfaces_lie_on_the_faces_of_their_voxels(affine):
-    from volrender.draw.scene_pyvista import label_surface
+    from volrender.draw.surfaces_pyvista import label_surface
 
     data = np.zeros((24, 24, 24), np.int16)
     data[2:13, 3:20, 4:16], data[14:22, 3:20, 12:22] = 3, -5
@@ -137,7 +137,7 @@ def test_label_surfaces_lie_on_the_faces_of_their_voxels(affine):
 
 @pytest.mark.parametrize("radius", [2, 3, 5, 8])
 def test_small_labels_keep_their_volume(radius):
-    from volrender.draw.scene_pyvista import label_surface
+    from volrender.draw.surfaces_pyvista import label_surface
 
     labels = (ball(24, radius).data > 0).astype(np.uint8)
     mesh = label_surface(LabelMap(Volume(labels, EYE, "labels")))
@@ -145,7 +145,7 @@ def test_small_labels_keep_their_volume(radius):
 
 
 def test_a_label_that_only_touches_the_surface_does_not_speckle_it():
-    from volrender.draw.scene_pyvista import label_surface
+    from volrender.draw.surfaces_pyvista import label_surface
 
     labels = (ball(24, 9).data > 0).astype(np.uint8)
     labels[12, 12, 20] = 2
@@ -188,7 +188,7 @@ def test_labels_are_drawn_where_their_surface_lies(affine):
     mask = Volume((three_balls(affine).data >= 1).astype(np.uint8), affine, "labels")
     scene = Scene(LabelMap(mask, colors="red"), background="blue", camera=CAMERA)
     rows, columns = np.nonzero(subject(scene.render(SIZE)))
-    from volrender.draw.scene_pyvista import label_surface
+    from volrender.draw.surfaces_pyvista import label_surface
 
     flat = scene.project(label_surface(scene.layers[0]).points, SIZE)
     assert np.allclose([columns.min() - 0.5, rows.min() - 0.5], flat.min(axis=0), atol=1)
@@ -519,7 +519,7 @@ def test_the_same_scene_is_the_same_to_the_byte():
 
 @pytest.mark.parametrize("smooth", [True, False])
 def test_the_surface_of_a_sphere_has_its_volume_and_its_centre(smooth):
-    from volrender.draw.scene_pyvista import isosurface
+    from volrender.draw.surfaces_pyvista import isosurface
 
     for affine in tilted(3, seed=6, spacing=(1.2, 1.7)):
         center = np.array([1.0, -2, 1])
@@ -530,7 +530,7 @@ def test_the_surface_of_a_sphere_has_its_volume_and_its_centre(smooth):
 
 
 def test_a_surface_is_closed_at_the_edge_of_its_volume():
-    from volrender.draw.scene_pyvista import isosurface
+    from volrender.draw.surfaces_pyvista import isosurface
 
     full = hill(np.diag([2, 2, 2, 1.0]), (23, 23, 0), 60)
     mesh = isosurface(Isosurface(full, level=30, smooth=False))
@@ -540,7 +540,7 @@ def test_a_surface_is_closed_at_the_edge_of_its_volume():
 
 
 def test_a_negative_level_of_a_map_encloses_what_is_lower():
-    from volrender.draw.scene_pyvista import isosurface
+    from volrender.draw.surfaces_pyvista import isosurface
 
     top = hill(np.diag([2, 2, 2, 1.0]), (23, 35, 23), 12).data
     low = hill(np.diag([2, 2, 2, 1.0]), (23, 11, 23), 12).data
@@ -661,7 +661,7 @@ def test_a_faint_volume_is_a_subject_too():
 
 
 def test_where_a_ct_is_not_finite_there_is_no_tissue():
-    from volrender.draw.scene_pyvista import isosurface
+    from volrender.draw.surfaces_pyvista import isosurface
 
     ct = ball(24, 6).data * 10.4 - 1000  # air and tissue in Hounsfield units
     data = np.where(np.indices(ct.shape)[0] < 3, np.nan, ct)

@@ -12,7 +12,8 @@ import numpy as np
 
 from volrender.draw.annotate import INK, Frame
 from volrender.page import Printable, as_background, as_width
-from volrender.panels import Panel, as_panel
+from volrender.panel import Panel
+from volrender.panels import as_panel
 from volrender.words import our_words
 
 BETWEEN = 4.0  # mm between panels

@@ -1,8 +1,8 @@
 """The OpenGL engine: pyvista, off screen, for the time of one render.
 
-Volumes and surfaces are built in the closest-RAS index space with spacing in mm; `placement` is the one function
-that takes them to the world, as a matrix. Clips are half-spaces cut exactly: in a volume by the shader at every
-sample, in a surface plane by plane. The cut faces show what was cut, painted as in a slice.
+Volumes are built in the closest-RAS index space with spacing in mm, and taken to the world by `placement`. Clips are
+half-spaces cut exactly: in a volume by the shader at every sample, in a surface plane by plane. The cut faces show what
+was cut, painted as in a slice.
 """
 
 from __future__ import annotations
@@ -24,8 +24,18 @@ from vtkmodules.vtkRenderingVolumeOpenGL2 import vtkOpenGLGPUVolumeRayCastMapper
 from volrender import paint
 from volrender.color import BODY, RGB
 from volrender.draw import opengl
+from volrender.draw.surfaces_pyvista import (
+    cut,
+    face_mesh,
+    finite_data,
+    grid_of,
+    half,
+    isosurface,
+    label_surface,
+    placement,
+)
 from volrender.layers import CutPlane, Intensity, Isosurface, LabelMap, Layer
-from volrender.space import Clip, View, canonical, corners, spacing
+from volrender.space import Clip, View, corners, spacing
 from volrender.volume import Volume
 
 # Camera-relative: a key light above the viewer's left shoulder, a fill from the right, a little from the front.
@@ -108,9 +118,9 @@ class Stage:
             self.stage.add_light(pv.Light(position=position, light_type="camera light", intensity=intensity))
         for layer in layers:
             self.add(layer)
-        for clip, cut in _by_clip(layers):
+        for clip, members in _by_clip(layers):
             for row in range(len(clip.halfspaces)):
-                self._add_face(clip, row, cut)
+                self._add_face(clip, row, members)
         volumes = any(isinstance(layer, Intensity) for layer in layers)
         clear = any(not isinstance(layer, Intensity) and layer.opacity not in (None, 1.0) for layer in layers)
         if sum(isinstance(layer, Intensity) and layer.blend == "composite" for layer in layers) > 1:
@@ -153,7 +163,7 @@ class Stage:
     def _(self, layer: Intensity) -> None:
         actor = vtkVolume()
         composite = layer.blend == "composite"
-        data = _within_span(_finite(layer.field, highest=layer.blend == "minimum"), layer)
+        data = _within_span(finite_data(layer.field, highest=layer.blend == "minimum"), layer)
         if layer.blend == "minimum" and layer.opacity is None:
             data = np.where(data <= layer.look.air, layer.look.clim[1], data)
         if composite:
@@ -186,20 +196,20 @@ class Stage:
         level = layer.look.nodes("volume")[2][0]
         tone = 0.8 * layer.look.rgb(np.array(level)) if layer.look.chosen else CORE
         padded = np.pad(data, 1, constant_values=data.min())
-        core = _grid(layer.volume, padded, pad=1).contour([level], method="flying_edges", compute_normals=True)
-        core = _cut(core.transform(placement(layer.volume), inplace=False), layer.clip)
+        core = grid_of(layer.volume, padded, pad=1).contour([level], method="flying_edges", compute_normals=True)
+        core = cut(core.transform(placement(layer.volume), inplace=False), layer.clip)
         if core.n_points:
             look = {"show_scalar_bar": False, "reset_camera": False, "render": False, "color": tone}
             self.stage.add_mesh(core, scalars=None, smooth_shading=False, **MATERIAL, **look)
 
     @add.register
     def _(self, layer: Isosurface) -> None:
-        self._add_surface(_cut(isosurface(layer), layer.clip), layer, color=layer.color)
+        self._add_surface(cut(isosurface(layer), layer.clip), layer, color=layer.color)
 
     @add.register
     def _(self, layer: LabelMap) -> None:
         mesh = label_surface(layer)
-        self._add_surface(_cut(mesh, layer.clip), layer, scalars="rgb", rgb=True)
+        self._add_surface(cut(mesh, layer.clip), layer, scalars="rgb", rgb=True)
 
     @add.register
     def _(self, layer: CutPlane) -> None:
@@ -244,38 +254,14 @@ class Stage:
                 colors[..., 3] = 1.0 if whole else layer.opacity
             picture = paint.over(picture, colors)
             covered = np.maximum(covered, cover)
-        mesh = _face_mesh(grid, picture, covered)
+        mesh = face_mesh(grid, picture, covered)
         for other in within:
-            mesh = _half(mesh, other, keep_inside=True)
+            mesh = half(mesh, other, keep_inside=True)
         for clip in {clip for layer in layers for clip in layer.clip if clip is not own}:
-            mesh = _cut(mesh, (clip,))
+            mesh = cut(mesh, (clip,))
         if mesh.n_points:
             look = {"show_scalar_bar": False, "lighting": False, "reset_camera": False, "render": False}
             self.stage.add_mesh(mesh, scalars="rgb", rgb=True, **look)
-
-
-def placement(volume: Volume) -> NDArray[np.float64]:
-    """The matrix from closest-RAS index space in mm (index times spacing) to the world: the residual of the affine."""
-    _, _, affine = canonical(volume.shape, volume.affine)
-    return np.asarray(affine @ np.diag([*(1 / spacing(affine)), 1.0]))
-
-
-def _finite(volume: Volume, *, highest: bool = False) -> NDArray[Any]:
-    """The voxels in closest-RAS order; those not finite as where nothing is: 0 in a signed map, else the lowest."""
-    data = volume.canonical.data
-    finite = np.isfinite(data)
-    if finite.all():
-        return data
-    survey = volume.survey
-    return np.where(finite, data, survey.high if highest else 0.0 if survey.signed else survey.low)
-
-
-def _grid(volume: Volume, data: NDArray[Any], pad: int = 0) -> pv.ImageData:
-    """The volume as a pyvista grid in index space times spacing, which `placement` takes to the world."""
-    step = spacing(volume.canonical.affine)
-    grid = pv.ImageData(dimensions=data.shape, spacing=step, origin=-pad * step)
-    grid.point_data["values"] = data.ravel(order="F")
-    return grid
 
 
 def _cells(volume: Volume, data: NDArray[Any]) -> pv.ImageData:
@@ -385,95 +371,6 @@ def _behind(normal: NDArray[np.float64], finest: float, view: View) -> float:
     if facing <= 0:
         return 0.0
     return SAMPLE * finest * facing + view.mm_per_pixel * float(np.sqrt(max(0.0, 1 - facing**2)))
-
-
-def isosurface(layer: Isosurface) -> pv.PolyData:
-    """The surface in the world: flying edges, smoothed without shrinking, closed at the volume's edge."""
-    assert layer.level is not None
-    data = _finite(layer.volume).astype(np.float32) * layer.side
-    padded = np.pad(data, 1, constant_values=float(data.min()) - 1e-3)
-    mesh = _grid(layer.volume, padded, pad=1).contour([layer.level * layer.side], method="flying_edges")
-    if mesh.n_points == 0:
-        return mesh
-    if layer.smooth:
-        mesh = mesh.smooth_taubin(n_iter=20, pass_band=0.1)
-    return mesh.transform(placement(layer.volume), inplace=False)
-
-
-def label_surface(layer: LabelMap) -> pv.PolyData:
-    """The outer surface of all shown labels in the world, colored by label: surface nets, smoothed without shrinking.
-
-    A face takes the label that holds most of the space within a voxel under it, so that borders are smooth and a
-    label that reaches the surface with a corner does not speckle it; none is invented.
-    """
-    shown = list(layer.table)
-    data = layer.volume.canonical.data
-    numbers = (np.searchsorted(shown, data) + 1).clip(max=len(shown))
-    numbers = np.where(np.isin(data, shown), numbers, 0)
-    padded = np.pad(numbers, 1).astype(np.uint16 if len(shown) < 65_000 else np.int32)
-    grid = _grid(layer.volume, padded, pad=1)
-    mesh = grid.contour_labels("external", output_mesh_type="triangles", scalars="values", smoothing=False)
-    mesh.cell_data.clear()
-    mesh = mesh.smooth_taubin(n_iter=30, pass_band=0.045, non_manifold_smoothing=True)
-    colors = np.array([(0, 0, 0), *(rgb for _, rgb in layer.table.values())])
-    owners = _owners(padded, mesh, np.asarray(grid.spacing))
-    mesh.cell_data["rgb"] = np.rint(colors[owners] * 255).astype(np.uint8)
-    return mesh.transform(placement(layer.volume), inplace=False)
-
-
-def _owners(numbers: NDArray[Any], mesh: pv.PolyData, step: NDArray[np.float64]) -> NDArray[np.intp]:
-    """The number that most of the 27 points around each face's inner side have; 0, outside, has no vote."""
-    normals = mesh.compute_normals(point_normals=False, cell_normals=True, auto_orient_normals=False).cell_data[
-        "Normals"
-    ]
-    inner = np.asarray(mesh.cell_centers().points) / step + 1 - 0.5 * np.asarray(normals)
-    around = np.stack(np.meshgrid(*[(-0.8, 0.0, 0.8)] * 3, indexing="ij"), axis=-1).reshape(-1, 3)
-    place = np.rint(inner[:, None, :] + around).astype(np.intp).clip(0, np.array(numbers.shape) - 1)
-    votes = numbers[place[..., 0], place[..., 1], place[..., 2]].astype(np.int32)
-    owner = votes.max(axis=1).astype(np.intp)
-    mixed = np.flatnonzero(((votes != owner[:, None]) & (votes > 0)).any(axis=1))
-    votes, weight = votes[mixed], np.exp(-(around**2).sum(axis=1)).astype(np.float32)
-    best = np.zeros(len(mixed), dtype=np.float32)
-    for candidate in votes.T:
-        total = np.where(candidate > 0, (votes == candidate[:, None]) @ weight, 0)
-        owner[mixed] = np.where(total > best, candidate, owner[mixed])
-        best = np.maximum(best, total)
-    return np.asarray(owner)
-
-
-def _half(mesh: pv.PolyData, row: NDArray[np.float64], *, keep_inside: bool) -> pv.PolyData:
-    """The part of a mesh where ax + by + cz > d, or the other part."""
-    if mesh.n_points == 0:
-        return mesh
-    return mesh.clip(normal=tuple(row[:3]), origin=tuple(row[:3] * row[3]), invert=not keep_inside)
-
-
-def _cut(mesh: pv.PolyData, clips: Sequence[Clip]) -> pv.PolyData:
-    """What the clips leave of a mesh, cut exactly: outside the first side, or inside it and outside the next..."""
-    for clip in clips:
-        parts = []
-        for row in clip.halfspaces:
-            parts.append(_half(mesh, row, keep_inside=False))
-            mesh = _half(mesh, row, keep_inside=True)
-        parts = [part for part in parts if part.n_points]
-        mesh = pv.merge(parts) if len(parts) > 1 else parts[0] if parts else pv.PolyData()
-        mesh = mesh if isinstance(mesh, pv.PolyData) else mesh.extract_surface()
-    return mesh
-
-
-def _face_mesh(grid: NDArray[np.float64], picture: NDArray[np.float32], covered: NDArray[np.float32]) -> pv.PolyData:
-    """A flat mesh over a grid (u, v, 3) of world points where it is covered, its border smooth."""
-    covered = ndimage.gaussian_filter(covered, 2.0)  # a voxel: the grid is twice as fine
-    if covered.max() < 0.5:
-        return pv.PolyData()
-    flat = pv.StructuredGrid(*(np.ascontiguousarray(grid[:, :, None, axis]) for axis in range(3)))
-    flat.point_data["covered"] = covered.ravel(order="F")
-    # Between the last point with color and the next the border runs: it has that color, not a fade to none.
-    nearest = ndimage.distance_transform_edt(picture[..., 3] == 0, return_distances=False, return_indices=True)
-    clear = (picture[..., 3][covered >= 0.5] < 0.999).any()
-    colors = np.rint(picture[(*nearest, slice(4 if clear else 3))] * 255).astype(np.uint8)
-    flat.point_data["rgb"] = np.stack([c.ravel(order="F") for c in np.moveaxis(colors, -1, 0)], axis=-1)
-    return flat.extract_surface(algorithm="dataset_surface").clip_scalar(scalars="covered", value=0.5, invert=False)
 
 
 def _by_clip(layers: Sequence[Layer]) -> list[tuple[Clip, list[Layer]]]:

@@ -1,0 +1,142 @@
+"""What the four panels share: layers, a title, a sidebar with color bars and a legend, a scale bar and directions.
+
+A bare volume, path or nibabel image given to a panel becomes an `Intensity`, or a `LabelMap`.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from itertools import combinations
+from typing import Any
+
+from matplotlib.axes import Axes
+from matplotlib.figure import FigureBase
+
+from volrender import space
+from volrender.color import RGB, as_rgb
+from volrender.draw.annotate import MAX_LEGEND, Bar, Frame, Sidebar, compass, number, scale_bar
+from volrender.layers import CutPlane, Intensity, Isosurface, LabelMap, Layer
+from volrender.page import Printable, as_background, drawing
+from volrender.sources import load
+from volrender.volume import Volume
+
+FOOT = 3.0  # lines of text under a 3-D picture, for its scale bar and directions
+
+
+def as_layer(item: Any) -> Layer:
+    """A layer, or the default layer of a volume, path or nibabel image."""
+    if isinstance(item, (Intensity, Isosurface, LabelMap, CutPlane)):
+        return item
+    volume = item if isinstance(item, Volume) else load(item)
+    return LabelMap(volume) if volume.kind == "labels" else Intensity(volume)
+
+
+class Panel(Printable):
+    """What the four panels share: layers, a title, a sidebar with color bars and a legend."""
+
+    layers: tuple[Layer, ...]
+    title: str
+    colorbar: bool | None
+
+    def _set_up(self, layers: Sequence[Any], title: str, colorbar: bool | None, background: Any) -> None:
+        owner = type(self).__name__
+        if not layers:
+            raise TypeError(f"{owner} needs a layer, or a volume; got none")
+        self.layers = tuple(as_layer(item) for item in layers)
+        # What is "aligned", or in a "template", the header does not name; MNI152 may be any of its versions.
+        spaces = sorted({layer.volume.space for layer in self.layers} - {"", "aligned", "template"})
+        if any(not b.startswith(a) for a, b in combinations(spaces, 2)):
+            warnings.warn(
+                f"{owner} shows volumes of different spaces, {' and '.join(spaces)}: register them, or resample one "
+                "through the transform between them",
+                stacklevel=3,
+            )
+        self.title = title
+        self.colorbar = colorbar
+        self.background = as_background(background)
+        self.font_size = 7.0
+
+    def __repr__(self) -> str:
+        shown = ", ".join(f"{type(layer).__name__}({layer.volume.name or 'volume'})" for layer in self.layers)
+        return f"<{type(self).__name__}: {shown}>"
+
+    @property
+    def usual_width(self) -> float:
+        """Single column, 89 mm."""
+        return 89.0
+
+    def draw(self, target: Axes | FigureBase) -> None:
+        """Draw into a matplotlib figure or subfigure, or in the place of the given axes.
+
+        Parameters
+        ----------
+        target : matplotlib Figure, SubFigure or Axes
+        """
+        if isinstance(target, FigureBase):
+            frame = Frame.whole(target, self.font_size, self.background)
+        elif isinstance(target, Axes):
+            target.set_axis_off()
+            figure = target.figure
+            whole = Frame.whole(figure, self.font_size, self.background)
+            place = target.get_position()
+            width, height = place.width * whole.width, place.height * whole.height
+            frame = whole.part(place.x0 * whole.width, place.y0 * whole.height, width, height)
+        else:
+            raise TypeError(f"draw takes matplotlib axes, a figure or a subfigure; got {type(target).__name__}")
+        with drawing(self.font_size):
+            self.compose(frame)
+
+    def _bars(self, panel: str) -> list[Bar]:
+        """Color bars for the layers whose values mean something; for all or none if the user says so."""
+        bars: list[Bar] = []
+        for n, layer in enumerate(self.layers):
+            if not isinstance(layer, (Intensity, CutPlane)) or self.colorbar is False:
+                continue
+            volume = layer.volume
+            if self.colorbar or layer.look.survey.signed or volume.unit or layer.cmap is not None:
+                label = f"{volume.name} ({volume.unit})" if volume.name and volume.unit else volume.name or volume.unit
+                bar = Bar(layer.look, "overlay" if n and panel == "slice" else panel, label)
+                if all((bar.look.clim, bar.look.cmap.name) != (b.look.clim, b.look.cmap.name) for b in bars):
+                    bars.append(bar)
+        return bars
+
+    def _entries(self) -> list[tuple[str, RGB]]:
+        """Legend entries of the surfaces and labels; a long legend is cut, so what is seen most comes first."""
+        entries: list[tuple[str, RGB]] = []
+        for layer in self.layers:
+            if isinstance(layer, Isosurface):
+                assert layer.level is not None
+                relation = "≤" if layer.side < 0 else "≥"
+                unit = layer.volume.unit or layer.volume.name or "level"
+                entries.append((f"{unit} {relation} {number(layer.level)}", as_rgb(layer.color)))
+            elif isinstance(layer, LabelMap) and isinstance(layer.colors, tuple):
+                entries.append((layer.volume.name or "mask", as_rgb(layer.colors)))
+            elif isinstance(layer, LabelMap):
+                long = len(layer.table) > MAX_LEGEND
+                order = sorted(layer.table, key=layer.exposed.__getitem__, reverse=True) if long else layer.table
+                entries.extend(layer.table[n] for n in order)
+        return entries
+
+    def _sidebar(self, frame: Frame, panel: str) -> Sidebar:
+        entries = self._entries()
+        wanted = len(self.layers) > 1 or len(entries) > 1 if self.colorbar is None else self.colorbar
+        return Sidebar(frame, self._bars(panel), entries if wanted else [])
+
+    def _head(self, frame: Frame) -> float:
+        """The height (mm) that the title takes."""
+        return frame.line_height + 0.8 if self.title else 0.0
+
+    def _paperless(self, width: float, font_size: float) -> Frame:
+        """A frame to measure text in, before there is a figure."""
+        from matplotlib.figure import Figure as MplFigure
+
+        return Frame(MplFigure(), 0, 0, width, width, font_size, self.background)
+
+
+def orient(frame: Frame, width: float, scale: float, camera: space.Camera) -> None:
+    """Under a picture, a scale bar on the left and the directions on the right; 1 paper mm is `scale` world mm."""
+    canvas = frame.canvas()
+    scale_bar(canvas, 1.0, 1.2, 0.34 * width, scale, frame.font_size)
+    line = frame.line_height
+    compass(canvas, width - 2 * line, FOOT * line / 2, camera, line, frame.font_size)
