@@ -144,8 +144,7 @@ class Stage:
     def _look_from(self, layers: Sequence[Layer]) -> None:
         every = np.concatenate([corners(v.shape, v.affine) for v in (layer.volume for layer in layers)])
         radius = float(np.linalg.norm(every - np.array(self.view.center), axis=1).max()) + 1.0
-        right, up, toward = self.view.camera.axes
-        del right
+        _, up, toward = self.view.camera.axes
         camera = self.stage.camera
         camera.enable_parallel_projection()
         camera.focal_point = self.view.center
