@@ -41,9 +41,9 @@ for path in json.loads(sys.stdin.read()):
 """
 
 
-def packed_zeros(packer, count=ZEROS):
+def packed_zeros(packer, count=ZEROS, start=b""):
     """A stream that unpacks to a great many zeros."""
-    block, body = bytes(1 << 20), b""
+    block, body = bytes(1 << 20), packer.compress(start)
     for _ in range(count >> 20):
         body += packer.compress(block)
     return body + packer.flush()
@@ -63,7 +63,13 @@ def bombs(tmp_path_factory):
     gz = packed_zeros(zlib.compressobj(9, wbits=31))
     huge = {"DimSize": "100000 100000 100000"}
     large = {"DimSize": "1000 1000 1000", "ElementType": "MET_UCHAR"}
+    honest = nib.Nifti1Header()
+    honest.set_data_dtype(np.uint8)
+    honest.set_data_shape((1100, 1100, 1100))
+    honest["vox_offset"], honest["sform_code"] = 352, 1
+    honest.set_sform(AFFINE)
     files = {
+        "honest.nii.gz": packed_zeros(zlib.compressobj(9, wbits=31), 1100**3, honest.binaryblock + bytes(4)),
         "after.nii.gz": gzip.compress(small) + gz,
         "zeros.nii.gz": gz,
         "claim.nrrd": nrrd((100_000,) * 3).encode(),

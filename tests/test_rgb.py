@@ -6,6 +6,7 @@ from helpers import refuses
 
 from volrender import CutPlane, Histogram, Intensity, Isosurface, LabelMap, Plane, Scene, Slices, Volume, Voxels, paint
 from volrender.draw import voxels
+from volrender.fields import Field
 from volrender.intensity import luma
 
 RED, BLUE = (220, 30, 20), (40, 60, 250)
@@ -60,6 +61,17 @@ def test_a_cut_face_and_a_cut_plane_show_the_colors():
         raster = Scene(layer, camera="anterior").render((100, 100))
         assert np.abs(raster[50, 62, :3].astype(int) - RED).max() <= 3
         assert np.abs(raster[50, 38, :3].astype(int) - BLUE).max() <= 3
+
+
+@pytest.mark.parametrize("channels", [3, 4])
+def test_colors_are_sampled_as_colors(channels):
+    volume = halves(channels)
+    fine = Volume(np.zeros((32, 28, 24)), volume.affine @ np.diag([0.5, 0.5, 0.5, 1]))
+    shift = Field(np.full((16, 14, 12, 3), (2, 0, 0)), volume.affine)
+    for moved in (volume.resample_to(fine), volume.transform(shift)):
+        assert (moved.kind, moved.data.dtype, moved.data.shape[3]) == ("rgb", np.uint8, channels)
+    assert np.array_equal(volume.resample_to(fine).data[2::2, ::2, ::2], volume.data[1:])
+    assert np.array_equal(volume.transform(shift).data[:-1], volume.data[1:])
 
 
 def test_what_needs_one_number_a_voxel_says_so():

@@ -395,6 +395,53 @@ def test_a_header_that_claims_too_much_is_refused_before_it_is_read(tmp_path):
     refuses(ValueError, lambda: Transform(tmp_path / "warp.nii"), "its header claims 30000 x 30000 x 30000 x 1 x 3")
 
 
+@pytest.fixture
+def h5(tmp_path):
+    """A maker of ITK's .h5, whose parameters are made by a function."""
+    h5py = pytest.importorskip("h5py", reason='h5py is absent: pip install "volrender[transforms]"')
+
+    def make(parameters, name="TransformParameters"):
+        with h5py.File(tmp_path / "t.h5", "w") as file:
+            group = file.create_group("TransformGroup/0")
+            group["TransformType"] = np.array([b"AffineTransform_double_3_3"])
+            group["TransformFixedParameters"] = np.zeros(3)
+            parameters(h5py, group, name)
+        return tmp_path / "t.h5"
+
+    return make
+
+
+def test_an_h5_of_either_spelling_is_read(h5):
+    for name in ("TransformParameters", "TranformParameters"):
+        path = h5(lambda h5py, group, name: group.create_dataset(name, data=[*np.eye(3).ravel(), 1, 2, 3.0]), name)
+        assert np.allclose(Transform(path).matrix, space.translation(1, 2, -3))
+
+
+@pytest.mark.parametrize("count", [1_000_000_000, 10**13])
+def test_an_h5_that_claims_what_it_does_not_hold_costs_nothing(h5, count):
+    path = h5(lambda h5py, group, name: group.create_dataset(name, (count,), "f8", chunks=(1 << 16,)))
+    assert path.stat().st_size < 1_000_000
+    refuses(ValueError, lambda: Transform(path), f"{path}: must be whole", f"it claims {count:,}")
+
+
+def test_an_h5_that_points_elsewhere_is_refused(h5, tmp_path):
+    (tmp_path / "secret").write_bytes(bytes(96))
+
+    def link(h5py, group, name):
+        group[name] = h5py.ExternalLink("other.h5", "/x")
+
+    def external(h5py, group, name):
+        group.create_dataset(name, (12,), "f8", external=str(tmp_path / "secret"))
+
+    def virtual(h5py, group, name):
+        layout = h5py.VirtualLayout((12,), "f8")
+        layout[:] = h5py.VirtualSource("other.h5", "/x", (12,))
+        group.create_virtual_dataset(name, layout)
+
+    for way, says in ((link, "is a link"), (external, "names other files"), (virtual, "names other files")):
+        refuses(ValueError, lambda way=way: Transform(h5(way)), "t.h5: must hold its own numbers", says)
+
+
 def test_nothing_is_unpickled(tmp_path):
     np.save(tmp_path / "o.npy", np.array([print], dtype=object), allow_pickle=True)
     refuses(ValueError, lambda: Transform(tmp_path / "o.npy"), "o.npy: ")

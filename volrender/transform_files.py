@@ -22,13 +22,15 @@ from numpy.typing import NDArray
 from volrender import affines
 from volrender.affines import Floats
 from volrender.fields import Field
+from volrender.io import nifti
+from volrender.io.files import LPS, capacity, file_at, sentence
 
 Step: TypeAlias = Floats | Field
 
 MAX_TEXT = 1_000_000  # bytes: a matrix takes a few hundred
 MAX_VECTORS = 500_000_000
+GROWTH = 1_100  # the most that HDF5's deflate can shrink
 READS = "a 4x4 matrix as text or .npy, ITK .tfm/.txt/.mat/.h5 or a NIfTI displacement field, FreeSurfer .lta"
-LPS = np.diag([-1.0, -1.0, 1.0, 1.0])  # to RAS, and back
 FROM_LPS = np.array([-1, -1, 1], dtype=np.float32)
 ITK_HEADER = "#Insight Transform File"
 
@@ -52,7 +54,7 @@ def read(source: str | os.PathLike[str]) -> list[Step]:
     except ModuleNotFoundError:
         raise
     except Exception as error:
-        raise ValueError(f"{path}: {_sentence(error)}") from None
+        raise ValueError(f"{path}: {sentence(error)}") from None
 
 
 def fsl_matrix(source: str | os.PathLike[str]) -> Floats:
@@ -195,25 +197,38 @@ def _itk_hdf5(path: Path) -> list[Step]:
     except OSError:
         raise ValueError("must be an HDF5 file with an ITK transform; it cannot be opened as one") from None
     with file:
-        groups = file.get("TransformGroup")
-        if not isinstance(groups, h5py.Group):
+        groups = _own(file, "TransformGroup")
+        if groups is None:
             raise ValueError("must hold an ITK transform; it has no TransformGroup")
-        parts = []
-        for key in sorted(groups, key=int):
-            group = groups[key]
-            kind = np.ravel(group["TransformType"][()])[0]
-            parts.append((kind.decode(), _hdf5_numbers(group, "Parameters"), _hdf5_numbers(group, "FixedParameters")))
-    return _itk_steps(parts)
+        return _itk_steps([_hdf5_part(_own(groups, key)) for key in sorted(groups, key=int)])
 
 
-def _hdf5_numbers(group: Any, what: str) -> NDArray[Any]:
-    """Parameters of one transform; ITK before version 5 left the first "s" out of their names."""
-    data = group.get(f"Transform{what}", group.get(f"Tranform{what}"))
-    if data is None:  # of the composite itself
+def _hdf5_part(group: Any) -> tuple[str, NDArray[Any], NDArray[Any]]:
+    """Kind, parameters and fixed parameters of one transform; before version 5 ITK left the first "s" out."""
+    kind = _hdf5_values(_own(group, "TransformType"), most=1)[0]
+    parameters = (_own(group, f"Transform{what}", f"Tranform{what}") for what in ("Parameters", "FixedParameters"))
+    return kind.decode(), *(_hdf5_values(data, 3 * MAX_VECTORS) for data in parameters)
+
+
+def _own(group: Any, *names: str) -> Any:
+    """The first of the names that a group has, in its own file; None if it has none."""
+    name = next((name for name in names if name in group), None)
+    if name is None:
+        return None
+    if type(group.get(name, getlink=True)).__name__ != "HardLink":
+        raise ValueError(f"must hold its own numbers; {name} is a link")
+    return group[name]
+
+
+def _hdf5_values(data: Any, most: int) -> NDArray[Any]:
+    """What a dataset holds, if the file does (it may claim more, or name other files); nothing for no dataset."""
+    if data is None:
         return np.empty(0)
-    if data.size > 3 * MAX_VECTORS:
-        raise ValueError(f"must have at most {3 * MAX_VECTORS:,} parameters; it claims {data.size:,}")
-    return np.asarray(data[()])
+    if data.external or data.is_virtual:
+        raise ValueError(f"must hold its own numbers; {data.name} names other files")
+    if data.size > most or data.size * data.dtype.itemsize > capacity(data.id.get_storage_size(), GROWTH):
+        raise ValueError(f"must be whole, with at most {most:,} parameters; it claims {data.size:,}")
+    return np.ravel(data[()])
 
 
 def _itk_steps(parts: Sequence[tuple[str, NDArray[Any], NDArray[Any]]]) -> list[Step]:
@@ -290,25 +305,6 @@ def _itk_field(parameters: NDArray[Any], fixed: NDArray[Any]) -> Field:
 
 
 def _nifti(path: Path) -> Field:
-    """A field as ITK and ANTs write it: five axes, the fourth of length one, the fifth the vector in LPS."""
-    import nibabel as nib
-
-    try:
-        image: Any = nib.load(path)
-    except Exception as error:
-        raise ValueError(f"must be a NIfTI displacement field; {_sentence(error)}") from None
-    shape = tuple(int(n) for n in image.shape)
-    claimed = " x ".join(map(str, shape))
-    if len(shape) != 5 or shape[3:] != (1, 3):
-        raise ValueError(f"must be a displacement field as ANTs and ITK write it, i x j x k x 1 x 3; got {claimed}")
-    growth = 1_100 if path.name.lower().endswith(".gz") else 1  # the most that gzip can shrink
-    needed = math.prod(shape) * image.get_data_dtype().itemsize
-    if math.prod(shape) > 3 * MAX_VECTORS or needed > growth * path.stat().st_size:
-        raise ValueError(f"must be whole and of at most {MAX_VECTORS:,} vectors; its header claims {claimed}")
-    vectors = np.asarray(image.dataobj, dtype=np.float32)[:, :, :, 0, :]
-    return Field(vectors * FROM_LPS, image.affine)
-
-
-def _sentence(error: BaseException) -> str:
-    first = re.split(r"\.\s|\n", str(error).strip())[0]
-    return (first or type(error).__name__).rstrip(".")[:300]
+    """A field as ITK and ANTs write it, in LPS."""
+    vectors, affine = nifti.read_vectors(file_at(path))
+    return Field(vectors * FROM_LPS, affine)

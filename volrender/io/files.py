@@ -27,6 +27,7 @@ from numpy.typing import NDArray
 
 MAX_VOXELS = 4_000_000_000
 GROWTH = {".gz": 1_100, ".mgz": 1_100, ".bz2": 1_200_000, ".zst": 40_000}  # the most that a stream can grow by
+LARGE, PLAIN_GROWTH = 1 << 30, 250  # a larger volume (bytes) does not grow by more
 CHUNK = 1 << 22
 ENDING = re.compile(
     r"(\.(nii|img|hdr|mgh|mgz|mnc|v|head|brik|par|rec|seg|nrrd|nhdr|mha|mhd|ome|tiff?|npy|npz|dcm))*(\.(gz|bz2|zst))?$",
@@ -159,6 +160,15 @@ class Inflating(io.RawIOBase):
                 view[: len(data)] = data
                 return len(data)
         return 0
+
+
+def capacity(size: int, growth: int) -> int:
+    """The most bytes of voxels that `size` bytes may claim, of a kind that can grow so many times as it is unpacked.
+
+    What a gigabyte holds is taken as it comes: sparse masks shrink nearly as far as a stream can. Beyond, a volume that
+    has shrunk further than `PLAIN_GROWTH` is taken for a bomb.
+    """
+    return min(growth * size, max(LARGE, PLAIN_GROWTH * size))
 
 
 def check_shape(where: str, shape: Sequence[int]) -> int:

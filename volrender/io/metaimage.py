@@ -20,6 +20,7 @@ from volrender.io.files import (
     Image,
     Inflating,
     by,
+    capacity,
     check_claim,
     check_shape,
     in_mm,
@@ -65,7 +66,7 @@ def read(file: File) -> Image:
     parts = [file.beside(name) for name in names] or [file]
     growth = GROWTH[".gz"] if packed else 1
     full = (channels, *shape)
-    check_claim(where, full, dtype, growth * sum(part.size for part in parts))
+    check_claim(where, full, dtype, capacity(sum(part.size for part in parts), growth))
     if shape[-1] % len(parts):
         raise ValueError(f"{where}: must share its {shape[-1]} slices among its data files; it names {len(parts)}")
     share = (*full[:-1], full[-1] // len(parts))

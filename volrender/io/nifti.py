@@ -23,6 +23,8 @@ from volrender.io.files import (
     File,
     Image,
     by,
+    capacity,
+    check_claim,
     check_shape,
     file_of,
     sentence,
@@ -95,7 +97,7 @@ def _from_stream(file: File) -> Image:
             image = known.from_file_map(known.make_file_map({"image": stream}), mmap=False)
         except Exception as error:
             raise ValueError(f"{file.where}: must be a whole image; {sentence(error)}") from None
-        return from_nibabel(image, file.where, size=file.size * (GROWTH[".gz"] if packed else 1))
+        return from_nibabel(image, file.where, size=capacity(file.size, GROWTH[".gz"] if packed else 1))
 
 
 def _is_nifti(head: bytes, size: int, magic: bytes, at: int) -> bool:
@@ -186,6 +188,25 @@ def from_nibabel(image: Any, where: str, size: int | None = None) -> Image:
     return Image(data, affine, title(where), UNITS.get(intent, ""), None, kind, tuple(history), space)
 
 
+def read_vectors(file: File) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
+    """A vector at each voxel, (i, j, k, 3), and the affine: five axes, the fourth of length one, the fifth the vector.
+
+    The vectors are as the file has them.
+    """
+    import nibabel as nib
+
+    try:
+        image: Any = nib.load(file.path)
+    except Exception as error:
+        raise ValueError(f"must be a NIfTI displacement field; {sentence(error)}") from None
+    shape = tuple(int(n) for n in image.shape)
+    if len(shape) != 5 or shape[3:] != (1, 3):
+        raise ValueError(f"must be a displacement field as ANTs and ITK write it, i x j x k x 1 x 3; got {by(shape)}")
+    growth = GROWTH.get(Path(file.where).suffix.lower(), 1)
+    check_claim(file.where, shape, image.get_data_dtype(), capacity(file.size, growth))
+    return np.asarray(image.dataobj, dtype=np.float32)[:, :, :, 0, :], image.affine
+
+
 def _colors(data: NDArray[Any], where: str) -> NDArray[Any]:
     """Structured voxels, R, G, B and perhaps A, as a last axis."""
     letters = data.dtype.names or ()
@@ -215,7 +236,8 @@ def _checked_shape(image: Any, where: str, size: int | None, intent: str) -> tup
     path = getattr(getattr(image, "file_map", {}).get("image"), "filename", None)
     hdf5 = type(image).__module__ == "nibabel.minc2"
     if size is None and path and os.path.isfile(path) and not isinstance(image.dataobj, np.ndarray):
-        size = os.path.getsize(path) * (GROWTH[".gz"] if hdf5 else GROWTH.get(Path(path).suffix.lower(), 1))
+        growth = GROWTH[".gz"] if hdf5 else GROWTH.get(Path(path).suffix.lower(), 1)
+        size = capacity(os.path.getsize(path), growth)
     needed = voxels * np.dtype(image.get_data_dtype()).itemsize
     if size is not None and needed > size:
         raise ValueError(f"{where}: must be a whole image; its header claims {by(shape)} voxels, {needed:,} bytes")

@@ -24,6 +24,7 @@ from volrender.io.files import (
     Image,
     Label,
     by,
+    capacity,
     centred,
     check_claim,
     check_shape,
@@ -92,7 +93,7 @@ def read(file: File) -> Image:
         check_shape(where, sizes)
         parts = [file.beside(name) for name in names] or [file]
         shares = _shares(sizes, len(parts), where)
-        check_claim(where, sizes, dtype, growth * sum(part.size for part in parts))
+        check_claim(where, sizes, dtype, capacity(sum(part.size for part in parts), growth))
     axes, colors = _axes(header, sizes, where)
     pieces = []
     for shape, part in zip(shares, parts):

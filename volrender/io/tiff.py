@@ -19,6 +19,7 @@ from volrender.io.files import (
     File,
     Image,
     by,
+    capacity,
     centred,
     check_claim,
     check_shape,
@@ -64,7 +65,8 @@ def read(file: File, affine: ArrayLike | None, series: str | int | None) -> Imag
                 page = tif.pages[0]
                 stack = _ome(tif, page.description, where) if "<OME" in page.description else _stack(tif, where)
                 check_shape(where, (1, *stack.shape))
-                check_claim(where, (1, *stack.shape), page.dtype, file.size * GROWN.get(int(page.compression), MOST))
+                growth = GROWN.get(int(page.compression), MOST)
+                check_claim(where, (1, *stack.shape), page.dtype, capacity(file.size, growth))
                 data = _pixels(tif, stack)
                 colored = int(page.photometric) == RGB
         except (ValueError, ImportError) as error:
