@@ -8,6 +8,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import LightSource
 from matplotlib.figure import Figure
 from mpl_toolkits.mplot3d import art3d, proj3d
+from scipy import ndimage
 from skimage.metrics import structural_similarity
 
 from volrender import (
@@ -35,6 +36,28 @@ VIEWS = [(30, 320), (25, 150), (-20, 40), (-35, 250), *CAMERAS.values()]
 
 def cubes_of(rgba, affine=EYE):
     return voxels.Cubes(np.asarray(rgba, dtype=np.float32), affine)
+
+
+def put(ax, cubes, gap=0.0, **options):
+    """The cubes, in 3-D axes."""
+    found = voxels.VoxelCollection(cubes, gap, **options)
+    voxels.add(ax, found)
+    return found
+
+
+def faces(found):
+    """All faces that are drawn: corners, colors, and the cube and the side of each."""
+    return tuple(np.concatenate(part) for part in zip(*found.faces(), strict=True))
+
+
+def in_world(found):
+    """The corners of all faces (n, 4, 3), in the world: two views along the axes."""
+    flat = []
+    for first in (0, 1):
+        found._to_screen = np.eye(4)[[first, first + 1, 2, 3]] @ found.cubes.affine
+        found._sight = voxels.Sight(np.array([1.0, 1, 1, 0]))
+        flat.append(faces(found)[0])
+    return np.concatenate([flat[0], flat[1][..., 1:]], axis=-1)
 
 
 def axes(view=(30, 320), side=4.0, dpi=60, limits=(0, 10), projection="ortho"):
@@ -73,20 +96,24 @@ def test_cubes_stand_at_their_voxels_with_their_gap(affine, gap, seed):
     filled = np.random.default_rng(seed).random((3, 4, 2)) > 0.5
     filled[1, 2, 1] = True
     rgba = np.where(filled[..., None], np.float32([1, 0, 0, 0.5]), np.float32(0))
-    found = voxels.VoxelCollection(cubes_of(rgba, affine), gap)._corners
+    found = voxels.VoxelCollection(cubes_of(rgba, affine), gap)
+    found._order, found._ends = np.flatnonzero(filled).astype(np.int32), np.array([filled.sum()])
+    corners = in_world(found).reshape(-1, 24, 3)
     centers = space.apply_affine(affine, np.argwhere(filled))
-    assert found.shape == (filled.sum(), 8, 3)
-    assert np.allclose(found.mean(axis=1), centers, atol=1e-9 * np.abs(affine).max() + 1e-9)
-    sides = np.linalg.norm(found[:, [4, 2, 1]] - found[:, :1], axis=-1)
-    assert np.allclose(sides, space.spacing(affine) * (1 - gap))
+    assert len(corners) == filled.sum()
+    assert np.allclose(corners.mean(axis=1), centers, atol=1e-9 * np.abs(affine).max() + 1e-9)
+    index = space.apply_affine(np.linalg.inv(affine), corners) - np.argwhere(filled)[:, None]
+    assert np.allclose(np.abs(index), (1 - gap) / 2, atol=1e-9)
 
 
 @given(affines())
 def test_neighbours_touch_without_a_gap_and_the_grid_ends_at_the_outer_faces(affine):
     cubes = cubes_of(np.ones((2, 3, 4, 4)), affine)
-    corners = voxels.VoxelCollection(cubes)._corners
-    assert np.allclose(corners[0][1], corners[1][0])
-    low, high = corners.reshape(-1, 3).min(axis=0), corners.reshape(-1, 3).max(axis=0)
+    found = voxels.VoxelCollection(cubes)
+    found._order, found._ends = np.arange(24, dtype=np.int32), np.array([24])
+    found._opaque[:] = False
+    corners = in_world(found).reshape(-1, 3)
+    low, high = corners.min(axis=0), corners.max(axis=0)
     assert np.allclose(np.stack([low, high], axis=1), space.bounds((2, 3, 4), affine))
     assert np.allclose(np.ptp(cubes.corners_xyz, axis=0), high - low)
     assert np.allclose(np.ptp(cubes.outline_xyz, axis=0), high - low)
@@ -100,35 +127,37 @@ def test_the_box_is_that_of_the_filled_cubes():
     assert np.allclose(corners.max(axis=0), [-1.5, 11, 22.5])
 
 
-@pytest.mark.parametrize("view", VIEWS)
-def test_cubes_are_drawn_back_to_front(view):
-    rng = np.random.default_rng(0)
-    rgba = np.ones((4, 5, 6, 4))
-    rgba[..., :3] = rng.random((4, 5, 6, 3))
-    rgba[..., 3] = 0.02
-    ax = axes(view)
-    found = voxels.add(ax, cubes_of(rgba))
+@settings(max_examples=60)
+@given(affines(), st.sampled_from(VIEWS), st.sampled_from(["ortho", "persp"]), SEEDS)
+def test_along_every_line_of_sight_the_nearer_cube_is_drawn_later(affine, view, projection, seed):
+    """Flipped, sheared and squeezed grids; the eye far off, near, or between the cubes."""
+    rng = np.random.default_rng(seed)
+    shape = (4, 5, 6)
+    cubes = cubes_of(np.full((*shape, 4), 0.01), affine)
+    ax = axes(view, projection=projection)
+    found = put(ax, cubes)
+    ax.set_box_aspect(rng.uniform(0.5, 2, 3), zoom=float(rng.choice([1, 1, 6])))
     raster(ax)
-    # Each cube has its own color: faces name their cube by the ratio of their channels, whatever the shade.
-    hues = rgba[..., :3].reshape(-1, 3) / rgba[..., :3].reshape(-1, 3).sum(axis=1, keepdims=True)
-    drawn = found._colors[:, :3] / found._colors[:, :3].sum(axis=1, keepdims=True)
-    order = np.abs(drawn[::6, None] - hues).sum(axis=2).argmin(axis=1)
-    assert np.array_equal(np.sort(order), np.arange(120))
-    toward = space.Camera(*view).toward
-    depth = np.argwhere(np.ones((4, 5, 6)))[order] @ toward
-    step = np.diff(depth)
-    if view in CAMERAS.values():
-        assert (step > -1e-6).all()
-    # mplot3d squeezes the box to its own proportions: cubes that hide one another keep their order in any.
-    octant = np.sign(np.round(toward, 6))
-    index = np.argwhere(np.ones((4, 5, 6)))[order]
-    place = {tuple(i): n for n, i in enumerate(index.tolist())}
-    for n, i in enumerate(index.tolist()):
-        for a in range(3):
-            if octant[a]:
-                nearer = list(i)
-                nearer[a] += int(octant[a])
-                assert place.get(tuple(nearer), 999) > n
+    place = np.empty(np.prod(shape), int)
+    place[found._order] = np.arange(len(found._order))
+    assert np.array_equal(np.sort(found._order), np.arange(np.prod(shape)))
+    *eye, far = found._sight.eye
+    for start in rng.uniform(-0.5, np.array(shape) - 0.5, (40, 3)):
+        way = np.array(eye) - far * start
+        steps = np.linspace(0, 1, 2000)[:, None] * (1 if far else 20 / np.linalg.norm(way))
+        cells = np.rint(start + steps * way).astype(int)
+        cells = cells[((cells >= 0) & (cells < shape)).all(axis=1)]
+        met = place[np.ravel_multi_index(cells.T, shape)]
+        assert (np.diff(met) >= 0).all()
+
+
+def test_each_cube_is_drawn_at_once():
+    ax = axes()
+    found = put(ax, cubes_of(np.full((3, 3, 3, 4), 0.1)))
+    raster(ax)
+    cube, side = faces(found)[2].T
+    assert (cube.reshape(-1, 6) == cube[::6, None]).all()
+    assert (np.sort(side.reshape(-1, 6)) == np.arange(6)).all()
 
 
 @pytest.mark.parametrize("view", VIEWS)
@@ -143,14 +172,16 @@ def test_cubes_are_drawn_back_to_front(view):
 )
 def test_a_cubes_near_faces_are_drawn_last(view, affine):
     ax = axes(view)
-    found = voxels.add(ax, cubes_of([[[[1, 1, 1, 1]]]], affine))
-    found._shades = np.arange(1, 7) / 8  # to tell the faces apart
+    cubes = cubes_of([[[[1, 1, 1, 0.5]]]], affine)
+    found = put(ax, cubes)
     raster(ax)
-    order = np.rint(found._colors[:, 0] * 8).astype(int) - 1
-    corners = found._corners[0]
-    *_, depth = proj3d.proj_transform(*corners[voxels.FACES].mean(axis=1).T, ax.M)
+    order = faces(found)[2][:, 1]
+    *_, depth = proj3d.proj_transform(*cubes.corners_xyz[voxels.FACES].mean(axis=1).T, ax.M)
     assert sorted(order) == list(range(6))
-    assert np.allclose(np.sort(depth[order[3:]]), np.sort(depth)[:3])
+    for axis in range(3):  # of two parallel faces
+        first, second = (np.flatnonzero(order == 2 * axis + end)[0] for end in (0, 1))
+        step = depth[2 * axis + 1] - depth[2 * axis]
+        assert abs(step) < 1e-9 or (second > first) == (step < 0)
 
 
 # Shades
@@ -189,71 +220,131 @@ def stack(front_alpha):
     return cubes_of(rgba)
 
 
+CORNERS = [(elevation, azimuth) for elevation in (-35, 35) for azimuth in (45, 135, 225, 315)]
+
+
 @pytest.mark.parametrize("gap", [0.0, 0.3])
-def test_an_opaque_cube_hides_what_is_behind(gap):
-    ax = axes((0, 270), limits=(-1.5, 1.5))
+@pytest.mark.parametrize("view", CORNERS)
+@pytest.mark.parametrize("alpha", [1.0, 0.3])
+def test_an_opaque_cube_hides_what_is_behind_and_a_translucent_one_does_not(gap, view, alpha):
+    """A red cube on the line from a blue one to the viewer, at the eight corners of the view sphere."""
+    toward = np.sign(space.Camera(*view).toward).astype(int)
+    rgba = np.zeros((5, 5, 5, 4))
+    rgba[2, 2, 2], rgba[tuple(2 + toward)] = [0, 0, 1, 1], [1, 0, 0, alpha]
+    ax = axes(view, limits=(0, 4))
+    ax.set_box_aspect((1, 1, 1))
     ax.set_axis_off()
-    voxels.add(ax, stack(1.0), gap)
-    middle = raster(ax)[118:122, 118:122]
-    assert (middle[..., 2] == 0).all()
-    assert (middle[..., 0] > 60).all()
+    put(ax, cubes_of(rgba), gap)
+    picture = raster(ax)
+    x, y, _ = proj3d.proj_transform(2, 2, 2, ax.M)
+    column, row = np.rint(ax.transData.transform((x, y))).astype(int)
+    seen = picture[picture.shape[0] - row, column]
+    assert seen[0] > 50
+    assert seen[2] <= 2 if alpha == 1 else seen[2] > 20
 
 
-def test_a_translucent_cube_lets_through_what_is_behind():
-    ax = axes((0, 270), limits=(-1.5, 1.5))
-    ax.set_axis_off()
-    voxels.add(ax, stack(0.3))
-    middle = raster(ax)[118:122, 118:122]
-    assert (middle[..., 2] > 20).all()
-    assert (middle[..., 0] > 20).all()
+def test_two_interleaved_layers_are_sorted_as_one():
+    data = np.indices((6, 6, 6)).sum(axis=0) % 2 + 1
+    both = LabelMap(Volume(data, EYE, "labels"), colors={1: "red", 2: "blue"}, opacity=0.5)
+    apart = [
+        LabelMap(Volume(np.where(data == n, n, 0), EYE, "labels"), colors=hue, opacity=0.5)
+        for n, hue in ((1, "red"), (2, "blue"))
+    ]
+    for view in CORNERS:
+        pictures = []
+        for layers in ([both], apart, apart[::-1]):
+            ax = axes(view)
+            Voxels(*layers, size=None).draw(ax)
+            pictures.append(raster(ax))
+        assert np.array_equal(pictures[0], pictures[1])
+        assert np.array_equal(pictures[0], pictures[2])
 
 
 @pytest.mark.parametrize("projection", ["ortho", "persp"])
 @pytest.mark.parametrize("view", VIEWS)
-def test_leaving_out_what_cannot_be_seen_changes_no_pixel(view, projection, monkeypatch):
+@pytest.mark.parametrize("field", ["noise", "blobs", "shells"])
+def test_leaving_out_what_cannot_be_seen_changes_no_pixel(view, projection, field, monkeypatch):
     rng = np.random.default_rng(int(abs(view[0]) + view[1]))
-    alpha = rng.random((9, 8, 7)) ** rng.choice([0.2, 0.5]) * (rng.random((9, 8, 7)) > 0.1)
+    noise = rng.random((9, 8, 7))
+    alpha = noise ** rng.choice([0.2, 0.5]) * (rng.random((9, 8, 7)) > 0.1)
+    if field != "noise":
+        smooth = ndimage.gaussian_filter(noise, 1.5)
+        smooth = (smooth - smooth.min()) / np.ptp(smooth)
+        alpha = smooth if field == "blobs" else np.where(np.abs(smooth - 0.5) < 0.2, 0.95, 0.05 * (smooth > 0.5))
     rgba = np.concatenate([rng.random((9, 8, 7, 3)), alpha[..., None]], axis=-1)
-    pictures = []
+    pictures, counts = [], []
     for everything in (False, True):
         if everything:
-            monkeypatch.setattr(voxels.VoxelCollection, "_seen", lambda self: np.ones(len(self._index), dtype=bool))
-            monkeypatch.setattr(voxels.VoxelCollection, "_open_faces", lambda _, kept: np.ones((kept.sum(), 6), bool))
+            monkeypatch.setattr(voxels, "visible", lambda alpha, steps: np.ones(alpha.shape, bool))
         ax = axes(view, projection=projection)
         ax.set_axis_off()
-        found = voxels.add(ax, cubes_of(rgba))
+        found = put(ax, cubes_of(rgba))
         pictures.append(raster(ax))
-        if everything or projection == "ortho":
-            assert (len(found._quads) < 6 * (alpha > 0).sum()) != everything
+        counts.append(len(faces(found)[0]))
+    if field == "noise":
+        assert counts[0] < counts[1]
     assert np.abs(pictures[0] - pictures[1]).max() <= 3
+
+
+def steps_toward(sign, shape=(6, 7, 8)):
+    return voxels.Sight(np.array([*sign, 0.0])).steps(shape)
 
 
 @given(SEEDS, st.sampled_from([(x, y, z) for x in (-1, 0, 1) for y in (-1, 0, 1) for z in (-1, 0, 1) if x or y or z]))
 def test_cubes_on_the_near_sides_are_seen_and_those_behind_a_thick_wall_are_not(seed, sign):
     rng = np.random.default_rng(seed)
     alpha = rng.random((6, 7, 8)).astype(np.float32)
-    seen = voxels.visible(alpha, sign)
+    seen = voxels.visible(alpha, steps_toward(sign))
     for axis, s in enumerate(sign):
         if s:
             assert np.take(seen, -1 if s > 0 else 0, axis=axis).all()
-    turned = [slice(1, None) if s < 0 else slice(None, -1) if s > 0 else slice(None) for s in sign]
+    turned = [slice(1, None) if s < 0 else slice(None, -1) if s > 0 else slice(1, -1) for s in sign]
     alpha[...] = 1
-    assert not voxels.visible(alpha, sign)[tuple(turned)].any()
-    assert voxels.visible(np.zeros((6, 7, 8), np.float32), sign).all()
+    assert not voxels.visible(alpha, steps_toward(sign))[tuple(turned)].any()
+    assert voxels.visible(np.zeros((6, 7, 8), np.float32), steps_toward(sign)).all()
 
 
 @given(SEEDS)
 def test_more_opacity_hides_no_less(seed):
     rng = np.random.default_rng(seed)
     alpha = rng.random((6, 7, 8)).astype(np.float32)
-    assert (voxels.visible(alpha, (1, -1, 1)) <= voxels.visible(alpha * np.float32(0.7), (1, -1, 1))).all()
+    steps = steps_toward((1, -1, 1))
+    assert (voxels.visible(alpha, steps) <= voxels.visible(alpha * np.float32(0.7), steps)).all()
 
 
-def test_between_opaque_cubes_no_face_is_drawn():
+def test_of_opaque_cubes_only_what_can_be_seen_is_drawn():
     ax = axes((30, 320))
-    found = voxels.add(ax, cubes_of(np.ones((2, 1, 1, 4))))
+    found = put(ax, cubes_of(np.ones((2, 1, 1, 4))))
     raster(ax)
-    assert len(found._quads) == 10
+    assert len(faces(found)[0]) == 5  # of twelve: six look away, one is between the two
+    ax = axes((30, 320))
+    found = put(ax, cubes_of(np.ones((2, 1, 1, 4))), 0.2)
+    raster(ax)
+    assert len(faces(found)[0]) == 6
+
+
+def test_opaque_neighbours_have_no_seam():
+    """A wall of one color: the page does not shine through where its cubes meet."""
+    ax = axes((20, 300), limits=(-0.5, 7.5), side=5)
+    ax.set_axis_off()
+    put(ax, cubes_of(np.broadcast_to([0.2, 0.2, 0.2, 1], (8, 8, 8, 4))))
+    picture = raster(ax)[..., 0]
+    inside = ndimage.binary_erosion(ndimage.binary_fill_holes(picture < 128), iterations=4)
+    assert inside.sum() > 5000
+    assert picture[inside].max() <= 52
+
+
+def test_turning_the_camera_within_an_octant_sorts_nothing_anew(monkeypatch):
+    ax = axes((30, 320))
+    found = put(ax, cubes_of(np.full((3, 3, 3, 4), 0.5)))
+    raster(ax)
+    first = found._order
+    ax.view_init(40, 300)
+    raster(ax)
+    assert found._order is first
+    ax.view_init(40, 30)
+    raster(ax)
+    assert found._order is not first
 
 
 def test_the_picture_is_that_of_axes3d_voxels():
@@ -318,19 +409,19 @@ def test_half_transparent_layers_are_composited():
 
 def test_surfaces_and_labels_become_cubes():
     surface = voxels.build([Isosurface(ball(), level=50, color="lime", opacity=0.25)], None)
-    assert np.array_equal(surface.filled, ball().data >= 50)
-    assert (surface.rgba[surface.filled] == np.float32([0, 1, 0, 0.25])).all()
+    assert np.array_equal((surface.alpha > 0), ball().data >= 50)
+    assert (surface.rgba[surface.alpha > 0] == np.float32([0, 1, 0, 0.25])).all()
     data = np.zeros((3, 3, 3), np.int16)
     data[0], data[2] = 7, 9
     labels = voxels.build([LabelMap(Volume(data, EYE, "labels"), colors={7: "red", 9: "blue"})], None)
-    assert np.array_equal(labels.filled, data > 0)
+    assert np.array_equal(labels.alpha > 0, data > 0)
     assert labels.rgba[2, 1, 1].tolist() == [0, 0, 1, 1]
 
 
 def test_clips_take_cubes_away():
     whole = [(0, 1), (100, 1)]
     clipped = voxels.build([Intensity(ball(), opacity=whole, clip=(Plane(x=0), Box(y=(None, 0), z=(None, 0))))], None)
-    centers = space.apply_affine(clipped.affine, np.argwhere(clipped.filled))
+    centers = space.apply_affine(clipped.affine, np.argwhere(clipped.alpha > 0))
     assert centers[:, 0].max() < 0
     assert not ((centers[:, 1] < 0) & (centers[:, 2] < 0)).any()
     assert len(centers) == 20**3 * 3 / 8
@@ -388,6 +479,119 @@ def test_a_wrong_target_is_named():
     refuses(TypeError, lambda: one_cube().draw(3), "draw takes matplotlib axes, a figure or a subfigure; got int")
 
 
+# What is chosen
+
+
+EVERYWHERE = [(-1e3, 1), (1e3, 1)]
+
+
+def grades(shape=(6, 5, 4)):
+    return Volume(np.linspace(1, 2, int(np.prod(shape))).reshape(shape), np.diag([2.0, 2, 2, 1]), name="grades")
+
+
+def test_a_mask_chooses_cubes_whatever_its_grid_or_storage():
+    volume = grades()
+    chosen = np.zeros(volume.shape, bool)
+    chosen[1:3, 2:, 1] = True
+    layer = Intensity(volume, opacity=EVERYWHERE)
+    expected = chosen
+    weights = Volume(np.where(chosen, 3.5, 0), volume.affine)
+    for mask in (chosen, Volume(chosen, volume.affine), weights.reorient("LPI")):
+        panel = Voxels(layer, size=None, mask=mask)
+        assert np.array_equal(panel._cubes.alpha > 0, expected)
+    fine = Volume(np.repeat(np.repeat(np.repeat(chosen, 2, 0), 2, 1), 2, 2), space.translation(-0.5, -0.5, -0.5))
+    assert np.array_equal(Voxels(layer, size=None, mask=fine)._cubes.alpha > 0, expected)
+    flipped = Voxels(Intensity(volume.reorient("LPS"), opacity=EVERYWHERE), size=None, mask=chosen[::-1, ::-1])
+    assert np.array_equal(flipped._cubes.alpha > 0, expected)
+    hollow = Volume(np.where(chosen, 1, np.nan), volume.affine)
+    assert np.array_equal(Voxels(layer, size=None, mask=hollow)._cubes.alpha > 0, expected)
+
+
+@pytest.mark.parametrize(
+    ("mask", "kind", "says"),
+    [
+        (np.ones((2, 2, 2), bool), ValueError, "mask must have the first volume's shape, (6, 5, 4); got (2, 2, 2)"),
+        (np.ones((6, 5, 4)), TypeError, "mask must be a Volume or an array of bool; got ndarray of float64"),
+        ("mask.nii", TypeError, "mask must be a Volume or an array of bool"),
+        (Volume(np.ones((2, 2, 2, 2)), EYE), ValueError, "frame"),
+    ],
+)
+def test_a_mask_is_checked(mask, kind, says):
+    refuses(kind, lambda: Voxels(grades(), mask=mask), says)
+    nothing = np.zeros((6, 5, 4), bool)
+    refuses(ValueError, lambda: Voxels(grades(), mask=nothing).figure(), "no voxel is left to be seen", "mask")
+
+
+def test_as_many_cubes_as_the_budget_allows(monkeypatch):
+    from volrender import panels
+
+    layer = Intensity(ball(30, 12.0), clim=(0, 100), opacity=[(0, 0), (100, 0.05)])
+    assert Voxels(layer, size=None)._cubes.alpha.shape == (30, 30, 30)
+    monkeypatch.setattr(panels, "MOST_FACES", 8_000)
+    with pytest.warns(UserWarning, match=r"shows \d+ cubes along the longest side, not 30: more have over 8,000"):
+        taken = Voxels(layer, size=None)._cubes.alpha.shape[0]
+
+    def count(size):
+        panel = Voxels(layer, size=size)
+        return 6 * len(voxels.Sight.from_afar(panel._cubes.affine, panel.camera.toward).order(panel._cubes, 0.0)[0])
+
+    assert count(taken) <= 8_000 < count(taken + 1)
+
+
+def test_edges_are_drawn_and_are_as_opaque_as_their_faces():
+    pictures = []
+    for options in ({}, {"edgecolor": "lime"}):
+        panel = Voxels(Intensity(Volume(np.ones((3, 3, 3)), EYE), opacity=0.5), size=None, axes=False, **options)
+        figure = panel.figure(40, 100)
+        figure.canvas.draw()
+        pictures.append(np.asarray(figure.canvas.buffer_rgba())[..., :3].astype(int))
+    green = [((p[..., 1] - p[..., 0]) > 40).sum() for p in pictures]
+    assert green[0] == 0 < 200 < green[1]
+    assert (pictures[1][..., 1] - pictures[1][..., 0]).max() < 250
+    refuses(ValueError, lambda: Voxels(ball(), edgecolor="greenish"), "edgecolor", "greenish")
+
+
+@pytest.mark.parametrize("ending", ["pdf", "svg"])
+def test_vectors_on_request_for_few_faces(tmp_path, ending):
+    layer = Intensity(Volume(np.ones((3, 3, 3)), EYE), opacity=0.5)
+    sizes = []
+    for vector in (False, True):
+        path = tmp_path / f"{vector}.{ending}"
+        Voxels(layer, size=None, vector=vector).save(path)
+        text = path.read_bytes()
+        pictures = text.count(b"<image") if ending == "svg" else text.count(b"/Subtype /Image")
+        assert (pictures > 0) != vector
+        sizes.append(len(text))
+    many = Voxels(Intensity(Volume(np.ones((60, 60, 60)), EYE), opacity=0.01), size=None, vector=True)
+    refuses(ValueError, lambda: many.save(tmp_path / f"many.{ending}"), "vector must draw at most 100,000 faces")
+    assert not (tmp_path / f"many.{ending}").exists()
+
+
+# Volumes with hardly anything in them
+
+
+@pytest.mark.parametrize("shape", [(1, 1, 1), (8, 1, 6), (1, 9, 1)])
+@pytest.mark.parametrize("lettered", [True, False])
+def test_a_voxel_a_row_and_a_slice_are_drawn(shape, lettered):
+    data = np.linspace(1, 2, int(np.prod(shape))).reshape(shape)
+    panel = Voxels(Intensity(Volume(data, np.diag([2.0, 2, 5, 1])), clim=(0, 2), opacity=EVERYWHERE), axes=lettered)
+    figure = panel.figure(60, 80)
+    assert (panel._cubes.alpha > 0).all()
+    rows, _ = inked(figure)
+    assert len(rows) > 300
+
+
+def test_equal_values_and_nan_are_drawn_or_refused():
+    flat = Volume(np.full((4, 4, 4), 7.0), EYE, name="flat")
+    assert len(inked(Voxels(Intensity(flat, opacity=1.0)).figure(60, 80))[0]) > 300
+    data = np.ones((6, 6, 6))
+    data[:3] = np.nan
+    data[4] = 2
+    cubes = Voxels(Intensity(Volume(data, EYE), opacity=EVERYWHERE), size=None)._cubes
+    assert np.array_equal(cubes.alpha > 0, np.isfinite(data))
+    refuses(ValueError, lambda: Voxels(Volume(np.full((3, 3, 3), np.nan), EYE)).figure(), "finite")
+
+
 # The page
 
 
@@ -408,7 +612,7 @@ def test_the_subject_fills_the_panel_and_nothing_is_cut(camera, lettered):
         assert figure.bbox.x0 <= word.x0 < word.x1 <= figure.bbox.x1
         assert figure.bbox.y0 <= word.y0 < word.y1 <= figure.bbox.y1
     ax = next(ax for ax in figure.axes if hasattr(ax, "get_proj"))
-    cubes = ax.collections[0]._cubes
+    cubes = ax.collections[0].cubes
     raster(ax)
     points = cubes.corners_xyz if lettered else cubes.outline_xyz
     x, y, _ = proj3d.proj_transform(*points.T, ax.M)

@@ -18,17 +18,20 @@ from numpy.typing import ArrayLike, NDArray
 from volrender import paint, space
 from volrender.color import RGB, as_rgb
 from volrender.draw.annotate import Frame, title
+from volrender.io.files import warn
 from volrender.layers import CutPlane, Intensity, Isosurface
 from volrender.page import TRANSPARENT
 from volrender.panel import FOOT, Panel, orient
+from volrender.volume import Volume
 from volrender.words import our_words
 
 if TYPE_CHECKING:
     import pyvista
 
     from volrender.draw.slices import Cut
-    from volrender.draw.voxels import Cubes
+    from volrender.draw.voxels import Cubes, VoxelCollection
 
+MOST_FACES = 1_500_000  # of cubes, unless their number is asked for
 FILL = 0.92  # the part of a picture that the subject takes up in its tighter direction
 
 
@@ -276,9 +279,16 @@ class Voxels(Panel):
     *layers : layer, Volume, path or nibabel image
         The first one's grid, downsized, is the grid of the cubes.
     size : int, three ints or None
-        Cubes along the longest side, or along each; None keeps the volume's own voxels.
+        Cubes along the longest side, or along each; None takes as many as the volume has voxels, or, if they would
+        show more than 1,500,000 faces, as many as show no more, and says how many.
     explode : float
         The gap between cubes as a fraction of a voxel, 0 to below 1.
+    mask : Volume or array of bool, optional
+        Only where it is not 0 are there cubes: a volume on any grid, or an array of the first volume's shape.
+    edgecolor : color, optional
+        Of the cubes' edges.
+    vector : bool
+        Whether PDF and SVG get a path for each face, at most 100,000, instead of one picture of all.
     camera : name, (elevation, azimuth) or Camera
     axes : bool
         Whether axes in mm are drawn; without them a scale bar and the directions are.
@@ -300,6 +310,9 @@ class Voxels(Panel):
         *layers: Any,
         size: int | Sequence[int] | None = 50,
         explode: float = 0.0,
+        mask: Volume | ArrayLike | None = None,
+        edgecolor: Any = None,
+        vector: bool = False,
         camera: Any = (25, 150),
         axes: bool = True,
         title: str = "",
@@ -313,6 +326,9 @@ class Voxels(Panel):
             raise ValueError(f"explode must be 0 or more and below 1; got {explode!r}")
         self.size = size
         self.explode = float(explode)
+        self.mask = None if mask is None else _as_mask(mask, self.layers[0].volume)
+        self.edgecolor = None if edgecolor is None else as_rgb(edgecolor, "edgecolor")
+        self.vector = vector
         self.camera = space.as_camera(camera)
         self.axes = axes
 
@@ -320,7 +336,18 @@ class Voxels(Panel):
     def _cubes(self) -> Cubes:
         from volrender.draw import voxels
 
-        return voxels.build(self.layers, self.size)
+        if self.size is not None:
+            return voxels.build(self.layers, self.size, self.mask)
+        most = max(self.layers[0].volume.shape[:3])
+        cubes, taken = voxels.within(self.layers, self.mask, self.explode, self.camera.toward, MOST_FACES)
+        if taken < most:
+            warn(f"Voxels shows {taken} cubes along the longest side, not {most}: more have over {MOST_FACES:,} faces")
+        return cubes
+
+    def _collection(self) -> VoxelCollection:
+        from volrender.draw.voxels import VoxelCollection
+
+        return VoxelCollection(self._cubes, self.explode, self.edgecolor, vector=self.vector)
 
     def height(self, width: float, font_size: float = 7.0) -> float:
         """The height (mm) in which the cubes fill the panel."""
@@ -348,7 +375,7 @@ class Voxels(Panel):
         if isinstance(target, Axes3D):
             from volrender.draw import voxels
 
-            voxels.add(target, self._cubes, self.explode)
+            voxels.add(target, self._collection())
         else:
             super().draw(target)
 
@@ -360,12 +387,25 @@ class Voxels(Panel):
         width, height = frame.width - side.width, frame.height - head
         foot = self._foot(frame)
         place = frame.part(0, foot, width, height - foot)
-        scale = voxels.draw(place, self._cubes, self.explode, self.camera, self.axes)
+        scale = voxels.draw(place, self._collection(), self.camera, self.axes)
         if not self.axes:
             orient(frame, width, scale, self.camera)
         side.draw(width, 0, height)
         if self.title:
             title(frame, self.title)
+
+
+def _as_mask(mask: Any, volume: Volume) -> Volume:
+    """What chooses voxels, as a volume of 0 and 1."""
+    if not isinstance(mask, Volume):
+        chosen = np.asarray(mask)
+        if chosen.dtype != bool:
+            raise TypeError(f"mask must be a Volume or an array of bool; got {type(mask).__name__} of {chosen.dtype}")
+        if chosen.shape != volume.shape[:3]:
+            raise ValueError(f"mask must have the first volume's shape, {volume.shape[:3]}; got {chosen.shape}")
+        mask = Volume(chosen, volume.affine, "labels", "mask")
+    data = mask.still("mask").data
+    return Volume(np.isfinite(data) & (data != 0), mask.affine, "labels", mask.name)
 
 
 @our_words
