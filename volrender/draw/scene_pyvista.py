@@ -16,6 +16,7 @@ import numpy as np
 import pyvista as pv
 from numpy.typing import NDArray
 from scipy import ndimage
+from skimage.morphology import remove_small_objects
 from vtkmodules.vtkCommonDataModel import vtkPiecewiseFunction
 from vtkmodules.vtkRenderingCore import vtkColorTransferFunction, vtkVolume
 from vtkmodules.vtkRenderingVolume import vtkMultiVolume
@@ -47,7 +48,7 @@ MATERIAL = {"ambient": 0.18, "diffuse": 0.85, "specular": 0.1, "specular_power":
 CORE = (0.72, 0.66, 0.62)  # BODY as a surface: it comes out lighter than a volume in the same light
 FLAT = {"ambient": 1.0, "diffuse": 0.0, "specular": 0.0}
 FRONTAL = (((0.0, 0.0, 1.0), 1.0),)
-OUTLINE, OUTLINES = "0.15", 500  # its color, and how many of its widths a picture is wide
+OUTLINE, OUTLINES = (0.15, 0.15, 0.15), 400  # its color, and how many of its widths a picture is wide
 SAMPLE, DRAFT_SAMPLE = 0.5, 1.0  # voxels between samples along a ray
 PRESMOOTH = 0.9, 1.3  # voxels; without it the normals draw rings, most of all those of 8-bit data
 MOST_VOXELS = 400_000_000  # of one volume in the memory of graphics
@@ -79,9 +80,9 @@ def render(layers: Sequence[Layer], view: View, background: RGB | None, how: Ren
 def _rasters(
     layers: Sequence[Layer], view: View, backgrounds: Sequence[RGB], how: Rendering
 ) -> list[NDArray[np.uint8]]:
-    """Scenes of surfaces alone are drawn at twice the size and averaged: ambient occlusion knows no multisampling."""
-    surfaces = not any(isinstance(layer, Intensity) for layer in layers)
-    factor = 2 if surfaces and not how.draft else 1
+    """Ambient occlusion and depth peeling know no multisampling: with either all is drawn larger and averaged."""
+    volumes = any(isinstance(layer, Intensity) for layer in layers)
+    factor = 1 if how.draft or (volumes and not _is_peeled(layers)) else 2
     width, height = view.size
     larger = View(view.camera, view.center, view.mm_per_pixel / factor, (width * factor, height * factor))
     stage = plotter(layers, larger, backgrounds[0], how)
@@ -92,13 +93,47 @@ def _rasters(
             if n:
                 stage.set_background(background)
                 stage.render()
-            raster = np.asarray(stage.screenshot(None, return_img=True))[..., :3]
-            if factor > 1:
-                raster = raster.reshape(height, factor, width, factor, 3).mean(axis=(1, 3))
-            rasters.append(np.rint(raster).astype(np.uint8))
+            rasters.append(np.asarray(stage.screenshot(None, return_img=True))[..., :3])
+        if how.silhouette:
+            line = _outline(_depth(stage), larger)[..., None]
+            rasters = [(1 - line) * raster + line * (255 * np.array(OUTLINE)) for raster in rasters]
     finally:
         stage.close()
-    return rasters
+    shape = (height, factor, width, factor, 3)
+    return [np.rint(raster.reshape(shape).mean(axis=(1, 3))).astype(np.uint8) for raster in rasters]
+
+
+def _is_peeled(layers: Sequence[Layer]) -> bool:
+    """Whether a surface is translucent, so that what is in front of what must be found at each pixel."""
+    return any(not isinstance(layer, Intensity) and layer.opacity not in (None, 1.0) for layer in layers)
+
+
+def _depth(stage: pv.Plotter) -> NDArray[np.float64]:
+    """How far (mm) the surfaces are from the viewer at each pixel, infinite where there is none.
+
+    Of an opaque body it is the surface under its skin.
+    """
+    for actor in stage.renderer.GetActors():
+        actor.ForceTranslucentOff()
+    for actor in stage.renderer.GetVolumes():
+        actor.SetVisibility(False)
+    stage.render()
+    return np.nan_to_num(-np.asarray(stage.get_image_depth(), dtype=float), nan=np.inf)
+
+
+def _outline(depth: NDArray[np.float64], view: View) -> NDArray[np.float64]:
+    """How dark (h, w) a pixel is with outlines: where the depth leaps, a line on the nearer side."""
+    leap = 0.03 * view.mm_per_pixel * max(view.size)
+    finite = np.isfinite(depth)
+    far = depth.max(where=finite, initial=0.0) + 10 * leap
+    filled = np.where(finite, depth, far)
+    behind = ndimage.maximum_filter(filled, 3)
+    slope = filled - ndimage.minimum_filter(filled, 3)
+    edge = (behind - filled > leap + 2 * slope) & finite
+    width = max(1.0, max(view.size) / OUTLINES)
+    edge = remove_small_objects(edge, max_size=int(8 * width), connectivity=2)
+    reach = ndimage.distance_transform_edt(~edge) if edge.any() else np.full(depth.shape, np.inf)
+    return np.asarray(np.clip(width / 2 + 0.5 - reach, 0, 1))
 
 
 def plotter(layers: Sequence[Layer], view: View, background: RGB, how: Rendering) -> pv.Plotter:
@@ -144,7 +179,7 @@ class Stage:
     def _smooth(self, layers: Sequence[Layer]) -> None:
         """Order what is translucent, smooth edges, and darken folds: VTK does not do all three at once."""
         volumes = any(isinstance(layer, Intensity) for layer in layers)
-        if any(not isinstance(layer, Intensity) and layer.opacity not in (None, 1.0) for layer in layers):
+        if _is_peeled(layers):
             # Peels are lost in a multisampled window.
             self.stage.disable_anti_aliasing()
             self.stage.enable_depth_peeling(number_of_peels=8, occlusion_ratio=0)
@@ -241,7 +276,6 @@ class Stage:
         if core.n_points:
             look = {"show_scalar_bar": False, "reset_camera": False, "render": False, "color": tone}
             self.stage.add_mesh(core, scalars=None, smooth_shading=False, **self.material, **look)
-            self._outline(core)
 
     @add.register
     def _(self, layer: Isosurface) -> None:
@@ -270,12 +304,6 @@ class Stage:
             **self.material,
             **look,
         )
-        self._outline(mesh)
-
-    def _outline(self, mesh: pv.PolyData) -> None:
-        if self.how.silhouette:
-            width = max(1.0, max(self.view.size) / OUTLINES)
-            self.stage.add_silhouette(mesh, color=OUTLINE, line_width=width, decimate=None)
 
     def _add_face(self, clip: Clip, row: int, layers: Sequence[Layer]) -> None:
         """Close one side of a clip with the slice of what it cut, so that a cut body is solid."""
