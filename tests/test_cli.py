@@ -217,7 +217,7 @@ def test_a_transparent_figure(run, tmp_path):
 
 @needs_opengl
 def test_a_scene_shows_both_sides_of_a_map(run, tmp_path):
-    clip = ["--clip", "z=-20:", "--camera", "superior"]
+    clip = ["--clip", "z=-9:", "--camera", "superior"]
     run("scene", "head.nii.gz", "zmap.nii.gz", "--level", "3", *clip, "-o", tmp_path / "o.png", *SMALL)
     red, _, blue = np.moveaxis(picture(tmp_path / "o.png"), -1, 0)
     assert (red - blue > 60).any()

@@ -164,11 +164,6 @@ def test_a_finding_behind_a_translucent_cut_plane_is_seen():
     assert red[None] < 60 < red[0.3]
 
 
-def test_two_volumes_in_one_scene_are_told_on():
-    with pytest.warns(UserWarning, match="show all but one as an Isosurface"):
-        Scene(Intensity(ball(24, 6)), Intensity(ball(24, 3))).render((40, 40))
-
-
 def test_one_hot_voxel_does_not_change_the_picture():
     data = np.array(hill(EYE, (11, 11, 11), 12).data)
     hot = data.copy()

@@ -16,7 +16,6 @@ import numpy as np
 import pyvista as pv
 from numpy.typing import NDArray
 from scipy import ndimage
-from skimage.morphology import remove_small_objects
 from vtkmodules.vtkCommonDataModel import vtkPiecewiseFunction
 from vtkmodules.vtkRenderingCore import vtkColorTransferFunction, vtkVolume
 from vtkmodules.vtkRenderingVolume import vtkMultiVolume
@@ -118,7 +117,7 @@ def _depth(stage: pv.Plotter) -> NDArray[np.float64]:
     for actor in stage.renderer.GetVolumes():
         actor.SetVisibility(False)
     stage.render()
-    return np.nan_to_num(-np.asarray(stage.get_image_depth(), dtype=float), nan=np.inf)
+    return np.asarray(np.nan_to_num(-np.asarray(stage.get_image_depth(), dtype=float), nan=np.inf))
 
 
 def _outline(depth: NDArray[np.float64], view: View) -> NDArray[np.float64]:
@@ -131,7 +130,8 @@ def _outline(depth: NDArray[np.float64], view: View) -> NDArray[np.float64]:
     slope = filled - ndimage.minimum_filter(filled, 3)
     edge = (behind - filled > leap + 2 * slope) & finite
     width = max(1.0, max(view.size) / OUTLINES)
-    edge = remove_small_objects(edge, max_size=int(8 * width), connectivity=2)
+    lines, _ = ndimage.label(edge, np.ones((3, 3)))
+    edge &= np.bincount(lines.ravel())[lines] > 8 * width
     reach = ndimage.distance_transform_edt(~edge) if edge.any() else np.full(depth.shape, np.inf)
     return np.asarray(np.clip(width / 2 + 0.5 - reach, 0, 1))
 
