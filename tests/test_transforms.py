@@ -329,6 +329,63 @@ def test_a_volume_lands_where_antsapplytransforms_puts_it(tmp_path, sitk):
     assert np.allclose(ours.data, theirs, atol=0.01)
 
 
+# SPM, and those who write other things in files of the same shape
+
+
+def five_axes(path, vectors, affine, name="", about="", code=1007):
+    """A NIfTI file of vectors, i x j x k x 1 x 3."""
+    image = nib.Nifti1Image(np.asarray(vectors, np.float32)[:, :, :, None, :], affine)
+    image.header["intent_code"], image.header["intent_name"], image.header["descrip"] = code, name, about
+    nib.save(image, path)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("name", "about"),
+    [("Mapping", ""), ("Mapping", "Deformation"), ("", "Deformation field"), ("", "Inverse deformation")],
+)
+@pytest.mark.parametrize("affine", tilted(3))
+def test_spm_writes_places_and_not_displacements(tmp_path, affine, name, about):
+    """A mapping of every voxel to itself moves nothing; one to where it came from by a matrix is the matrix."""
+    here = space.apply_affine(affine, np.moveaxis(np.indices((24, 24, 24)), 0, -1))
+    identity = Transform(five_axes(tmp_path / "y_same.nii", here, affine, name, about))
+    points = POINTS / 3
+    assert np.abs(identity.pull(points) - points).max() < 1e-4
+    for matrix in (space.translation(5, -7, 3), MOVE):
+        came_from = space.apply_affine(np.linalg.inv(matrix), here)
+        moved = Transform(five_axes(tmp_path / "y_T1.nii", came_from, affine, name, about))
+        assert np.abs(moved.pull(points) - Transform(matrix).pull(points)).max() < 1e-4
+
+
+def test_spm_brings_a_volume_to_its_template(tmp_path):
+    volume, shift = ball(24, 6.0), space.translation(3, -2, 1)
+    here = space.apply_affine(volume.affine, np.moveaxis(np.indices(volume.shape), 0, -1))
+    path = five_axes(tmp_path / "y_T1.nii", here - (3, -2, 1), volume.affine, "Mapping", "Deformation")
+    ours, plain = (volume.resample_to(volume, move).data for move in (path, shift))
+    assert np.allclose(ours, plain, atol=1e-2)
+
+
+@pytest.mark.parametrize(
+    ("said", "says"),
+    [
+        ({"name": "NREG_TRANS"}, "it is a transform of NiftyReg's (NREG_TRANS)"),
+        ({"about": "Flow Field"}, "it is DARTEL's (Flow Field)"),
+        ({"about": "Velocity (0 1)"}, "it is DARTEL's (Velocity (0 1))"),
+        *(({"code": code}, "it is a warp of FSL's") for code in (2006, 2007, 2008, 2009)),
+    ],
+)
+def test_vectors_that_mean_something_else_are_refused(tmp_path, said, says):
+    path = five_axes(tmp_path / "w.nii.gz", np.zeros((2, 3, 4, 3)), EYE, **said)
+    refuses(ValueError, lambda: Transform(path), f"{path}: must be a displacement field as ANTs", "as SPM does", says)
+
+
+def test_a_warp_of_fnirt_is_told_by_its_intent(tmp_path):
+    image = nib.Nifti1Image(np.zeros((2, 3, 4, 3), np.float32), EYE)
+    image.header["intent_code"] = 2006
+    nib.save(image, tmp_path / "warp.nii.gz")
+    refuses(ValueError, lambda: Transform(tmp_path / "warp.nii.gz"), "it is a warp of FSL's")
+
+
 # Files that are none
 
 
