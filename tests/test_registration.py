@@ -1,6 +1,7 @@
 """A volume that was moved by a known transform must come back."""
 
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -139,6 +140,16 @@ def test_the_same_volumes_give_the_same_transform(kind):
     one, two = (register(moving, fixed, kind=kind) for _ in range(2))
     assert all(np.array_equal(getattr(a, "vectors", a), getattr(b, "vectors", b)) for a, b in zip(one.steps, two.steps))
     assert moving.transform(one).history[-1] == f"transform({kind} registration)"
+
+
+@pytest.mark.parametrize("kind", ["rigid", "nonlinear"])
+def test_what_is_registered_is_in_the_fixed_volumes_space(kind):
+    fixed = replace(phantom(24, 5.0), space="MNI152NLin6Asym")
+    moving = replace(fixed.transform(about(fixed, RIGID)), space="scanner")
+    found = register(moving, fixed, kind=kind)
+    for moved in (moving.transform(found), moving.resample_to(fixed, found)):
+        assert moved.space == "MNI152NLin6Asym"
+        Slices(fixed, moved)  # a warning would be an error
 
 
 def test_threads_are_left_as_they_were():

@@ -160,6 +160,28 @@ def test_large_grids_are_filled_in_slabs(monkeypatch):
     assert np.array_equal(volume.transform(field).data, whole)
 
 
+def test_the_space_is_that_of_the_last_step():
+    known, other = Transform(MOVE).named("a", "MNI152"), Transform(smooth_field()).named("b", "scanner")
+    assert (Transform().space, Transform(MOVE).space, known.space) == ("", "", "MNI152")
+    assert Transform(MOVE, known).space == (known @ MOVE).space == "MNI152"
+    assert Transform(known, MOVE).space == known.inverse.space == ""
+    assert Transform(known, other).space == "scanner"
+    assert Transform(known, Transform()).space == known.named("c").space == "MNI152"
+
+
+def test_what_is_moved_is_where_the_transform_leads():
+    volume, known = ball(), Transform(smooth_field()).named("found", "MNI152")
+    volume = Volume(volume.data, volume.affine, space="scanner")
+    target = Volume(volume.data, volume.affine, space="talairach")
+    assert volume.transform(MOVE).space == volume.transform(smooth_field()).space == volume.transform(known, EYE).space
+    assert volume.transform(MOVE).space == ""
+    assert volume.transform(MOVE, known).space == "MNI152"
+    assert volume.transform().space == volume.transform(Transform()).space == "scanner"
+    assert volume.resample_to(target).space == "scanner"
+    assert volume.resample_to(target, MOVE).space == volume.resample_to(target, smooth_field()).space == "talairach"
+    assert volume.resample_to(target, known).space == "MNI152"
+
+
 # Plain matrices, FSL, FreeSurfer
 
 

@@ -65,7 +65,7 @@ def register(
     Returns
     -------
     Transform
-        For ``moving.transform(...)``, or ``moving.resample_to(fixed, ...)``.
+        For ``moving.transform(...)``, or ``moving.resample_to(fixed, ...)``; what it moves is in the space of `fixed`.
 
     Raises
     ------
@@ -105,7 +105,7 @@ def register(
             more = pair.bend(found, stiffness, part) if stage == "nonlinear" else pair.improve(found, stage, part)
             found = Transform(found, more)
         report(1.0)
-    return found.named(f"{kind} registration")
+    return found.named(f"{kind} registration", fixed.space)
 
 
 def _given(start: str | Movement) -> Transform:

@@ -281,7 +281,8 @@ class Volume:
         -------
         Volume
             Linear between voxels, in float32 or float64; labels take the nearest voxel's, always. Zero outside;
-            voxels that are NaN are left out, and give NaN where they weigh half and more.
+            voxels that are NaN are left out, and give NaN where they weigh half and more. In the volume's own space;
+            moved, in the one that the transform is known to lead to, else in that of `target`.
 
         Examples
         --------
@@ -292,7 +293,8 @@ class Volume:
         move = Transform() if transform is None else Transform(transform)
         data = resample(self.data, self.affine, target, move, labels=self.kind == "labels")
         through = "" if transform is None else f", {move.name}"
-        return self._step(data, f"resample_to({target.name or 'target'}{through})", affine=target.affine)
+        world = self.space if transform is None else move.space or target.space
+        return self._step(data, f"resample_to({target.name or 'target'}{through})", affine=target.affine, space=world)
 
     def transform(self, *transforms: Movement) -> Volume:
         """Move the volume, by one transform after the other.
@@ -307,7 +309,8 @@ class Volume:
         -------
         Volume
             Moved by its affine alone, the voxels as they are, where the transforms are affine; with a
-            displacement field sampled once, on its own grid (``resample_to(target, transform)`` for another).
+            displacement field sampled once, on its own grid (``resample_to(target, transform)`` for another). In the
+            space that the last transform is known to lead to, as one of `volrender.register` is; else in none.
 
         Examples
         --------
@@ -317,10 +320,11 @@ class Volume:
         array([ 0., 10.,  0.])
         """
         move = Transform(*transforms)
-        step = f"transform({move.name})"
+        step, world = f"transform({move.name})", move.space if move.steps else self.space
         if move.is_affine:
-            return self._step(self.data, step, affine=move.matrix @ self.affine)
-        return self._step(resample(self.data, self.affine, self, move, labels=self.kind == "labels"), step)
+            return self._step(self.data, step, affine=move.matrix @ self.affine, space=world)
+        data = resample(self.data, self.affine, self, move, labels=self.kind == "labels")
+        return self._step(data, step, space=world)
 
     def crop(self) -> Volume:
         """Keep the smallest box of voxels that holds the foreground."""
