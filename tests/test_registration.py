@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from helpers import ball, hill, ramp, refuses, tilted
+from helpers import CODES, ball, hill, placed, ramp, refuses, tilted
 
 import volrender as vr
 from volrender import Slices, Transform, Volume, checkerboard, register, space
@@ -225,6 +225,33 @@ def test_a_checkerboard_samples_the_moved_volume_on_the_fixed_grid(tmp_path):
     board = checkerboard(fine, ball(20), size=4)
     assert np.corrcoef(board.data.ravel(), ball(20).data.ravel())[0, 1] > 0.95
     Slices(board, z=[0]).save(tmp_path / "board.png", dpi=60)
+
+
+@pytest.mark.parametrize("affine", [space.zooms(2, 3, 4), *tilted(2, seed=3)])
+def test_a_checkerboard_does_not_ask_how_the_fixed_volume_is_stored(affine):
+    """Of all 48 orders, and from nothing but the fixed volume where the moved one was not seen."""
+    fixed = hill(affine, shape=(11, 12, 14))
+    moved = Volume(ramp((9, 9, 9)).astype(float), affine @ space.translation(1.25, 2.25, 3.25), name="moved")
+    first = placed(checkerboard(moved, fixed, size=7))
+    for code in CODES:
+        stored = fixed.reorient(code)
+        board = checkerboard(moved, stored, size=7)
+        assert np.array_equal(board.affine, stored.affine)
+        assert np.allclose(placed(board), first, atol=1e-4)
+
+
+def test_a_checkerboard_shows_the_fixed_volume_where_the_moved_one_has_no_voxels():
+    fixed = hill(space.translation(-9.5, -9.5, -9.5), shape=(20, 20, 20))
+    alone = checkerboard(fixed, fixed, size=4).data
+    holes = 100 - fixed.data
+    holes[:, 15:] = np.nan
+    half = Volume(holes[:10], fixed.affine)
+    board = checkerboard(half, fixed, size=4).data
+    assert np.allclose(board[10:], alone[10:])
+    assert np.allclose(board[:, 15:], alone[:, 15:])
+    assert not np.allclose(board[:10, :15], alone[:10, :15])
+    far = fixed.transform(space.translation(x=300))
+    refuses(ValueError, lambda: checkerboard(far, fixed), "needs volumes that overlap", "register them first")
 
 
 @pytest.mark.parametrize(
