@@ -1,10 +1,11 @@
 """Exploded voxels: `Axes3D.voxels` against `volrender.Voxels`, the same array at the same settings.
 
     python benchmarks/voxels.py --size 50
+    python benchmarks/voxels.py --size 30 --view 30,320 --view 20,50 --view -25,200 --cmap viridis --cmap hot
 
 The first is the well-known recipe: `explode` the colors, `expand_coordinates`, viridis with alpha = value, 30 cm at
-100 dpi, seen from (30, 320). The second draws the same cubes into the same axes through `Voxels(...).draw(ax)`. Both
-times are from an empty figure to its pixels. SSIM compares the two rasters (structural similarity, 1 is equal), whole
+100 dpi. The second draws the same cubes into the same axes through `Voxels(...).draw(ax)`. Both times are from an empty
+figure to its PNG. SSIM compares the two rasters (structural similarity, 1 is equal), whole
 and in the box around the head, where there is no white page to agree on. `Axes3D.voxels` makes one collection a voxel
 and looks all of them over at each, so its time grows with the square of their number: 50 takes minutes.
 """
@@ -13,7 +14,10 @@ import argparse
 import sys
 import time
 from collections.abc import Callable
+from io import BytesIO
+from itertools import product
 from pathlib import Path
+from statistics import median
 
 import matplotlib
 import numpy as np
@@ -27,12 +31,13 @@ from skimage.metrics import structural_similarity
 
 import volrender as vr
 
-SIDE_CM, DPI, VIEW = 30, 100, (30, 320)
+SIDE_CM, DPI = 30, 100
+View = tuple[float, float]
 
 
-def recipe(ax: Axes3D, cube: NDArray[np.floating]) -> None:
+def recipe(ax: Axes3D, cube: NDArray[np.floating], cmap: str) -> None:
     """The tutorial's way; a voxel is 2 wide, from 2i to 2i + 2."""
-    colors = colormaps["viridis"](cube)
+    colors = colormaps[cmap](cube)
     colors[..., 3] = cube
     colors = vr.explode(colors)
     filled = colors[..., 3] != 0
@@ -40,53 +45,60 @@ def recipe(ax: Axes3D, cube: NDArray[np.floating]) -> None:
     ax.voxels(x, y, z, filled, facecolors=colors)
 
 
-def ours(ax: Axes3D, cube: NDArray[np.floating]) -> None:
+def ours(ax: Axes3D, cube: NDArray[np.floating], cmap: str) -> None:
     """The same cubes in world coordinates: spacing 2, the first voxel's centre at 1."""
     affine = np.array([[2, 0, 0, 1], [0, 2, 0, 1], [0, 0, 2, 1], [0, 0, 0, 1.0]])
-    layer = vr.Intensity(vr.Volume(cube, affine), clim=(0, 1), cmap="viridis", opacity=[(0, 0), (1, 1)])
+    layer = vr.Intensity(vr.Volume(cube, affine), clim=(0, 1), cmap=cmap, opacity=[(0, 0), (1, 1)])
     vr.Voxels(layer, size=max(cube.shape), explode=0).draw(ax)
 
 
-def raster(draw: Callable[[Axes3D, NDArray[np.floating]], None], cube: NDArray[np.floating]) -> tuple[NDArray, float]:
-    """The picture (h, w, 3) and the seconds it took."""
+def raster(
+    draw: Callable[[Axes3D, NDArray[np.floating], str], None], cube: NDArray[np.floating], view: View, cmap: str
+) -> tuple[NDArray, float]:
+    """The picture (h, w, 3) and the seconds it took, from an empty figure to a PNG."""
     start = time.perf_counter()
     figure = Figure(figsize=(SIDE_CM / 2.54, SIDE_CM / 2.54), dpi=DPI)
     canvas = FigureCanvasAgg(figure)
     ax = figure.add_subplot(projection="3d")
-    ax.view_init(*VIEW)
+    ax.view_init(*view)
     end = 2 * max(cube.shape)
     ax.set(xlim=(0, end), ylim=(0, end), zlim=(0, end))
-    draw(ax, cube)
-    canvas.draw()
-    picture = np.asarray(canvas.buffer_rgba())[..., :3].copy()
-    return picture, time.perf_counter() - start
+    draw(ax, cube, cmap)
+    canvas.print_png(BytesIO())
+    seconds = time.perf_counter() - start
+    return np.asarray(canvas.buffer_rgba())[..., :3].copy(), seconds
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--size", type=int, default=50, help="voxels along each side (%(default)s)")
-    parser.add_argument("--repeat", type=int, default=3, help="runs of volrender; the best counts (%(default)s)")
-    parser.add_argument("--save", type=Path, help="an existing folder for the two pictures")
+    parser.add_argument("--repeat", type=int, default=3, help="runs of volrender; their median counts (%(default)s)")
+    parser.add_argument("--view", action="append", help="elevation,azimuth; may be repeated (30,320)")
+    parser.add_argument("--cmap", action="append", help="may be repeated (viridis)")
+    parser.add_argument("--save", type=Path, help="an existing folder for the pictures")
     options = parser.parse_args()
 
     size = (options.size,) * 3
     cube = vr.sample("mni152").contrast().downsize(size).normalize().data
-    print(f"{options.size}^3 voxels, {np.count_nonzero(cube)} drawn; matplotlib {matplotlib.__version__}", flush=True)
-
-    runs = [raster(ours, cube) for _ in range(options.repeat)]
-    mine, fastest = runs[0][0], min(seconds for _, seconds in runs)
-    print(f"{'volrender.Voxels':<20}{fastest:9.2f} s", flush=True)
-    theirs, slow = raster(recipe, cube)
-    empty, _ = raster(lambda ax, cube: None, cube)
-    rows, columns = np.nonzero((theirs != empty).any(axis=2))
-    head = np.s_[rows.min() : rows.max() + 1, columns.min() : columns.max() + 1]
-    print(f"{'Axes3D.voxels':<20}{slow:9.2f} s")
-    print(f"{'ratio':<20}{slow / fastest:9.0f}")
-    print(f"{'SSIM':<20}{structural_similarity(theirs, mine, channel_axis=2):9.4f}")
-    print(f"{'SSIM, head alone':<20}{structural_similarity(theirs[head], mine[head], channel_axis=2):9.4f}")
-    if options.save:
-        Image.fromarray(theirs).save(options.save / "axes3d.png")
-        Image.fromarray(mine).save(options.save / "volrender.png")
+    print(f"{options.size}^3 voxels, {np.count_nonzero(cube)} drawn; matplotlib {matplotlib.__version__}")
+    print(
+        f"{'view':>8} {'cmap':>8} {'Axes3D.voxels':>14} {'volrender':>10} {'ratio':>6} {'SSIM':>7} {'head alone':>10}"
+    )
+    views = [tuple(float(angle) for angle in view.split(",")) for view in options.view or ["30,320"]]
+    for view, cmap in product(views, options.cmap or ["viridis"]):
+        runs = [raster(ours, cube, view, cmap) for _ in range(options.repeat)]
+        mine, fast = runs[0][0], median(seconds for _, seconds in runs)
+        theirs, slow = raster(recipe, cube, view, cmap)
+        empty, _ = raster(lambda ax, cube, cmap: None, cube, view, cmap)
+        rows, columns = np.nonzero((theirs != empty).any(axis=2))
+        head = np.s_[rows.min() : rows.max() + 1, columns.min() : columns.max() + 1]
+        whole, part = (structural_similarity(theirs[box], mine[box], channel_axis=2) for box in (np.s_[:], head))
+        name = ",".join(f"{angle:g}" for angle in view)
+        row = f"{name:>8} {cmap:>8} {slow:12.2f} s {fast:8.2f} s {slow / fast:6.0f} {whole:7.4f} {part:10.4f}"
+        print(row, flush=True)
+        if options.save:
+            Image.fromarray(theirs).save(options.save / f"axes3d_{name}_{cmap}.png")
+            Image.fromarray(mine).save(options.save / f"volrender_{name}_{cmap}.png")
     return 0
 
 

@@ -33,7 +33,7 @@ sphinx_gallery_conf = {
     "gallery_dirs": "gallery",
     "filename_pattern": r"plot_",
     "within_subsection_order": "FileNameSortKey",
-    "image_scrapers": ("volrender.sphinx_scraper.scrape",),
+    "image_scrapers": ("volrender.sphinx_scraper.scrape", "matplotlib"),
     "reset_modules": (),
     "capture_repr": (),  # the scraper takes the panels; a repr below each would say it twice
     "doc_module": ("volrender",),

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import numpy as np
 from cyclopts import App, CycloptsError, Parameter
@@ -137,7 +137,12 @@ def voxels(
     reading: Reading = DEFAULT,
     printing: Printing,
     camera: Annotated[str, VIEW] = "25,150",
-    size: Annotated[int, Parameter(help="Cubes along the longest side.")] = 50,
+    size: Annotated[
+        int | Literal["max"], Parameter(help="Cubes along the longest side; max for as many as can be drawn.")
+    ] = 50,
+    only: Annotated[str | None, Parameter(help="Cubes only where this mask is not 0.")] = None,
+    edgecolor: Annotated[str | None, Parameter(help="Color of the cubes' edges.")] = None,
+    bare: Annotated[bool, Parameter(help="A scale bar and the directions instead of axes in mm.")] = False,
     explode: Annotated[float, Parameter(help="Gap between cubes, as a fraction of a voxel.")] = 0.0,
     contrast: Annotated[bool, Parameter(help="Lift the contrast of the first file.")] = False,
 ) -> None:
@@ -149,8 +154,11 @@ def voxels(
         save(
             Voxels(
                 *layers,
-                size=size,
+                size=None if size == "max" else size,
                 explode=explode,
+                mask=None if only is None else load(only),
+                edgecolor=edgecolor,
+                axes=not bare,
                 camera=_camera(camera),
                 title=printing.title,
                 background=printing.background,
