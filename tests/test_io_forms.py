@@ -270,6 +270,19 @@ def test_info_says_which_kind_and_why(tmp_path):
     assert facts(vr.load(image), "kind") == "labels, int16"
     assert facts(vr.load(image), "why") == "the header says labels"
     assert facts(vr.sample("motor"), "why") == "not whole numbers"
+    assert facts(vr.load(image, kind="intensity"), "why") == "as asked for"
+    assert facts(vr.load(nib.Nifti1Image(DATA, AFFINE), kind="labels"), "why") == "as asked for"
+    assert facts(vr.load(vr.load(DATA, affine=AFFINE), kind="labels"), "why") == "as asked for"
+    assert facts(vr.load(image, kind="labels"), "why") == "the header says labels"
+    assert facts(vr.load(DATA > 3, affine=AFFINE), "why") == "true or false"
+
+
+@pytest.mark.parametrize("hole", [0, np.nan])
+def test_whole_numbers_in_floats_are_whole_numbers(hole):
+    data = DATA.astype(np.float32)
+    data[0, 0, 0] = hole
+    assert facts(vr.load(data, affine=AFFINE), "why") == "the header does not say labels"
+    assert facts(vr.load(data + np.float32(0.5), affine=AFFINE), "why") == "not whole numbers"
     assert facts(Volume(COLORS, AFFINE, kind="rgb"), "why") == "colors, red, green and blue"
     assert facts(Volume(COLORS, AFFINE, kind="rgb"), "frames") == "1"
     assert facts(vr.sample("motor"), "space") == "MNI152"

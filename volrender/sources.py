@@ -60,7 +60,7 @@ def load(
     <Volume array: 4 x 5 x 6 float64, 2 x 2 x 2 mm, RAS, intensity>
     """
     if isinstance(source, Volume) and affine is None:
-        return source if kind is None else replace(source, kind=kind)
+        return source if kind is None else replace(source, kind=kind, history=(*source.history, f"taken as {kind}"))
     if isinstance(source, np.ndarray):
         return _from_array(source, affine, kind, "array")
     if isinstance(source, Volume):
@@ -90,11 +90,12 @@ def sample(name: str) -> Volume:
 
 
 def _from_image(image: io.Image, kind: str | None, where: str) -> Volume:
+    history = image.history if kind in (None, image.kind) else (*image.history, f"taken as {kind}")
     kind = kind or image.kind
     if image.kind == "rgb" != kind:
         raise ValueError(f"{where}: holds colors; its kind must be 'rgb', got {kind!r}")
     try:
-        return Volume(image.data, image.affine, kind, image.name, image.unit, image.history, image.labels, image.space)
+        return Volume(image.data, image.affine, kind, image.name, image.unit, history, image.labels, image.space)
     except (TypeError, ValueError) as error:
         raise _naming(where, error) from None
 
