@@ -68,7 +68,16 @@ def bombs(tmp_path_factory):
     honest.set_data_shape((1100, 1100, 1100))
     honest["vox_offset"], honest["sform_code"] = 352, 1
     honest.set_sform(AFFINE)
+    wide = nib.Nifti2Header()
+    wide.set_data_dtype(np.uint8)
+    wide.set_data_shape((100_000,) * 3)
+    surface = nib.MGHImage(np.zeros((2, 2, 2), np.uint8), AFFINE).header.binaryblock
+    mgh = surface[:4] + np.array([100_000] * 3, ">i4").tobytes() + surface[16:] + bytes(1000)
     files = {
+        "claim.nii": wide.binaryblock + bytes(1000),
+        "claim.nii.gz": gzip.compress(wide.binaryblock + bytes(1000)),
+        "claim.mgh": mgh,
+        "claim.mgz": gzip.compress(mgh),
         "honest.nii.gz": packed_zeros(zlib.compressobj(9, wbits=31), 1100**3, honest.binaryblock + bytes(4)),
         "after.nii.gz": gzip.compress(small) + gz,
         "zeros.nii.gz": gz,

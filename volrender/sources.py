@@ -103,11 +103,17 @@ def _from_image(image: io.Image, kind: str | None, where: str) -> Volume:
 def _from_array(data: np.ndarray[Any, Any], affine: ArrayLike | None, kind: str | None, name: str) -> Volume:
     if affine is None:
         raise ValueError("an array has no position: give affine=, 4x4, index of a voxel's centre to world mm")
+    history = [f"array of {data.dtype}"]
+    if data.dtype.kind == "c":
+        data = np.abs(data)
+        history.append("complex values replaced by their magnitude")
     data = np.ma.filled(data.astype(float), np.nan) if np.ma.is_masked(data) else np.array(data)
     while data.ndim > 3 and data.shape[-1] == 1:
         data = data[..., 0]
+    if kind is not None:
+        history.append(f"taken as {kind}")
     kind = kind or ("labels" if data.dtype == bool else "intensity")
-    return Volume(data, np.asarray(affine, dtype=float), kind, name, history=(f"array of {data.dtype}",))
+    return Volume(data, np.asarray(affine, dtype=float), kind, name, history=tuple(history))
 
 
 def _described(source: Any) -> str:

@@ -376,7 +376,10 @@ class Volume:
         return _finite_mean(self.data[inside], axis=0)
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write a NIfTI-1 file, ``.nii`` or ``.nii.gz``; an existing file stays whole until the new one is."""
+        """Write a NIfTI-1 file, ``.nii`` or ``.nii.gz``; an existing file stays whole until the new one is.
+
+        Labels that a 32-bit integer cannot hold are refused: the file would have them as fractions.
+        """
         image = io.Image(self.data, self.affine, self.name, self.unit, kind=self.kind, space=self.space)
         io.write(path, image)
 
@@ -403,6 +406,8 @@ def _whole(data: NDArray[Any]) -> NDArray[Any]:
     """Label values as integers (or booleans), unchanged in value."""
     if data.dtype.kind in "biu":
         return data
-    if not np.isfinite(data).all() or (data % 1 != 0).any() or np.abs(data).max() >= 2**31:
+    if not np.isfinite(data).all() or (data % 1 != 0).any():
         raise ValueError("a label map must hold whole numbers; got fractions, NaN or infinities")
+    if np.abs(data).max() >= 2**31:
+        raise ValueError(f"labels in floats must be below 2147483648 in size; got {np.abs(data).max():.12g}")
     return data.astype(np.int32)

@@ -303,7 +303,11 @@ def write(path: str | os.PathLike[str], image: Image) -> None:
     target = Path(path)
     if not target.name.endswith((".nii", ".nii.gz")):
         raise ValueError(f"{target}: a volume is saved as .nii or .nii.gz; got {target.suffix or 'no extension'}")
-    data = image.data.astype(_storable(image.data), copy=False)
+    dtype = _storable(image.data)
+    if image.kind == "labels" and dtype.kind == "f":
+        low, high = int(image.data.min()), int(image.data.max())
+        raise ValueError(f"{target}: labels must be below 2147483648 in size to be saved; they go from {low} to {high}")
+    data = image.data.astype(dtype, copy=False)
     if image.kind == "rgb":
         data = np.ascontiguousarray(data).view([(letter, "u1") for letter in "RGBA"[: data.shape[3]]])[..., 0]
     try:
