@@ -243,8 +243,9 @@ def test_freesurfer_goes_from_source_to_destination(tmp_path):
     (tmp_path / "vox.lta").write_text(lta(0, voxels, ((9, 8, 7), here), ((5, 6, 7), there)))
     assert np.allclose(Transform(tmp_path / "vox.lta").apply(POINTS), space.apply_affine(MOVE, POINTS))
     io = pytest.importorskip("nitransforms.io", reason="nitransforms is absent")
-    theirs = io.lta.FSLinearTransform.from_filename(tmp_path / "ras.lta").to_ras()
-    assert np.allclose(Transform(tmp_path / "ras.lta").pull(POINTS), space.apply_affine(theirs, POINTS), atol=1e-3)
+    for name in ("ras.lta", "vox.lta"):
+        theirs = io.lta.FSLinearTransform.from_filename(tmp_path / name).to_ras()
+        assert np.allclose(Transform(tmp_path / name).pull(POINTS), space.apply_affine(theirs, POINTS), atol=1e-3), name
 
 
 # ITK and ANTs
