@@ -1,5 +1,6 @@
 """A volume that was moved by a known transform must come back."""
 
+import io
 import sys
 from dataclasses import replace
 
@@ -177,6 +178,28 @@ def test_progress_is_told(capfd):
     assert len(told) > 10
     register(phantom(24, 5.0), phantom(24, 5.0), progress=True)
     assert capfd.readouterr() == ("", "")  # a pipe, not a terminal
+
+
+class Terminal(io.StringIO):
+    """What is written to a terminal."""
+
+    def isatty(self):
+        return True
+
+
+@pytest.mark.parametrize(
+    ("stream", "progress", "shown"), [(Terminal, True, True), (Terminal, False, False), (io.StringIO, True, False)]
+)
+def test_a_bar_is_shown_on_a_terminal(monkeypatch, stream, progress, shown):
+    for word in ("NO_COLOR", "FORCE_COLOR", "TTY_COMPATIBLE", "TTY_INTERACTIVE"):
+        monkeypatch.delenv(word, raising=False)
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setattr(sys, "stderr", stream())
+    register(phantom(24, 5.0), phantom(24, 5.0), progress=progress)
+    told = sys.stderr.getvalue()
+    assert ("register, rigid" in told) == ("100%" in told) == ("\u2501" in told) == shown
+    assert bool(told) == shown
 
 
 @pytest.mark.parametrize(
