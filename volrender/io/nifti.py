@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from volrender.io.files import (
+    CHUNK,
     GROWTH,
     File,
     Image,
@@ -37,6 +38,7 @@ from volrender.io.forms import code_of, placement
 
 READS = "NIfTI, Analyze, MGH/MGZ, MINC, AFNI, PAR/REC, DICOM, NRRD, MetaImage, TIFF, or a NumPy .npy or .npz"
 UNITS = {"z score": "z", "t test": "t", "f test": "F", "p value": "p", "correlation": "r"}
+CIFTI = range(3000, 3100)  # intents
 FIELDS = "a displacement field as ANTs and ITK write it, or a deformation as SPM does"
 DEFORMATION = re.compile(r"(inverse )?deformation", re.IGNORECASE)  # how SPM describes its y_ and iy_ files
 FLOW = re.compile(r"flow field|velocity", re.IGNORECASE)  # and its u_ and v_ files
@@ -54,7 +56,8 @@ def read(file: File) -> Image:
     ending = Path(short_name(file.where)).suffix.lower()
     if file.path is None and ending in (".hdr", ".img"):
         return _from_pair(file)
-    if file.path is None or ending in (".mgh", ".mgz"):  # nibabel would leave the file open
+    single = (".nii", ".nii.gz", ".mgh", ".mgz")  # nibabel would leave the file open, or hold the voxels twice
+    if file.path is None or file.where.lower().endswith(single):
         return _from_stream(file)
     import nibabel as nib
 
@@ -86,7 +89,7 @@ def _from_stream(file: File) -> Image:
 
     packed = file.head(2) == b"\x1f\x8b"
     with file.open() as raw:
-        stream: Any = gzip.GzipFile(fileobj=raw) if packed else raw
+        stream: Any = _Gzip(fileobj=raw) if packed else raw
         try:
             head = stream.read(1024)
         except Exception as error:
@@ -103,6 +106,18 @@ def _from_stream(file: File) -> Image:
         except Exception as error:
             raise ValueError(f"{file.where}: must be a whole image; {sentence(error)}") from None
         return from_nibabel(image, file.where, size=capacity(file.size, GROWTH[".gz"] if packed else 1))
+
+
+class _Gzip(gzip.GzipFile):
+    """A gzip stream that fills a buffer piece by piece; its parent unpacks all of it into a second one first."""
+
+    def readinto(self, buffer: Any) -> int:
+        """Fill `buffer` as far as the stream goes."""
+        view, at = memoryview(buffer).cast("B"), 0
+        while piece := self.read(min(CHUNK, len(view) - at)):
+            view[at : at + len(piece)] = piece
+            at += len(piece)
+        return at
 
 
 def _is_nifti(head: bytes, size: int, magic: bytes, at: int) -> bool:
@@ -160,7 +175,7 @@ def _matrix(file: File) -> File:
 def from_nibabel(image: Any, where: str, size: int | None = None) -> Image:
     """Check what the header claims, then read the voxels in their own type; scaled ones become float32."""
     kind = type(image).__name__
-    if "Cifti" in kind:
+    if "Cifti" in kind or ("Nifti" in kind and int(image.header["intent_code"]) in CIFTI):
         raise ValueError(f"{where}: must be a volume; it is a CIFTI file (values on surfaces and grayordinates)")
     if not hasattr(image, "affine") or not hasattr(image, "shape"):
         raise ValueError(f"{where}: must be a volume; it is {kind}, a surface or a tractogram")
