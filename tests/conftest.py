@@ -31,7 +31,7 @@ def samples():
 @pytest.fixture(scope="session")
 def gl():
     """A machine that draws with OpenGL; the tests that need it are skipped where none does."""
-    from volrender.draw.opengl import window_class
+    from volrender.draw.opengl import window
 
-    if window_class() is None:
+    if window() is None:
         pytest.skip("no OpenGL draws off screen on this machine")

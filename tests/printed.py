@@ -11,7 +11,7 @@ from matplotlib.textpath import TextPath
 
 from volrender.draw import opengl
 
-needs_opengl = pytest.mark.skipif(opengl.window_class() is None, reason="a Scene needs OpenGL, and none works here")
+needs_opengl = pytest.mark.skipif(opengl.window() is None, reason="a Scene needs OpenGL, and none works here")
 MM = 25.4
 
 

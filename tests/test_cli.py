@@ -231,7 +231,7 @@ def test_the_demo_writes_its_figures(run, tmp_path):
     code, out, err = run("demo", "-o", tmp_path / "a" / "b", "--dpi", "30")
     assert code == 0
     names = ["voxels.png", "cutaway.png", "atlas.png", "slices.png", "figure.png"]
-    if opengl.window_class() is None:
+    if opengl.window() is None:
         assert [line.split()[0] for line in err.splitlines()] == ["cutaway.png", "atlas.png", "figure.png"]
         names = ["voxels.png", "slices.png"]
     else:
@@ -406,8 +406,8 @@ ARGUMENTS = [
     (["voxels", "head.nii.gz", "--clip", "x=:"], "at least one finite side"),
     (["slices", "head.nii.gz", "--clip", "x=nan:"], "finite"),
     (["voxels", "head.nii.gz", "--clip", "x=-99:99"], "no voxel is left"),
-    (["slices", "head.nii.gz", "--clip", "x=-99:99"], "nothing is left to see"),
-    (["scene", "head.nii.gz", "--clip", "x=-99:99"], "nothing is left to see"),
+    (["slices", "head.nii.gz", "--clip", "x=-99:99"], "nothing is to be seen of"),
+    (["scene", "head.nii.gz", "--clip", "x=-99:99"], "nothing is to be seen of"),
     (["slices", "series.nii"], "series.nii: has 3 frames; choose one with --frame 0 to 2"),
     (["voxels", "series.nii"], "--frame"),
     (["scene", "head.nii.gz", "series.nii"], "--frame"),
@@ -527,7 +527,7 @@ def test_the_demo_in_the_way(run, tmp_path):
 
 
 def test_without_opengl_a_scene_is_a_sentence(complains, monkeypatch):
-    monkeypatch.setattr(opengl, "window_class", lambda: None)
+    monkeypatch.setattr(opengl, "window", lambda: None)
     complains("scene", "head.nii.gz", said=["OpenGL", "apt install"])
 
 

@@ -309,7 +309,7 @@ def test_several_layers_are_one_subject():
     ],
 )
 def test_nothing_left_to_see_is_an_error(layer):
-    refuses(ValueError, lambda: paint.subject_points([layer]), "nothing is left to see: the opacity hides everything")
+    refuses(ValueError, lambda: paint.subject_points([layer]), "nothing is to be seen of")
     assert len(paint.subject_points([layer, Intensity(ball())]))
 
 

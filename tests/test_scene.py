@@ -651,8 +651,8 @@ def test_sizes_are_checked(size, kind, says):
 
 
 def test_nothing_left_is_an_error():
-    refuses(ValueError, lambda: Scene(Intensity(ball(), opacity=0.0)).render((50, 50)), "nothing is left to see")
-    refuses(ValueError, lambda: Scene(Isosurface(ball(), clip=Plane(x=-99))).figure(), "nothing is left to see")
+    refuses(ValueError, lambda: Scene(Intensity(ball(), opacity=0.0)).render((50, 50)), "nothing is to be seen of")
+    refuses(ValueError, lambda: Scene(Isosurface(ball(), clip=Plane(x=-99))).figure(), "nothing is to be seen of")
 
 
 def test_a_faint_volume_is_a_subject_too():

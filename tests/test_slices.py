@@ -262,7 +262,7 @@ def test_the_outer_faces_may_be_sliced():
 
 def test_a_panel_needs_a_layer():
     refuses(TypeError, lambda: Slices(), "Slices needs a layer, or a volume; got none")
-    refuses(ValueError, lambda: Slices(Intensity(ball(), opacity=0.0)).figure(), "nothing is left to see")
+    refuses(ValueError, lambda: Slices(Intensity(ball(), opacity=0.0)).figure(), "nothing is to be seen of")
 
 
 # The page

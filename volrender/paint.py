@@ -202,12 +202,28 @@ def subject_points(layers: Sequence[Layer]) -> NDArray[np.float64]:
     Raises
     ------
     ValueError
-        If nothing is left to see.
+        If nothing is to be seen of a layer.
     """
-    found = [points for layer in layers if len(points := _layer_points(layer))]
-    if not found:
-        raise ValueError("nothing is left to see: the opacity hides everything, or the clips remove it")
-    return np.concatenate(found)
+    found = [(layer, _layer_points(layer)) for layer in layers]
+    for layer, points in found:
+        if not len(points):
+            raise nothing(layer)
+    return np.concatenate([points for _, points in found])
+
+
+def nothing(layer: Layer) -> ValueError:
+    """The error that tells that nothing is to be seen of a layer, and why that may be."""
+    volume = layer.volume
+    low, high = f"{volume.survey.low:g}", f"{volume.survey.high:g}"
+    hidden = {
+        "Intensity": "its opacity hides everything",
+        "Isosurface": f"it encloses nothing at level {getattr(layer, 'level', 0):g}",
+        "LabelMap": "none of its labels is left",
+        "CutPlane": "its plane misses the volume",
+    }[type(layer).__name__]
+    removed = ", or its clips remove it" if layer.clip else ""
+    where = f"the {type(layer).__name__} of {volume.name or 'a volume'}"
+    return ValueError(f"nothing is to be seen of {where}: {hidden}{removed}; its values run from {low} to {high}")
 
 
 def _layer_points(layer: Layer) -> NDArray[np.float64]:
@@ -215,16 +231,23 @@ def _layer_points(layer: Layer) -> NDArray[np.float64]:
     if isinstance(layer, CutPlane):
         return _on_plane(layer)
     step = int(np.ceil((source.data.size / FRAMING_VOXELS) ** (1 / 3)))
-    data = source.data[::step, ::step, ::step]
-    affine = source.affine @ np.diag([step, step, step, 1.0])
-    shown = foreground(layer, data)
-    if layer.clip:
-        index = np.argwhere(shown)
-        shown[tuple(index[space.removed(layer.clip, space.apply_affine(affine, index))].T)] = False
-    ends = line_ends(shown)
+    ends, affine = _shown_ends(layer, source, step)
+    if not len(ends) and step > 1:  # what is small can slip through
+        ends, affine = _shown_ends(layer, source, 1)
+        step = 1
     half = 0.5 / step
     cube = np.array([[x, y, z] for x in (-half, half) for y in (-half, half) for z in (-half, half)])
     return space.apply_affine(affine, (ends[:, None, :] + cube).reshape(-1, 3))
+
+
+def _shown_ends(layer: Layer, source: Volume, step: int) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
+    """The line ends of what is seen of every `step`-th voxel, and the affine of their grid."""
+    affine = source.affine @ np.diag([step, step, step, 1.0])
+    shown = foreground(layer, source.data[::step, ::step, ::step])
+    if layer.clip:
+        index = np.argwhere(shown)
+        shown[tuple(index[space.removed(layer.clip, space.apply_affine(affine, index))].T)] = False
+    return line_ends(shown), affine
 
 
 def line_ends(mask: NDArray[np.bool_]) -> NDArray[np.intp]:

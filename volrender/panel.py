@@ -134,8 +134,12 @@ class Panel(Printable):
 
 
 def orient(frame: Frame, width: float, scale: float, camera: space.Camera) -> None:
-    """Under a picture, a scale bar on the left and the directions on the right; 1 paper mm is `scale` world mm."""
+    """Under a picture, a scale bar on the left and the directions on the right; 1 paper mm is `scale` world mm.
+
+    In perspective there is no scale.
+    """
     canvas = frame.canvas()
-    scale_bar(canvas, 1.0, 1.2, 0.34 * width, scale, frame.font_size)
+    if not camera.perspective:
+        scale_bar(canvas, 1.0, 1.2, 0.34 * width, scale, frame.font_size)
     line = frame.line_height
     compass(canvas, width - 2 * line, FOOT * line / 2, camera, line, frame.font_size)

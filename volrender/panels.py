@@ -22,6 +22,7 @@ from volrender.io.files import warn
 from volrender.layers import CutPlane, Intensity, Isosurface
 from volrender.page import TRANSPARENT
 from volrender.panel import FOOT, Panel, orient
+from volrender.rendering import Rendering
 from volrender.volume import Volume
 from volrender.words import our_words
 
@@ -49,6 +50,12 @@ class Scene(Panel):
     *layers : layer, Volume, path or nibabel image
     camera : name, (elevation, azimuth) or Camera
         "left", "right", "anterior", "posterior", "superior", "inferior": where the viewer stands.
+    quality : {"final", "draft"}
+        Final takes two samples a voxel and smooths edges; draft one, and none.
+    light : {"studio", "flat"}
+        Soft light from above the viewer's left shoulder; or none, every color as it is given.
+    silhouette : bool
+        Whether bodies, surfaces and labels have an outline.
     title : str
     colorbar : bool, optional
         Color bars and the legend; by default for maps with a sign, a unit or a colormap of your choice, and where
@@ -69,12 +76,16 @@ class Scene(Panel):
         self,
         *layers: Any,
         camera: Any = (25, 150),
+        quality: str = "final",
+        light: str = "studio",
+        silhouette: bool = False,
         title: str = "",
         colorbar: bool | None = None,
         annotate: bool = True,
         background: Any = "white",
     ) -> None:
         self._set_up(layers, title, colorbar, background)
+        self.rendering = Rendering(quality, light, silhouette)
         self.camera = space.as_camera(camera)
         self.annotate = annotate
 
@@ -105,7 +116,7 @@ class Scene(Panel):
         """
         from volrender.draw import scene_pyvista
 
-        return scene_pyvista.render(self.layers, self._view(_as_size(size)), self._ground)
+        return scene_pyvista.render(self.layers, self._view(_as_size(size)), self._ground, self.rendering)
 
     def project(self, points_xyz: ArrayLike, size: tuple[int, int] = (800, 800)) -> NDArray[np.float64]:
         """Where world points (..., 3) fall in a raster of `size`: (column, row), (0, 0) the first pixel's centre."""
@@ -115,7 +126,8 @@ class Scene(Panel):
         """The pyvista Plotter with everything in it, off screen, for those who go on from there; close it yourself."""
         from volrender.draw import scene_pyvista
 
-        return scene_pyvista.plotter(self.layers, self._view(_as_size(size)), self._ground or (1.0, 1.0, 1.0))
+        ground = self._ground or (1.0, 1.0, 1.0)
+        return scene_pyvista.plotter(self.layers, self._view(_as_size(size)), ground, self.rendering)
 
     def _foot(self, frame: Frame) -> float:
         return FOOT * frame.line_height if self.annotate else 0.0
@@ -137,7 +149,7 @@ class Scene(Panel):
         width, height = frame.width - side.width, frame.height - foot - head
         ax, size = frame.picture(0, foot, width, height)
         view = self._view(size)
-        raster = scene_pyvista.render(self.layers, view, self._ground)
+        raster = scene_pyvista.render(self.layers, view, self._ground, self.rendering)
         ax.imshow(raster, extent=(0, size[0], 0, size[1]), interpolation="none", aspect="auto")
         side.draw(width, foot, height)
         if self.annotate:
@@ -330,6 +342,8 @@ class Voxels(Panel):
         self.edgecolor = None if edgecolor is None else as_rgb(edgecolor, "edgecolor")
         self.vector = vector
         self.camera = space.as_camera(camera)
+        if self.camera.perspective:
+            raise ValueError("Voxels are drawn in parallel projection; take a Camera without perspective")
         self.axes = axes
 
     @cached_property

@@ -9,7 +9,7 @@ What works on affines alone is written in `volrender.affines` and has its name h
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -214,6 +214,9 @@ def removed(clips: Iterable[Clip], points_xyz: ArrayLike, *, tolerance: float = 
     return gone
 
 
+MOST_PERSPECTIVE = 90
+NEAREST = 0.05  # of the viewer's distance: what is nearer is drawn as if it were there
+FITTINGS = 30
 CAMERAS = {
     "left": (0.0, 180.0),
     "right": (0.0, 0.0),
@@ -227,7 +230,7 @@ CAMERAS = {
 @our_words
 @dataclass(frozen=True)
 class Camera:
-    """Where the viewer stands, far away: the projection is parallel.
+    """Where the viewer stands: far away, so that the projection is parallel, unless `perspective` brings him near.
 
     Parameters
     ----------
@@ -238,6 +241,10 @@ class Camera:
         Degrees by which the picture turns clockwise.
     zoom : float
         How much larger than the frame that fits.
+    look_at : (x, y, z), optional
+        The world point (mm) in the middle of the picture; by default the middle of the subject.
+    perspective : float
+        Degrees that the picture's height spans, as seen by the viewer; 0 is parallel.
 
     Examples
     --------
@@ -249,13 +256,21 @@ class Camera:
     azimuth: float = 150.0
     roll: float = 0.0
     zoom: float = 1.0
+    look_at: tuple[float, float, float] | None = None
+    perspective: float = 0.0
 
     def __post_init__(self) -> None:
-        values = (self.elevation, self.azimuth, self.roll, self.zoom)
+        values = (self.elevation, self.azimuth, self.roll, self.zoom, self.perspective)
         if not all(isinstance(v, (int, float, np.number)) and np.isfinite(v) for v in values):
             raise ValueError(f"a Camera's angles and zoom must be finite numbers; got {values}")
         if self.zoom <= 0:
             raise ValueError(f"the zoom of a Camera must be above 0; got {self.zoom}")
+        if not 0 <= self.perspective <= MOST_PERSPECTIVE:
+            got = f"got {self.perspective}"
+            raise ValueError(f"the perspective of a Camera must be 0 to {MOST_PERSPECTIVE} degrees; {got}")
+        if self.look_at is not None:
+            x, y, z = triple(self.look_at, "the look_at of a Camera").tolist()
+            object.__setattr__(self, "look_at", (x, y, z))
 
     @property
     def axes(self) -> Floats:
@@ -279,7 +294,7 @@ def as_camera(value: str | Sequence[float] | Camera) -> Camera:
     Examples
     --------
     >>> as_camera("anterior")
-    Camera(elevation=0.0, azimuth=90.0, roll=0.0, zoom=1.0)
+    Camera(elevation=0.0, azimuth=90.0, roll=0.0, zoom=1.0, look_at=None, perspective=0.0)
     """
     if isinstance(value, Camera):
         return value
@@ -298,7 +313,7 @@ def as_camera(value: str | Sequence[float] | Camera) -> Camera:
 
 @dataclass(frozen=True)
 class View:
-    """A parallel projection of the world onto a raster: the one map from xyz to pixels that every engine obeys.
+    """A projection of the world onto a raster: the one map from xyz to pixels that every engine obeys.
 
     Parameters
     ----------
@@ -306,6 +321,7 @@ class View:
     center : (3,) floats
         The world point (mm) at the middle of the raster.
     mm_per_pixel : float
+        In perspective, at the depth of `center`.
     size : (width, height)
         Pixels.
     """
@@ -315,24 +331,45 @@ class View:
     mm_per_pixel: float
     size: tuple[int, int]
 
+    @property
+    def distance(self) -> float:
+        """How far (mm) the viewer stands from `center`; infinite in parallel projection."""
+        if not self.camera.perspective:
+            return np.inf
+        unzoomed = self.mm_per_pixel * self.camera.zoom * self.size[1] / 2
+        return float(unzoomed / np.tan(np.radians(self.camera.perspective) / 2))
+
     def project(self, points_xyz: ArrayLike) -> Floats:
         """Where world points (..., 3) fall, as (column, row): the first pixel's centre is (0, 0), rows grow down."""
-        flat = (np.asarray(points_xyz, dtype=float) - np.asarray(self.center)) @ self.camera.axes[:2].T
+        x, y, depth = np.moveaxis((np.asarray(points_xyz, float) - self.center) @ self.camera.axes.T, -1, 0)
         width, height = self.size
-        column = flat[..., 0] / self.mm_per_pixel + (width - 1) / 2
-        row = (height - 1) / 2 - flat[..., 1] / self.mm_per_pixel
-        return np.stack([column, row], axis=-1)
+        pixel = self.mm_per_pixel * np.maximum(1 - depth / self.distance, NEAREST)
+        return np.stack([x / pixel + (width - 1) / 2, (height - 1) / 2 - y / pixel], axis=-1)
 
     @staticmethod
     def fit(points_xyz: ArrayLike, camera: Camera, size: tuple[int, int], fill: float = 0.96) -> View:
         """The view in which the points fill `fill` of the raster in the direction that is the tighter one."""
         points = np.asarray(points_xyz, dtype=float).reshape(-1, 3)
         flat = points @ camera.axes.T
-        low, high = flat.min(axis=0), flat.max(axis=0)
-        extent = np.maximum(high - low, 1e-6)[:2]
-        mm_per_pixel = float((extent / (fill * np.asarray(size))).max() / camera.zoom)
-        x, y, z = ((low + high) / 2) @ camera.axes
-        return View(camera, (float(x), float(y), float(z)), mm_per_pixel, (int(size[0]), int(size[1])))
+        middle = (flat.min(axis=0) + flat.max(axis=0)) / 2
+        if camera.look_at is not None:
+            middle = camera.axes @ camera.look_at
+        reach = np.maximum(np.abs(flat - middle).max(axis=0), 5e-7)[:2]
+        whole = (int(size[0]), int(size[1]))
+        level = replace(camera, zoom=1.0)
+        view = View(level, _xyz(middle @ camera.axes), float((2 * reach / (fill * np.array(size))).max()), whole)
+        for _ in range(FITTINGS if camera.perspective else 0):  # what is near grows: step back, and to its middle
+            seen = view.project(points) - (np.array(size) - 1) / 2
+            off = (seen.min(axis=0) + seen.max(axis=0)) / 2 * (camera.look_at is None)
+            scale = float((2 * np.abs(seen - off).max(axis=0) / (fill * np.array(size))).max())
+            center = view.center + view.mm_per_pixel * (off * (1, -1)) @ camera.axes[:2]
+            view = View(level, _xyz(center), view.mm_per_pixel * scale, whole)
+        return View(camera, view.center, view.mm_per_pixel / camera.zoom, whole)
+
+
+def _xyz(point: Floats) -> tuple[float, float, float]:
+    x, y, z = point.tolist()
+    return x, y, z
 
 
 def finite(value: Any, what: str) -> float:

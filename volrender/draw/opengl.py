@@ -12,17 +12,19 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
+from typing import NamedTuple
 
 WINDOW = "VTK_DEFAULT_OPENGL_WINDOW"
 PROBE = """
 from vtkmodules.vtkRenderingCore import vtkRenderer, vtkRenderWindow
-import vtkmodules.vtkRenderingOpenGL2
+from vtkmodules.vtkRenderingOpenGL2 import vtkTextureObject
 window = vtkRenderWindow()
 window.SetOffScreenRendering(1)
 window.SetSize(8, 8)
 window.AddRenderer(vtkRenderer())
 window.Render()
-print("window", window.GetClassName(), window.SupportsOpenGL())
+size = vtkTextureObject.GetMaximumTextureSize3D(window)
+print("window", window.GetClassName(), window.SupportsOpenGL(), size)
 """
 ADVICE = (
     "a Scene needs OpenGL, and none works here: install a software one, `apt install libosmesa6` (Debian, Ubuntu) or "
@@ -30,9 +32,16 @@ ADVICE = (
 )
 
 
+class Window(NamedTuple):
+    """A VTK window class that can draw off screen, and the most voxels along one side of a volume that it takes."""
+
+    name: str
+    largest: int
+
+
 @cache
-def window_class() -> str | None:
-    """The VTK window class that can draw off screen here, or None.
+def window() -> Window | None:
+    """What can draw off screen here, or None.
 
     VTK's own choice comes first; it does not fall back to Mesa's off-screen library when it finds an EGL that is
     broken, so EGL and OSMesa are then asked for by name.
@@ -41,8 +50,8 @@ def window_class() -> str | None:
     return next((found for chosen in tries if (found := _probe(chosen))), None)
 
 
-def _probe(chosen: dict[str, str]) -> str | None:
-    """Draw an empty window in a child process; its class, or None where the child failed or died."""
+def _probe(chosen: dict[str, str]) -> Window | None:
+    """Draw an empty window in a child process; what it is, or None where the child failed or died."""
     command = [sys.executable, "-P", "-c", PROBE]
     environment = os.environ | chosen
     try:
@@ -52,18 +61,20 @@ def _probe(chosen: dict[str, str]) -> str | None:
     except (OSError, subprocess.TimeoutExpired):
         return None
     words = answer.stdout.split()
-    return words[1] if answer.returncode == 0 and len(words) == 3 and words[2] == "1" else None
+    if answer.returncode != 0 or len(words) != 4 or words[2] != "1":
+        return None
+    return Window(words[1], int(words[3]))
 
 
-def require() -> str:
-    """The VTK window class to draw with.
+def require() -> Window:
+    """What to draw with.
 
     Raises
     ------
     RuntimeError
         If there is none; the sentence says what to install.
     """
-    found = window_class()
+    found = window()
     if found is None:
         raise RuntimeError(ADVICE)
     return found
@@ -74,7 +85,7 @@ def offscreen() -> Iterator[None]:
     """Let VTK open the kind of window that is known to work, and no other, so that it has nothing to warn of."""
     found = require()
     before = os.environ.get(WINDOW)
-    os.environ[WINDOW] = found
+    os.environ[WINDOW] = found.name
     try:
         yield
     finally:

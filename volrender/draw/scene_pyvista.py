@@ -7,7 +7,6 @@ was cut, painted as in a slice.
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from functools import singledispatchmethod
 from itertools import pairwise
@@ -19,6 +18,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from vtkmodules.vtkCommonDataModel import vtkPiecewiseFunction
 from vtkmodules.vtkRenderingCore import vtkColorTransferFunction, vtkVolume
+from vtkmodules.vtkRenderingVolume import vtkMultiVolume
 from vtkmodules.vtkRenderingVolumeOpenGL2 import vtkOpenGLGPUVolumeRayCastMapper
 
 from volrender import paint
@@ -34,16 +34,23 @@ from volrender.draw.surfaces_pyvista import (
     label_surface,
     placement,
 )
+from volrender.intensity import downsize
+from volrender.io.files import by, warn
 from volrender.layers import CutPlane, Intensity, Isosurface, LabelMap, Layer
-from volrender.space import Clip, View, corners, spacing
+from volrender.rendering import Rendering
+from volrender.space import NEAREST, Clip, View, apply_affine, corners, removed, spacing
 from volrender.volume import Volume
 
 # Camera-relative: a key light above the viewer's left shoulder, a fill from the right, a little from the front.
 LIGHTS = (((-0.5, 1.0, 1.0), 0.78), ((1.0, 0.1, 0.6), 0.32), ((0.0, 0.0, 1.0), 0.22))
 MATERIAL = {"ambient": 0.18, "diffuse": 0.85, "specular": 0.1, "specular_power": 10.0}
 CORE = (0.72, 0.66, 0.62)  # BODY as a surface: it comes out lighter than a volume in the same light
-SAMPLE = 0.5  # voxels between samples along a ray
+FLAT = {"ambient": 1.0, "diffuse": 0.0, "specular": 0.0}
+FRONTAL = (((0.0, 0.0, 1.0), 1.0),)
+OUTLINE, OUTLINES = "0.15", 500  # its color, and how many of its widths a picture is wide
+SAMPLE, DRAFT_SAMPLE = 0.5, 1.0  # voxels between samples along a ray
 PRESMOOTH = 0.9, 1.3  # voxels; without it the normals draw rings, most of all those of 8-bit data
+MOST_VOXELS = 400_000_000  # of one volume in the memory of graphics
 LARGE_FACE = 1400  # points along one side of a cut face, at most
 
 BLEND = {
@@ -54,28 +61,30 @@ BLEND = {
 }
 
 
-def render(layers: Sequence[Layer], view: View, background: RGB | None) -> NDArray[np.uint8]:
+def render(layers: Sequence[Layer], view: View, background: RGB | None, how: Rendering) -> NDArray[np.uint8]:
     """The bare raster (h, w, 4); without a background its alpha is exact.
 
     VTK's own transparent picture is wrong where a volume is partly transparent, so it is drawn on black and on white
     and solved: what a pixel lets through of the difference is its transparency (Smith and Blinn, SIGGRAPH 1996).
     """
     if background is not None:
-        (raster,) = _rasters(layers, view, [background])
+        (raster,) = _rasters(layers, view, [background], how)
         return np.dstack([raster, np.full(raster.shape[:2], 255, dtype=np.uint8)])
-    on_black, on_white = (r.astype(float) for r in _rasters(layers, view, [(0.0, 0.0, 0.0), (1.0, 1.0, 1.0)]))
+    on_black, on_white = (r.astype(float) for r in _rasters(layers, view, [(0.0, 0.0, 0.0), (1.0, 1.0, 1.0)], how))
     alpha = np.clip(1 - (on_white - on_black).mean(axis=-1, keepdims=True) / 255, 0, 1)
     color = np.where(alpha > 0, on_black / np.where(alpha > 0, alpha, 1), 0)
     return np.asarray(np.rint(np.dstack([np.clip(color, 0, 255), alpha * 255])), dtype=np.uint8)
 
 
-def _rasters(layers: Sequence[Layer], view: View, backgrounds: Sequence[RGB]) -> list[NDArray[np.uint8]]:
+def _rasters(
+    layers: Sequence[Layer], view: View, backgrounds: Sequence[RGB], how: Rendering
+) -> list[NDArray[np.uint8]]:
     """Scenes of surfaces alone are drawn at twice the size and averaged: ambient occlusion knows no multisampling."""
     surfaces = not any(isinstance(layer, Intensity) for layer in layers)
-    factor = 2 if surfaces else 1
+    factor = 2 if surfaces and not how.draft else 1
     width, height = view.size
     larger = View(view.camera, view.center, view.mm_per_pixel / factor, (width * factor, height * factor))
-    stage = plotter(layers, larger, backgrounds[0])
+    stage = plotter(layers, larger, backgrounds[0], how)
     rasters = []
     try:
         stage.show(auto_close=False, interactive=False)
@@ -92,13 +101,13 @@ def _rasters(layers: Sequence[Layer], view: View, backgrounds: Sequence[RGB]) ->
     return rasters
 
 
-def plotter(layers: Sequence[Layer], view: View, background: RGB) -> pv.Plotter:
+def plotter(layers: Sequence[Layer], view: View, background: RGB, how: Rendering) -> pv.Plotter:
     """A pyvista Plotter, off screen, with every layer in it and the camera of the view."""
     with opengl.offscreen():
         stage = pv.Plotter(off_screen=True, window_size=list(view.size), lighting="none")
         stage.set_background(background)
         try:
-            Stage(stage, view).add_all(layers)
+            Stage(stage, view, how).add_all(layers)
         except BaseException:
             stage.close()
             raise
@@ -108,50 +117,65 @@ def plotter(layers: Sequence[Layer], view: View, background: RGB) -> pv.Plotter:
 class Stage:
     """One plotter while it is filled: lights, camera, and a way to add each kind of layer."""
 
-    def __init__(self, stage: pv.Plotter, view: View) -> None:
+    def __init__(self, stage: pv.Plotter, view: View, how: Rendering) -> None:
         self.stage = stage
         self.view = view
+        self.how = how
+        self.material = MATERIAL if how.lit else FLAT
 
     def add_all(self, layers: Sequence[Layer]) -> None:
         """Add lights, layers, cut faces and the camera."""
-        for position, intensity in LIGHTS:
+        for position, intensity in LIGHTS if self.how.lit else FRONTAL:
             self.stage.add_light(pv.Light(position=position, light_type="camera light", intensity=intensity))
-        for layer in layers:
+        mist = [layer for layer in layers if isinstance(layer, Intensity) and _is_mist(layer)]
+        mist = mist if len(mist) > 1 else []
+        # An opaque body ends rays by its depth: what comes after it is right in front of it and behind.
+        alone = [layer for layer in layers if layer not in mist]
+        for layer in sorted(alone, key=lambda layer: not (isinstance(layer, Intensity) and _has_core(layer))):
             self.add(layer)
+        if mist:
+            self._add_mist(mist)
         for clip, members in _by_clip(layers):
             for row in range(len(clip.halfspaces)):
                 self._add_face(clip, row, members)
+        self._smooth(layers)
+        self._look_from(layers)
+
+    def _smooth(self, layers: Sequence[Layer]) -> None:
+        """Order what is translucent, smooth edges, and darken folds: VTK does not do all three at once."""
         volumes = any(isinstance(layer, Intensity) for layer in layers)
-        clear = any(not isinstance(layer, Intensity) and layer.opacity not in (None, 1.0) for layer in layers)
-        if sum(isinstance(layer, Intensity) and layer.blend == "composite" for layer in layers) > 1:
-            warnings.warn(
-                "Scene draws volumes one after the other, whichever is in front: show all but one as an Isosurface",
-                stacklevel=2,
-            )
-        if clear:
+        if any(not isinstance(layer, Intensity) and layer.opacity not in (None, 1.0) for layer in layers):
             # Peels are lost in a multisampled window.
             self.stage.disable_anti_aliasing()
             self.stage.enable_depth_peeling(number_of_peels=8, occlusion_ratio=0)
             self.stage.renderer.SetUseDepthPeelingForVolumes(volumes)
+            for actor in self.stage.renderer.GetActors():
+                actor.ForceTranslucentOn()  # in front of what is drawn as opaque the peels lose surfaces
+        elif self.how.draft:
+            self.stage.disable_anti_aliasing()
         elif volumes:
             self.stage.enable_anti_aliasing("msaa", multi_samples=8)
-        elif not any(isinstance(layer, CutPlane) for layer in layers):
+        elif self.how.lit and not any(isinstance(layer, CutPlane) for layer in layers):
             # Ambient occlusion would darken a slice too, whose colors are values.
             reach = 0.03 * self.view.mm_per_pixel * max(self.view.size)
             self.stage.enable_ssao(radius=reach, bias=0.1 * reach, kernel_size=96, blur=True)
-        self._look_from(layers)
 
     def _look_from(self, layers: Sequence[Layer]) -> None:
         every = np.concatenate([corners(v.shape, v.affine) for v in (layer.volume for layer in layers)])
         radius = float(np.linalg.norm(every - np.array(self.view.center), axis=1).max()) + 1.0
         _, up, toward = self.view.camera.axes
-        camera = self.stage.camera
-        camera.enable_parallel_projection()
+        camera, half = self.stage.camera, self.view.mm_per_pixel * self.view.size[1] / 2
+        distance = min(self.view.distance, 2 * radius)
+        if self.view.camera.perspective:
+            distance = self.view.distance
+            camera.view_angle = 2 * float(np.degrees(np.arctan(half / distance)))
+        else:
+            camera.enable_parallel_projection()
+            camera.parallel_scale = half
         camera.focal_point = self.view.center
-        camera.position = tuple(np.array(self.view.center) + 2 * radius * toward)
+        camera.position = tuple(np.array(self.view.center) + distance * toward)
         camera.up = tuple(up)
-        camera.parallel_scale = self.view.mm_per_pixel * self.view.size[1] / 2
-        camera.clipping_range = (0.9 * radius, 3.1 * radius)
+        camera.clipping_range = (max(distance - 1.1 * radius, NEAREST * distance), distance + 1.1 * radius)
 
     @singledispatchmethod
     def add(self, layer: Layer) -> None:
@@ -160,31 +184,48 @@ class Stage:
 
     @add.register
     def _(self, layer: Intensity) -> None:
-        actor = vtkVolume()
-        composite = layer.blend == "composite"
-        data = _within_span(finite_data(layer.field, highest=layer.blend == "minimum"), layer)
-        if layer.blend == "minimum" and layer.opacity is None:
-            data = np.where(data <= layer.look.air, layer.look.clim[1], data)
-        if composite:
-            sigma = PRESMOOTH[layer.field.data.dtype.itemsize == 1]
-            data = ndimage.gaussian_filter(data.astype(np.float32), sigma, mode="nearest")
-        mapper = vtkOpenGLGPUVolumeRayCastMapper()
-        colored = layer.volume.kind == "rgb"
-        mapper.SetInputData(_cells(layer.volume, _with_colors(layer.volume, data) if colored else data))
+        data = _prepared(layer)
+        mapper = self._mapper([layer])
         getattr(mapper, BLEND[layer.blend])()
         if layer.opacity is None:
             mapper.SetAverageIPScalarRange(layer.look.air, layer.look.survey.high)
-        mapper.SetAutoAdjustSampleDistances(0)
-        mapper.SetSampleDistance(SAMPLE * min(layer.volume.spacing))
-        mapper.SetUseJittering(1)
+        colored = layer.volume.kind == "rgb"
+        mapper.SetInputData(_cells(layer.volume, _with_colors(layer.volume, data) if colored else data))
+        actor = self._volume(layer)
         actor.SetMapper(mapper)
-        actor.SetUserMatrix(pv.vtkmatrix_from_array(placement(layer.volume)))
-        _dress(actor.GetProperty(), layer)
         actor.GetProperty().SetIndependentComponents(not colored)
         _clip_in_shader(actor, layer, self.view)
         self.stage.add_actor(actor, reset_camera=False, render=False)
         if _has_core(layer):
             self._add_core(layer, data)
+
+    def _add_mist(self, layers: Sequence[Intensity]) -> None:
+        """Add translucent volumes that are sampled together along each ray; VTK gives them no shades."""
+        mapper = self._mapper(layers)
+        together = vtkMultiVolume()
+        together.SetMapper(mapper)
+        for n, layer in enumerate(layers):
+            data = _prepared(layer)
+            if layer.clip:
+                centers = apply_affine(layer.volume.canonical.affine, np.moveaxis(np.indices(data.shape), 0, -1))
+                data = np.where(removed(layer.clip, centers), _nothing(layer), data).astype(np.float32)
+            mapper.SetInputDataObject(n, _cells(layer.volume, data))
+            together.SetVolume(self._volume(layer), n)
+        self.stage.add_actor(together, reset_camera=False, render=False)
+
+    def _mapper(self, layers: Sequence[Intensity]) -> vtkOpenGLGPUVolumeRayCastMapper:
+        mapper = vtkOpenGLGPUVolumeRayCastMapper()
+        mapper.SetAutoAdjustSampleDistances(0)
+        step = DRAFT_SAMPLE if self.how.draft else SAMPLE
+        mapper.SetSampleDistance(step * min(min(layer.volume.spacing) for layer in layers))
+        mapper.SetUseJittering(1)
+        return mapper
+
+    def _volume(self, layer: Intensity) -> vtkVolume:
+        actor = vtkVolume()
+        actor.SetUserMatrix(pv.vtkmatrix_from_array(placement(layer.volume)))
+        _dress(actor.GetProperty(), layer, lit=self.how.lit)
+        return actor
 
     def _add_core(self, layer: Intensity, data: NDArray[Any]) -> None:
         """Put an opaque surface just under that of an opaque body, in its tone.
@@ -199,7 +240,8 @@ class Stage:
         core = cut(core.transform(placement(layer.volume), inplace=False), layer.clip)
         if core.n_points:
             look = {"show_scalar_bar": False, "reset_camera": False, "render": False, "color": tone}
-            self.stage.add_mesh(core, scalars=None, smooth_shading=False, **MATERIAL, **look)
+            self.stage.add_mesh(core, scalars=None, smooth_shading=False, **self.material, **look)
+            self._outline(core)
 
     @add.register
     def _(self, layer: Isosurface) -> None:
@@ -216,7 +258,7 @@ class Stage:
 
     def _add_surface(self, mesh: pv.PolyData, layer: Isosurface | LabelMap, **look: Any) -> None:
         if mesh.n_points == 0:
-            return
+            raise paint.nothing(layer)
         mesh = mesh.compute_normals(split_vertices=False, consistent_normals=False, auto_orient_normals=False)
         self.stage.add_mesh(
             mesh,
@@ -225,9 +267,15 @@ class Stage:
             show_scalar_bar=False,
             reset_camera=False,
             render=False,
-            **MATERIAL,
+            **self.material,
             **look,
         )
+        self._outline(mesh)
+
+    def _outline(self, mesh: pv.PolyData) -> None:
+        if self.how.silhouette:
+            width = max(1.0, max(self.view.size) / OUTLINES)
+            self.stage.add_silhouette(mesh, color=OUTLINE, line_width=width, decimate=None)
 
     def _add_face(self, clip: Clip, row: int, layers: Sequence[Layer]) -> None:
         """Close one side of a clip with the slice of what it cut, so that a cut body is solid."""
@@ -264,11 +312,31 @@ class Stage:
 
 
 def _cells(volume: Volume, data: NDArray[Any]) -> pv.ImageData:
-    """The volume as `_grid`, a cell a voxel: a ray caster goes through points only from first to last centre."""
+    """The volume as `_grid`, a cell a voxel: a ray caster goes through points only from first to last centre.
+
+    Of more voxels than the graphics can hold, fewer are made.
+    """
     step = spacing(volume.canonical.affine)
-    grid = pv.ImageData(dimensions=np.add(data.shape[:3], 1), spacing=step, origin=-step / 2)
+    origin = -step / 2
+    fewer = _within_limits(data.shape[:3])
+    if fewer != data.shape[:3]:
+        warn(
+            f"Scene shows {volume.name or 'a volume'} in {by(fewer)} voxels, not {by(data.shape[:3])}: "
+            "the graphics here hold no more; crop() or downsize() it"
+        )
+        step = step * np.divide(data.shape[:3], fewer)
+        data = downsize(data, fewer)
+    grid = pv.ImageData(dimensions=np.add(data.shape[:3], 1), spacing=step, origin=origin)
     grid.cell_data["values"] = data.reshape(-1, *data.shape[3:], order="F")
     return grid
+
+
+def _within_limits(shape: Sequence[int]) -> tuple[int, ...]:
+    """As many voxels along each axis as graphics here can hold."""
+    largest = opengl.require().largest
+    fewer = [min(n, largest) for n in shape]
+    excess = np.prod(np.array(fewer, float)) / MOST_VOXELS
+    return tuple(max(1, int(n / excess ** (1 / 3))) for n in fewer) if excess > 1 else tuple(fewer)
 
 
 def _with_colors(volume: Volume, bright: NDArray[Any]) -> NDArray[np.uint8]:
@@ -294,7 +362,28 @@ def _within_span(data: NDArray[Any], layer: Intensity) -> NDArray[Any]:
     return data if low <= survey.low and survey.high <= high else np.clip(data, low, high, dtype=np.float32)
 
 
-def _dress(prop: Any, layer: Intensity) -> None:
+def _is_mist(layer: Intensity) -> bool:
+    """Whether a volume is seen through, and can be sampled together with others."""
+    return layer.blend == "composite" and layer.volume.kind != "rgb" and not _has_core(layer)
+
+
+def _prepared(layer: Intensity) -> NDArray[Any]:
+    """The values as the ray caster gets them: finite, within the span, smooth enough for normals."""
+    data = _within_span(finite_data(layer.field, highest=layer.blend == "minimum"), layer)
+    if layer.blend == "minimum" and layer.opacity is None:
+        data = np.where(data <= layer.look.air, layer.look.clim[1], data)
+    if layer.blend == "composite":
+        sigma = PRESMOOTH[layer.field.data.dtype.itemsize == 1]
+        data = ndimage.gaussian_filter(data.astype(np.float32), sigma, mode="nearest")
+    return np.asarray(data)
+
+
+def _nothing(layer: Intensity) -> float:
+    """A value that is not seen: the one of least opacity."""
+    return min(layer.look.nodes("volume"), key=lambda node: node[1])[0]
+
+
+def _dress(prop: Any, layer: Intensity, *, lit: bool) -> None:
     """Colors, opacity per millimetre and shading of a volume."""
     look = layer.look
     low, high = look.clim
@@ -313,7 +402,7 @@ def _dress(prop: Any, layer: Intensity) -> None:
     prop.SetScalarOpacity(opacity)
     prop.SetScalarOpacityUnitDistance(1.0)
     prop.SetInterpolationTypeToLinear()
-    prop.SetShade(layer.blend == "composite")
+    prop.SetShade(lit and layer.blend == "composite")
     prop.SetAmbient(MATERIAL["ambient"])
     prop.SetDiffuse(MATERIAL["diffuse"])
     prop.SetSpecular(MATERIAL["specular"])
@@ -357,7 +446,8 @@ def _clip_in_shader(actor: vtkVolume, layer: Intensity, view: View) -> None:
 def _has_core(layer: Intensity) -> bool:
     """Whether the volume is an opaque body."""
     plain = layer.opacity is None and layer.blend == "composite" and layer.volume.kind != "rgb"
-    return plain and not layer.look.survey.signed
+    survey = layer.look.survey
+    return plain and not survey.signed and survey.low < survey.high
 
 
 def _behind(normal: NDArray[np.float64], finest: float, view: View) -> float:
