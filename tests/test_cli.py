@@ -300,6 +300,52 @@ def test_info_counts_what_is_not_finite(run, tmp_path):
     assert facts(run("info", tmp_path / "n.nii")[1])["not"].split() == ["finite", "2", "voxels"]
 
 
+def test_info_takes_them_as_asked(run):
+    said = facts(run("info", "mask.nii.gz", "--kind", "labels")[1])
+    assert (said["kind"], said["why"], said["labels"]) == ("labels, uint8", "as asked for", "1, up to 1")
+    code, _, err = run("info", "head.nii.gz", "--kind", "mask")
+    assert (code, err) == (2, "volrender: head.nii.gz: kind must be one of intensity, labels, rgb; got 'mask'\n")
+
+
+@pytest.fixture
+def several(tmp_path):
+    """A folder of two DICOM series and a TIFF of two channels."""
+    pytest.importorskip("pydicom", reason="pydicom is not installed")
+    tifffile = pytest.importorskip("tifffile", reason="tifffile is not installed")
+    from test_io_dicom import dataset, folder
+
+    other = [dataset(n, SeriesInstanceUID="1.2.3.5", SeriesNumber=9) for n in range(4)]
+    folder(tmp_path / "dicom", *[dataset(n) for n in range(5)], *other)
+    stack = np.random.default_rng(0).integers(1, 99, (5, 2, 6, 7)).astype(np.uint16)
+    tifffile.imwrite(tmp_path / "c.tif", stack, imagej=True, metadata={"axes": "ZCYX", "unit": "mm", "spacing": 2})
+    return tmp_path
+
+
+@pytest.mark.filterwarnings("ignore:.*c.tif. has no anatomical space")
+def test_one_of_several_series_is_chosen(run, several):
+    dicom, tiff = str(several / "dicom"), str(several / "c.tif")
+    code, _, err = run("info", dicom)
+    assert code == 2
+    assert "holds 2 series; choose with --series from 7 (5 files), 9 (4 files)" in err
+    for asked in ("9", "1.2.3.5"):
+        assert facts(run("info", dicom, "--series", asked)[1])["shape"].endswith("x 4")
+    assert "choose one with --series 0 to --series 1" in run("info", tiff)[2]
+    both = run("info", tiff, dicom, "head.nii.gz", "--series", "7")
+    assert (both[0], "c.tif: --series must be a channel, 0 to 1; got 7" in both[2]) == (2, True)
+    assert run("info", tiff, "head.nii.gz", "--series", "1")[0] == 0
+    code, _, err = run("info", "head.nii.gz", "--series", "1")
+    assert (code, err) == (2, "volrender: --series is for a folder of DICOM slices or a TIFF; none is given\n")
+
+
+@pytest.mark.parametrize("command", DRAWING)
+def test_one_of_several_series_is_drawn(run, several, command):
+    more = ["--size", "5"] if command == "voxels" else []
+    call = [command, several / "dicom", *more, *SMALL, "-o", several / "s.png"]
+    assert "choose with --series from" in run(*call)[2]
+    code, out, err = run(*call, "--series", "9")
+    assert (code, err, out) == (0, "", f"{several / 's.png'}\n")
+
+
 # Help
 
 

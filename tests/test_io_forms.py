@@ -7,7 +7,7 @@ import pytest
 from helpers import ramp, refuses, storage_affine
 
 import volrender as vr
-from volrender import Volume, cli
+from volrender import Volume, cli, space
 
 DATA = ramp((3, 4, 5), np.int16)
 AFFINE = storage_affine("LPS", (2, 3, 4), (10, -20, 30))
@@ -63,6 +63,22 @@ def test_forms_are_compared_at_the_outer_corners(tmp_path):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         vr.load(made(tmp_path / "v.nii", turned, data[:20, :20]))
+
+
+@pytest.mark.parametrize(("gap", "told"), [(0.95, False), (1.05, True)])
+def test_the_limit_between_the_forms_is_a_millimetre(tmp_path, gap, told):
+    """Shifted, and turned about a corner so that only the far one is as much off."""
+    shift = AFFINE.copy()
+    shift[0, 3] += gap
+    far = np.linalg.norm(AFFINE[:2, :2] @ DATA.shape[:2])
+    angle = np.degrees(2 * np.arcsin(gap / 2 / far))
+    corner = AFFINE[:3] @ [-0.5, -0.5, 0, 1]
+    turn = space.translation(*corner) @ space.rotation("z", angle) @ space.translation(*-corner)
+    for moved in (shift, turn @ AFFINE):
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            vr.load(made(tmp_path / "v.nii", moved))
+        assert [f"disagree by up to {gap:.3g} mm" in str(one.message) for one in caught] == [True] * told
 
 
 def test_no_form_at_all(tmp_path):
@@ -122,15 +138,15 @@ def test_infinities_are_kept(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("code", "space"), [(1, "scanner"), (2, "aligned"), (3, "talairach"), (4, "MNI152"), (5, "template")]
+    ("code", "world"), [(1, "scanner"), (2, "aligned"), (3, "talairach"), (4, "MNI152"), (5, "template")]
 )
-def test_the_space_of_a_code_goes_there_and_back(tmp_path, code, space):
+def test_the_space_of_a_code_goes_there_and_back(tmp_path, code, world):
     image = nib.Nifti1Image(DATA, AFFINE)
     image.set_sform(AFFINE, code)
     volume = vr.load(image)
-    assert volume.space == space
+    assert volume.space == world
     volume.save(tmp_path / "v.nii")
-    assert vr.load(tmp_path / "v.nii").space == space
+    assert vr.load(tmp_path / "v.nii").space == world
 
 
 def test_a_name_tells_more_than_a_code(tmp_path):
@@ -250,9 +266,38 @@ def test_an_archive_with_its_affine(tmp_path):
     refuses(ValueError, lambda: vr.load(tmp_path / "o.npz"), "must be a NumPy array of numbers")
 
 
+@pytest.mark.parametrize("dtype", [np.complex64, np.complex128])
+def test_complex_arrays_by_hand(dtype):
+    data = (DATA * (3 + 4j)).astype(dtype)
+    hidden = np.zeros(DATA.shape, bool)
+    hidden[0, 0, 0] = True
+    for array in (data, np.ma.masked_array(data, hidden)):
+        volume = vr.load(array, affine=AFFINE)
+        assert np.allclose(volume.data[1:], DATA[1:] * 5)
+        assert volume.history == (f"array of {np.dtype(dtype)}", "complex values replaced by their magnitude")
+    assert np.isnan(volume.data[0, 0, 0])
+
+
 def test_complex_arrays(tmp_path):
     np.savez(tmp_path / "v.npz", data=DATA * (3 + 4j), affine=AFFINE)
     assert np.allclose(vr.load(tmp_path / "v.npz").data, DATA * 5)
+
+
+# Labels that do not fit
+
+
+@pytest.mark.parametrize("size", [2**31, 2**40, -(2**31) - 1])
+def test_labels_that_no_file_holds_are_refused_before_they_are_written(tmp_path, size):
+    data = DATA.astype(np.int64)
+    data[0, 0, 0] = size
+    path = tmp_path / "l.nii"
+    refuses(ValueError, lambda: Volume(data, AFFINE, "labels").save(path), f"{path}: labels must be below 2147483648")
+    assert not path.exists()
+    refuses(ValueError, lambda: Volume(data.astype(float), AFFINE, "labels"), "labels in floats must be below 21474836")
+    for fitting in (np.int64(2**31 - 1), np.uint32(2**32 - 1)):
+        data = np.full((2, 2, 2), fitting)
+        Volume(data, AFFINE, "labels").save(path)
+        assert np.array_equal(vr.load(path).data, data)
 
 
 # What info says
@@ -270,6 +315,19 @@ def test_info_says_which_kind_and_why(tmp_path):
     assert facts(vr.load(image), "kind") == "labels, int16"
     assert facts(vr.load(image), "why") == "the header says labels"
     assert facts(vr.sample("motor"), "why") == "not whole numbers"
+    assert facts(vr.load(image, kind="intensity"), "why") == "as asked for"
+    assert facts(vr.load(nib.Nifti1Image(DATA, AFFINE), kind="labels"), "why") == "as asked for"
+    assert facts(vr.load(vr.load(DATA, affine=AFFINE), kind="labels"), "why") == "as asked for"
+    assert facts(vr.load(image, kind="labels"), "why") == "the header says labels"
+    assert facts(vr.load(DATA > 3, affine=AFFINE), "why") == "true or false"
+
+
+@pytest.mark.parametrize("hole", [0, np.nan])
+def test_whole_numbers_in_floats_are_whole_numbers(hole):
+    data = DATA.astype(np.float32)
+    data[0, 0, 0] = hole
+    assert facts(vr.load(data, affine=AFFINE), "why") == "the header does not say labels"
+    assert facts(vr.load(data + np.float32(0.5), affine=AFFINE), "why") == "not whole numbers"
     assert facts(Volume(COLORS, AFFINE, kind="rgb"), "why") == "colors, red, green and blue"
     assert facts(Volume(COLORS, AFFINE, kind="rgb"), "frames") == "1"
     assert facts(vr.sample("motor"), "space") == "MNI152"

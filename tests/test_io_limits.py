@@ -7,6 +7,7 @@ import subprocess
 import sys
 import zipfile
 import zlib
+from pathlib import Path
 
 import nibabel as nib
 import numpy as np
@@ -68,7 +69,16 @@ def bombs(tmp_path_factory):
     honest.set_data_shape((1100, 1100, 1100))
     honest["vox_offset"], honest["sform_code"] = 352, 1
     honest.set_sform(AFFINE)
+    wide = nib.Nifti2Header()
+    wide.set_data_dtype(np.uint8)
+    wide.set_data_shape((100_000,) * 3)
+    surface = nib.MGHImage(np.zeros((2, 2, 2), np.uint8), AFFINE).header.binaryblock
+    mgh = surface[:4] + np.array([100_000] * 3, ">i4").tobytes() + surface[16:] + bytes(1000)
     files = {
+        "claim.nii": wide.binaryblock + bytes(1000),
+        "claim.nii.gz": gzip.compress(wide.binaryblock + bytes(1000)),
+        "claim.mgh": mgh,
+        "claim.mgz": gzip.compress(mgh),
         "honest.nii.gz": packed_zeros(zlib.compressobj(9, wbits=31), 1100**3, honest.binaryblock + bytes(4)),
         "after.nii.gz": gzip.compress(small) + gz,
         "zeros.nii.gz": gz,
@@ -146,3 +156,24 @@ def test_bombs_and_claims_cost_a_sentence(bombs):
         assert kind == "volume" or name in told
         assert seconds < 2
         assert megabytes < 300
+
+
+PEAK = """
+import re, sys
+import volrender as vr
+vr.sample("motor")
+peak = lambda: int(re.search(r"VmHWM:\\s+(\\d+)", open("/proc/self/status").read())[1])
+before = peak()
+data = vr.load(sys.argv[1]).data
+print((peak() - before) * 1024 / data.nbytes)
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="there is no /proc to ask for the memory")
+@pytest.mark.parametrize("name", ["v.nii", "v.nii.gz"])
+def test_the_voxels_are_in_memory_once(tmp_path, name):
+    data = np.zeros((200, 200, 400), np.float32)
+    data[100] = np.random.default_rng(0).random((200, 400))
+    nib.save(nib.Nifti1Image(data, AFFINE), tmp_path / name)
+    child = subprocess.run([sys.executable, "-c", PEAK, tmp_path / name], capture_output=True, text=True, check=True)
+    assert float(child.stdout) < 1.5

@@ -1,3 +1,4 @@
+import warnings
 import zipfile
 import zlib
 
@@ -22,6 +23,7 @@ def head(data="LOCAL", **said):
         "CompressedData": "False",
         "Offset": "1 2 3",
         "ElementSpacing": "2 3 4",
+        "TransformMatrix": "1 0 0 0 1 0 0 0 1",
         "DimSize": "3 4 5",
         "ElementType": "MET_SHORT",
         **said,
@@ -61,16 +63,42 @@ def test_any_affine(tmp_path, affine):
 
 @pytest.mark.parametrize(("matrix", "offset"), [("Rotation", "Position"), ("Orientation", "Origin")])
 def test_other_names_for_the_same(tmp_path, matrix, offset):
-    said = {matrix: "0 1 0 1 0 0 0 0 1", offset: "7 8 9", "Offset": None}
+    said = {"TransformMatrix": None, matrix: "0 1 0 1 0 0 0 0 1", offset: "7 8 9", "Offset": None}
     volume = vr.load(made(tmp_path / "v.mha", **said))
     assert np.allclose(volume.affine, LPS @ [[0, 3, 0, 7], [2, 0, 0, 8], [0, 0, 4, 9], [0, 0, 0, 1]])
     volume = vr.load(made(tmp_path / "v.mha", ElementSpacing=None, ElementSize="2 2 2"))
     assert volume.spacing == (2, 2, 2)
 
 
-@pytest.mark.parametrize(("letters", "ours"), [("RAI", "LPS"), ("LPI", "RAS"), ("ASL", "PIR"), ("???", "LPS")])
+@pytest.mark.parametrize(("letters", "ours"), [("RAI", "LPS"), ("LPI", "RAS"), ("ASL", "PIR")])
 def test_letters_say_where_axes_come_from(tmp_path, letters, ours):
-    assert vr.load(made(tmp_path / "v.mha", AnatomicalOrientation=letters)).orientation == ours
+    """ITK does not look at them where there is no matrix; where its answer is another, both are told."""
+    sitk = pytest.importorskip("SimpleITK", reason="SimpleITK is absent")
+    path = made(tmp_path / "v.mha", AnatomicalOrientation=letters, TransformMatrix=None)
+    assert np.allclose(sitk.ReadImage(str(path)).GetDirection(), np.eye(3).ravel())
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        assert vr.load(path).orientation == ours
+    said = (
+        f"AnatomicalOrientation says {letters}; placed by it, from {letters}, where ITK does not look at it and takes"
+    )
+    assert [said in str(told.message) for told in caught] == [True] * (letters != "RAI")
+    assert vr.load(made(path, AnatomicalOrientation=letters, TransformMatrix=matrix_of(letters))).orientation == ours
+
+
+def matrix_of(letters):
+    rows = {"R": "1 0 0", "L": "-1 0 0", "A": "0 1 0", "P": "0 -1 0", "I": "0 0 1", "S": "0 0 -1"}
+    return " ".join(rows[letter] for letter in letters)
+
+
+@pytest.mark.parametrize("letters", [None, "???"])
+def test_without_an_orientation_it_is_a_guess_that_is_told(tmp_path, letters):
+    path = made(tmp_path / "v.mha", AnatomicalOrientation=letters, TransformMatrix=None)
+    where = r"LPS with its middle at \(-3, -6.5, 11\) mm, voxels of 2 x 3 x 4 mm"
+    with pytest.warns(UserWarning, match=f"v.mha: has no TransformMatrix or AnatomicalOrientation, .* placed {where}"):
+        assert vr.load(path).orientation == "LPS"
+    with pytest.warns(UserWarning, match="v.mha: has no Offset, so where it lies is a guess"):
+        vr.load(made(path, Offset=None))
 
 
 def test_two_answers_are_told(tmp_path):
@@ -94,7 +122,8 @@ def test_types(tmp_path, kind, dtype, big):
 
 def test_time_colors_and_pictures(tmp_path):
     series = ramp((3, 4, 5, 2), np.int16)
-    said = {"NDims": 4, "DimSize": "3 4 5 2", "Offset": "1 2 3 0", "ElementSpacing": "2 3 4 1"}
+    unit = " ".join(map(str, np.eye(4, dtype=int).ravel()))
+    said = {"NDims": 4, "TransformMatrix": unit, "DimSize": "3 4 5 2", "Offset": "1 2 3 0", "ElementSpacing": "2 3 4 1"}
     volume = vr.load(made(tmp_path / "t.mha", series.tobytes(order="F"), **said))
     assert np.array_equal(volume.data, series)
     assert volume.spacing == (2, 3, 4)
@@ -103,7 +132,7 @@ def test_time_colors_and_pictures(tmp_path):
     volume = vr.load(made(tmp_path / "c.mha", colors.tobytes(order="F"), **said))
     assert (volume.kind, volume.shape) == ("rgb", (3, 4, 5, 3))
     assert np.array_equal(volume.data, np.moveaxis(colors, 0, -1))
-    flat = {"NDims": 2, "DimSize": "3 4", "Offset": "1 2", "ElementSpacing": "2 3"}
+    flat = {"NDims": 2, "TransformMatrix": "1 0 0 1", "DimSize": "3 4", "Offset": "1 2", "ElementSpacing": "2 3"}
     assert vr.load(made(tmp_path / "f.mha", **flat)).shape == (3, 4, 1)
     vectors = np.zeros(180, np.float32).tobytes()
     path = made(tmp_path / "w.mha", vectors, ElementType="MET_FLOAT", ElementNumberOfChannels=3)

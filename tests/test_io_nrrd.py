@@ -62,11 +62,50 @@ def test_units_of_space(tmp_path):
     assert np.allclose(volume.spacing, (0.002, 0.003, 0.004))
 
 
-def test_without_anatomy_it_stands_as_on_a_screen(tmp_path):
-    volume = vr.load(made(tmp_path / "v.nrrd", space="", more=["spacings: 2 3 4"]))
-    assert (volume.orientation, volume.spacing) == ("RPI", (2, 3, 4))
-    assert np.allclose(volume.bounds.sum(axis=1), 0)
-    assert "taken as RPI, as on a screen, centred" in volume.history[1]
+GUESS = "so where it lies is a guess; placed"
+NOWHERE = {
+    "none": "spacings: 2 3 4\n",
+    "a dimension": "space dimension: 3\nspace directions: (0,3,0) (2,0,0) (0,0,4)\nspace origin: (7,8,9)\n",
+    "right-handed": "space: 3D-right-handed\nspace directions: (2,0,0) (0,3,0) (0,0,4)\nspace origin: (7,8,9)\n",
+    "scanner": "space: scanner-xyz\nspace directions: (2,0,0) (0,3,0) (0,0,4)\nspace origin: (7,8,9)\n",
+}
+
+
+@pytest.mark.parametrize("told", NOWHERE.values(), ids=NOWHERE)
+def test_without_anatomy_it_is_taken_as_itk_does(tmp_path, told):
+    sitk = pytest.importorskip("SimpleITK", reason="SimpleITK is absent")
+    path = tmp_path / "v.nrrd"
+    path.write_bytes(head(space="").replace("endian", f"{told}endian").encode() + DATA.tobytes(order="F"))
+    with pytest.warns(UserWarning, match=f"v.nrrd: has no anatomical space .*, {GUESS} ") as caught:
+        volume = vr.load(path)
+    assert len(caught) == 1
+    assert caught[0].filename == __file__
+    image = sitk.ReadImage(str(path))
+    steps = np.reshape(image.GetDirection(), (3, 3)) * image.GetSpacing()
+    assert np.allclose(volume.affine[:3, :3], LPS[:3, :3] @ steps)
+    if "origin" in told:
+        assert np.allclose(volume.affine[:3, 3], LPS[:3, :3] @ image.GetOrigin())
+    else:
+        assert np.allclose(volume.bounds.sum(axis=1), 0)
+    assert "taken as LPS" in volume.history[1]
+
+
+def test_a_left_handed_space_mirrors_nobody(tmp_path):
+    told = "space: 3D-left-handed\nspacings: 2 3 4"
+    with pytest.warns(UserWarning, match=rf"\(3D-left-handed\) and no directions and no origin, {GUESS} LPI with its"):
+        volume = vr.load(made(tmp_path / "v.nrrd", space="", more=[told]))
+    assert (volume.orientation, volume.spacing) == ("LPI", (2, 3, 4))
+
+
+@pytest.mark.parametrize(
+    ("left_out", "missing"),
+    [("space origin", "origin"), ("space directions", "directions and no spacing")],
+)
+def test_what_a_header_does_not_tell_is_told(tmp_path, left_out, missing):
+    text = head().replace(left_out, f"# {left_out}").encode()
+    (tmp_path / "v.nrrd").write_bytes(text + DATA.tobytes(order="F"))
+    with pytest.warns(UserWarning, match=f"v.nrrd: has no {missing}, {GUESS} LPS with its middle at"):
+        assert vr.load(tmp_path / "v.nrrd").orientation == "LPS"
 
 
 def test_types_and_big_endian(tmp_path):
@@ -81,7 +120,7 @@ def test_types_and_big_endian(tmp_path):
 
 def test_time_colors_and_other_axes(tmp_path):
     series = ramp((3, 4, 5, 2), np.int16)
-    rows = "space directions: (1,0,0) (0,1,0) (0,0,1) none"
+    rows = "space directions: (1,0,0) (0,1,0) (0,0,1) none\nspace origin: (0,0,0)"
     text = head(series.shape, space="").replace(
         "endian", f"space: RAS\n{rows}\nkinds: domain domain domain time\nendian"
     )
@@ -89,7 +128,7 @@ def test_time_colors_and_other_axes(tmp_path):
     assert np.array_equal(vr.load(tmp_path / "t.nrrd").data, series)
 
     def first(kind, data, name="short"):
-        rows = "space directions: none (1,0,0) (0,1,0) (0,0,1)"
+        rows = "space directions: none (1,0,0) (0,1,0) (0,0,1)\nspace origin: (0,0,0)"
         text = head(data.shape, name, space="").replace(
             "endian", f"space: RAS\n{rows}\nkinds: {kind} domain domain domain\nendian"
         )
@@ -227,7 +266,8 @@ def test_from_bytes(tmp_path):
 
 
 def test_raw_slices_of_the_samples(samples):
-    volume = vr.load(samples / "ct_headsq_nrrd" / "quarter.nhdr")
+    with pytest.warns(UserWarning, match=r"\(3D-left-handed\) and no directions and no origin"):
+        volume = vr.load(samples / "ct_headsq_nrrd" / "quarter.nhdr")
     assert volume.shape == (64, 64, 93)
     assert np.allclose(volume.spacing, (3.2, 3.2, 1.5))
     assert 0.02 < (volume.data > 1150).mean() < 0.2  # bone

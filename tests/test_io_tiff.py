@@ -1,3 +1,4 @@
+import warnings
 import zipfile
 from contextlib import suppress
 
@@ -10,7 +11,11 @@ import volrender as vr
 tifffile = pytest.importorskip("tifffile", reason="tifffile is not installed")
 STACK = ramp((5, 4, 3), np.uint16)  # slices, rows, columns
 DATA = STACK.transpose(2, 1, 0)
-ASSUMED = "has no voxel size, 1 mm was assumed; give affine="
+ASSUMED = (
+    "has no anatomical space and no voxel size, so where it lies is a guess; "
+    r"placed RPI with its middle at \(0, 0, 0\) mm, voxels of 1 x 1 x 1 mm; give affine="
+)
+pytestmark = pytest.mark.filterwarnings("ignore:.*has no anatomical space, so where it lies is a guess; placed RPI")
 
 
 def imagej(path, stack=STACK, axes="ZYX", spacing=2.5, unit="micron", pixels=4.0):
@@ -43,6 +48,16 @@ def test_units(tmp_path, unit, mm):
     assert vr.load(imagej(tmp_path / "v.tif", unit=unit)).spacing == pytest.approx((0.25 * mm, 0.5 * mm, 2.5 * mm))
 
 
+def test_left_and_right_are_a_guess_that_is_told_once(tmp_path):
+    path = imagej(tmp_path / "v.tif", unit="mm")
+    with pytest.warns(UserWarning, match="v.tif: has no anatomical space, .* placed RPI with its middle") as caught:
+        vr.load(path)
+    assert len(caught) == 1
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        vr.load(path, affine=np.eye(4))
+
+
 def test_without_a_unit_it_is_said(tmp_path):
     with pytest.warns(UserWarning, match=ASSUMED):
         assert vr.load(imagej(tmp_path / "v.tif", unit="pixel")).spacing == (1, 1, 1)
@@ -61,7 +76,9 @@ def test_ome(tmp_path):
     assert np.array_equal(volume.data, DATA)
     assert volume.spacing == pytest.approx((0.5e-3, 0.25e-3, 2e-3))
     assert (volume.name, volume.history[0]) == ("v", "read v.ome.tif, OME-TIFF, uint16")
-    with pytest.warns(UserWarning, match="has no distance between slices, 0.0005 mm was assumed"):
+    with pytest.warns(
+        UserWarning, match="and no distance between slices, .* voxels of 0.0005 x 0.0005 x 0.0005 mm; give"
+    ):
         vr.load(ome(tmp_path / "w.ome.tif", X=0.5, Y=0.5))
 
 
@@ -95,7 +112,7 @@ def test_channels_are_named(tmp_path):
     refuses(ValueError, lambda: vr.load(tmp_path / "c.ome.tif"), "has 2 channels (DAPI, GFP)")
 
 
-@pytest.mark.filterwarnings("ignore:.*has no voxel size")
+@pytest.mark.filterwarnings("ignore:.*and no voxel size")
 def test_colors(tmp_path):
     colors = ramp((5, 4, 3, 3), np.uint8)
     tifffile.imwrite(tmp_path / "c.tif", colors, photometric="rgb")
@@ -111,7 +128,7 @@ def test_colors(tmp_path):
     refuses(ValueError, lambda: vr.load(tmp_path / "c.tif", kind="intensity"), "holds colors; its kind must be 'rgb'")
 
 
-@pytest.mark.filterwarnings("ignore:.*has no voxel size")
+@pytest.mark.filterwarnings("ignore:.*and no voxel size")
 @pytest.mark.parametrize(
     "options", [{"compression": "zlib"}, {"bigtiff": True}, {"byteorder": ">"}, {"tile": (16, 16)}]
 )
@@ -168,7 +185,7 @@ def test_planes_in_another_order(tmp_path):
     assert np.array_equal(vr.load(path).data, DATA[..., ::-1])
 
 
-@pytest.mark.filterwarnings("ignore:.*has no voxel size")
+@pytest.mark.filterwarnings("ignore:.*and no voxel size")
 @pytest.mark.parametrize(("old", "new"), [("images=5", "images=5000000"), ("slices=5", "slices=5000000")])
 def test_imagej_that_lies(tmp_path, old, new):
     path = changed(imagej(tmp_path / "v.tif"), old, new)
@@ -177,7 +194,7 @@ def test_imagej_that_lies(tmp_path, old, new):
 
 
 @pytest.mark.parametrize("keep", [4, 20, 200, 300])
-@pytest.mark.filterwarnings("ignore:.*has no voxel size")
+@pytest.mark.filterwarnings("ignore:.*and no voxel size")
 def test_cut_short(tmp_path, keep):
     path = imagej(tmp_path / "v.tif")
     path.write_bytes(path.read_bytes()[:keep])

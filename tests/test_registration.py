@@ -1,10 +1,12 @@
 """A volume that was moved by a known transform must come back."""
 
+import io
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
-from helpers import ball, hill, ramp, refuses, tilted
+from helpers import CODES, ball, hill, placed, ramp, refuses, tilted
 
 import volrender as vr
 from volrender import Slices, Transform, Volume, checkerboard, register, space
@@ -141,6 +143,16 @@ def test_the_same_volumes_give_the_same_transform(kind):
     assert moving.transform(one).history[-1] == f"transform({kind} registration)"
 
 
+@pytest.mark.parametrize("kind", ["rigid", "nonlinear"])
+def test_what_is_registered_is_in_the_fixed_volumes_space(kind):
+    fixed = replace(phantom(24, 5.0), space="MNI152NLin6Asym")
+    moving = replace(fixed.transform(about(fixed, RIGID)), space="scanner")
+    found = register(moving, fixed, kind=kind)
+    for moved in (moving.transform(found), moving.resample_to(fixed, found)):
+        assert moved.space == "MNI152NLin6Asym"
+        Slices(fixed, moved)  # a warning would be an error
+
+
 def test_threads_are_left_as_they_were():
     import SimpleITK as sitk
 
@@ -166,6 +178,28 @@ def test_progress_is_told(capfd):
     assert len(told) > 10
     register(phantom(24, 5.0), phantom(24, 5.0), progress=True)
     assert capfd.readouterr() == ("", "")  # a pipe, not a terminal
+
+
+class Terminal(io.StringIO):
+    """What is written to a terminal."""
+
+    def isatty(self):
+        return True
+
+
+@pytest.mark.parametrize(
+    ("stream", "progress", "shown"), [(Terminal, True, True), (Terminal, False, False), (io.StringIO, True, False)]
+)
+def test_a_bar_is_shown_on_a_terminal(monkeypatch, stream, progress, shown):
+    for word in ("NO_COLOR", "FORCE_COLOR", "TTY_COMPATIBLE", "TTY_INTERACTIVE"):
+        monkeypatch.delenv(word, raising=False)
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setattr(sys, "stderr", stream())
+    register(phantom(24, 5.0), phantom(24, 5.0), progress=progress)
+    told = sys.stderr.getvalue()
+    assert ("register, rigid" in told) == ("100%" in told) == ("\u2501" in told) == shown
+    assert bool(told) == shown
 
 
 @pytest.mark.parametrize(
@@ -214,6 +248,33 @@ def test_a_checkerboard_samples_the_moved_volume_on_the_fixed_grid(tmp_path):
     board = checkerboard(fine, ball(20), size=4)
     assert np.corrcoef(board.data.ravel(), ball(20).data.ravel())[0, 1] > 0.95
     Slices(board, z=[0]).save(tmp_path / "board.png", dpi=60)
+
+
+@pytest.mark.parametrize("affine", [space.zooms(2, 3, 4), *tilted(2, seed=3)])
+def test_a_checkerboard_does_not_ask_how_the_fixed_volume_is_stored(affine):
+    """Of all 48 orders, and from nothing but the fixed volume where the moved one was not seen."""
+    fixed = hill(affine, shape=(11, 12, 14))
+    moved = Volume(ramp((9, 9, 9)).astype(float), affine @ space.translation(1.25, 2.25, 3.25), name="moved")
+    first = placed(checkerboard(moved, fixed, size=7))
+    for code in CODES:
+        stored = fixed.reorient(code)
+        board = checkerboard(moved, stored, size=7)
+        assert np.array_equal(board.affine, stored.affine)
+        assert np.allclose(placed(board), first, atol=1e-4)
+
+
+def test_a_checkerboard_shows_the_fixed_volume_where_the_moved_one_has_no_voxels():
+    fixed = hill(space.translation(-9.5, -9.5, -9.5), shape=(20, 20, 20))
+    alone = checkerboard(fixed, fixed, size=4).data
+    holes = 100 - fixed.data
+    holes[:, 15:] = np.nan
+    half = Volume(holes[:10], fixed.affine)
+    board = checkerboard(half, fixed, size=4).data
+    assert np.allclose(board[10:], alone[10:])
+    assert np.allclose(board[:, 15:], alone[:, 15:])
+    assert not np.allclose(board[:10, :15], alone[:10, :15])
+    far = fixed.transform(space.translation(x=300))
+    refuses(ValueError, lambda: checkerboard(far, fixed), "needs volumes that overlap", "register them first")
 
 
 @pytest.mark.parametrize(

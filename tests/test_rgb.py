@@ -43,7 +43,7 @@ def test_the_left_is_on_the_left_of_a_tile():
 def test_cubes_have_the_colors():
     cubes = voxels.build([Intensity(halves())], None)
     assert np.allclose(cubes.rgba[5, 6, 5, :3], np.divide(RED, 255), atol=1e-6)
-    assert cubes.filled.sum() == 10 * 8 * 6
+    assert np.count_nonzero(cubes.alpha) == 10 * 8 * 6
     assert Voxels(halves(), size=8).figure(60, 80).axes
 
 
@@ -90,12 +90,3 @@ def test_luminance_is_an_intensity_volume_in_the_same_place():
     assert bright.data[5, 6, 5] == round(float(luma(np.uint8([RED]))[0]))
     assert np.array_equal(bright.affine, halves().affine)
     assert Histogram(bright)
-
-
-def test_volumes_of_different_spaces_in_one_panel_are_told_on():
-    def at(space):
-        return Volume(np.arange(60.0).reshape(3, 4, 5), np.eye(4), space=space)
-
-    with pytest.warns(UserWarning, match="different spaces, MNI152 and scanner"):
-        Slices(at("MNI152"), at("scanner"))
-    assert Slices(at("MNI152"), at("MNI152"), at(""))

@@ -340,3 +340,22 @@ def test_several_labels_have_a_legend():
     volume = Volume(data, EYE, "labels", labels=labels)
     assert texts(Slices(volume, z=4).figure(60, 60))[-2:] == ["one", "two"]
     assert "two" not in texts(Slices(LabelMap(volume, colors={1: "red"}), z=4).figure(60, 60))
+
+
+@pytest.mark.parametrize("affine", tilted(4, seed=5))
+def test_a_tilted_atlas_has_no_color_outside_its_palette(affine):
+    """At a size that is no multiple of the voxels; and matplotlib blends none of the pixels."""
+    colors = np.array([[255, 0, 0], [0, 102, 255], [0, 204, 0], [255, 204, 0]]) / 255
+    labels = {n: Label(str(n), tuple(color)) for n, color in zip((3, 7, 40, 200), colors)}
+    data = np.random.default_rng(0).choice([0, *labels], (6, 6, 6)).repeat(4, 0).repeat(4, 1).repeat(4, 2)
+    atlas = LabelMap(Volume(data.astype(np.uint8), affine, "labels", labels=labels), opacity=1.0)
+    images = [ax.get_images()[0] for ax in tiles(Slices(atlas, x=0, y=0, z=0), width=83, dpi=97)]
+    assert len(images) == 3
+    for image in images:
+        assert image.get_interpolation() == "none"
+        drawn = np.asarray(image.get_array())
+        drawn = drawn[drawn[..., 3] > 0]
+        assert np.allclose(np.unique(drawn[:, 3]), 1)
+        gaps = np.abs(drawn[:, None, :3] - colors).max(axis=-1)
+        assert gaps.min(axis=1).max() < 1e-6
+        assert len(np.unique(gaps.argmin(axis=1))) == 4

@@ -160,6 +160,28 @@ def test_large_grids_are_filled_in_slabs(monkeypatch):
     assert np.array_equal(volume.transform(field).data, whole)
 
 
+def test_the_space_is_that_of_the_last_step():
+    known, other = Transform(MOVE).named("a", "MNI152"), Transform(smooth_field()).named("b", "scanner")
+    assert (Transform().space, Transform(MOVE).space, known.space) == ("", "", "MNI152")
+    assert Transform(MOVE, known).space == (known @ MOVE).space == "MNI152"
+    assert Transform(known, MOVE).space == known.inverse.space == ""
+    assert Transform(known, other).space == "scanner"
+    assert Transform(known, Transform()).space == known.named("c").space == "MNI152"
+
+
+def test_what_is_moved_is_where_the_transform_leads():
+    volume, known = ball(), Transform(smooth_field()).named("found", "MNI152")
+    volume = Volume(volume.data, volume.affine, space="scanner")
+    target = Volume(volume.data, volume.affine, space="talairach")
+    assert volume.transform(MOVE).space == volume.transform(smooth_field()).space == volume.transform(known, EYE).space
+    assert volume.transform(MOVE).space == ""
+    assert volume.transform(MOVE, known).space == "MNI152"
+    assert volume.transform().space == volume.transform(Transform()).space == "scanner"
+    assert volume.resample_to(target).space == "scanner"
+    assert volume.resample_to(target, MOVE).space == volume.resample_to(target, smooth_field()).space == "talairach"
+    assert volume.resample_to(target, known).space == "MNI152"
+
+
 # Plain matrices, FSL, FreeSurfer
 
 
@@ -221,8 +243,9 @@ def test_freesurfer_goes_from_source_to_destination(tmp_path):
     (tmp_path / "vox.lta").write_text(lta(0, voxels, ((9, 8, 7), here), ((5, 6, 7), there)))
     assert np.allclose(Transform(tmp_path / "vox.lta").apply(POINTS), space.apply_affine(MOVE, POINTS))
     io = pytest.importorskip("nitransforms.io", reason="nitransforms is absent")
-    theirs = io.lta.FSLinearTransform.from_filename(tmp_path / "ras.lta").to_ras()
-    assert np.allclose(Transform(tmp_path / "ras.lta").pull(POINTS), space.apply_affine(theirs, POINTS), atol=1e-3)
+    for name in ("ras.lta", "vox.lta"):
+        theirs = io.lta.FSLinearTransform.from_filename(tmp_path / name).to_ras()
+        assert np.allclose(Transform(tmp_path / name).pull(POINTS), space.apply_affine(theirs, POINTS), atol=1e-3), name
 
 
 # ITK and ANTs
@@ -327,6 +350,63 @@ def test_a_volume_lands_where_antsapplytransforms_puts_it(tmp_path, sitk):
     assert ours.history[-1] == "resample_to(target, 0GenericAffine.mat, 1Warp.nii.gz)"
     assert theirs.max() > 50
     assert np.allclose(ours.data, theirs, atol=0.01)
+
+
+# SPM, and those who write other things in files of the same shape
+
+
+def five_axes(path, vectors, affine, name="", about="", code=1007):
+    """A NIfTI file of vectors, i x j x k x 1 x 3."""
+    image = nib.Nifti1Image(np.asarray(vectors, np.float32)[:, :, :, None, :], affine)
+    image.header["intent_code"], image.header["intent_name"], image.header["descrip"] = code, name, about
+    nib.save(image, path)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("name", "about"),
+    [("Mapping", ""), ("Mapping", "Deformation"), ("", "Deformation field"), ("", "Inverse deformation")],
+)
+@pytest.mark.parametrize("affine", tilted(3))
+def test_spm_writes_places_and_not_displacements(tmp_path, affine, name, about):
+    """A mapping of every voxel to itself moves nothing; one to where it came from by a matrix is the matrix."""
+    here = space.apply_affine(affine, np.moveaxis(np.indices((24, 24, 24)), 0, -1))
+    identity = Transform(five_axes(tmp_path / "y_same.nii", here, affine, name, about))
+    points = POINTS / 3
+    assert np.abs(identity.pull(points) - points).max() < 1e-4
+    for matrix in (space.translation(5, -7, 3), MOVE):
+        came_from = space.apply_affine(np.linalg.inv(matrix), here)
+        moved = Transform(five_axes(tmp_path / "y_T1.nii", came_from, affine, name, about))
+        assert np.abs(moved.pull(points) - Transform(matrix).pull(points)).max() < 1e-4
+
+
+def test_spm_brings_a_volume_to_its_template(tmp_path):
+    volume, shift = ball(24, 6.0), space.translation(3, -2, 1)
+    here = space.apply_affine(volume.affine, np.moveaxis(np.indices(volume.shape), 0, -1))
+    path = five_axes(tmp_path / "y_T1.nii", here - (3, -2, 1), volume.affine, "Mapping", "Deformation")
+    ours, plain = (volume.resample_to(volume, move).data for move in (path, shift))
+    assert np.allclose(ours, plain, atol=1e-2)
+
+
+@pytest.mark.parametrize(
+    ("said", "says"),
+    [
+        ({"name": "NREG_TRANS"}, "it is a transform of NiftyReg's (NREG_TRANS)"),
+        ({"about": "Flow Field"}, "it is DARTEL's (Flow Field)"),
+        ({"about": "Velocity (0 1)"}, "it is DARTEL's (Velocity (0 1))"),
+        *(({"code": code}, "it is a warp of FSL's") for code in (2006, 2007, 2008, 2009)),
+    ],
+)
+def test_vectors_that_mean_something_else_are_refused(tmp_path, said, says):
+    path = five_axes(tmp_path / "w.nii.gz", np.zeros((2, 3, 4, 3)), EYE, **said)
+    refuses(ValueError, lambda: Transform(path), f"{path}: must be a displacement field as ANTs", "as SPM does", says)
+
+
+def test_a_warp_of_fnirt_is_told_by_its_intent(tmp_path):
+    image = nib.Nifti1Image(np.zeros((2, 3, 4, 3), np.float32), EYE)
+    image.header["intent_code"] = 2006
+    nib.save(image, tmp_path / "warp.nii.gz")
+    refuses(ValueError, lambda: Transform(tmp_path / "warp.nii.gz"), "it is a warp of FSL's")
 
 
 # Files that are none

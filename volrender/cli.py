@@ -38,6 +38,7 @@ app = App(
 )
 
 VIEW = Parameter(help="A side, or elevation,azimuth in degrees.", allow_leading_hyphen=True)
+SERIES = "DICOM series, or TIFF channel, of several."
 Files = Annotated[list[str], Parameter(help="Volumes; the first is the ground, the others lie over it.")]
 
 
@@ -47,7 +48,7 @@ class Reading:
     """How files become layers."""
 
     mask: Annotated[
-        tuple[str, ...], Parameter(help="A mask or label map to lay over; may be repeated.", show_default=False)
+        tuple[str, ...], Parameter(help="A mask or labels to lay over; repeatable.", show_default=False)
     ] = ()
     clip: Annotated[
         tuple[str, ...],
@@ -62,9 +63,8 @@ class Reading:
     cmap: Annotated[str | None, Parameter(help="Matplotlib colormap of the first file.")] = None
     clim: Annotated[tuple[float, float] | None, Parameter(help="Values at the ends of that colormap.")] = None
     frame: Annotated[int | None, Parameter(help="Frame of a 4-D file, from 0.")] = None
-    spacing: Annotated[
-        tuple[float, float, float] | None, Parameter(help="Voxel size in mm of a .npy file, which has none.")
-    ] = None
+    spacing: Annotated[tuple[float, float, float] | None, Parameter(help="Voxel size in mm of a .npy file.")] = None
+    series: Annotated[str | None, Parameter(help=SERIES)] = None
 
 
 DEFAULT = Reading()
@@ -115,12 +115,14 @@ def info(
     /,
     *,
     spacing: Annotated[tuple[float, float, float] | None, Parameter(help="Voxel size in mm of a .npy file.")] = None,
+    series: Annotated[str | None, Parameter(help=SERIES)] = None,
+    kind: Annotated[str | None, Parameter(help="Take them as labels, intensity or rgb.")] = None,
 ) -> None:
     """Print what a file holds and where it lies."""
-    _check_spacing(files, spacing)
+    _check(files, spacing, series)
     for n, name in enumerate(files):
         with _naming(name):
-            lines = _facts(_load(name, spacing))
+            lines = _facts(_load(name, spacing, series, kind))
         if n:
             print()
         print(name)
@@ -138,13 +140,14 @@ def voxels(
     printing: Printing,
     camera: Annotated[str, VIEW] = "25,150",
     size: Annotated[
-        int | Literal["max"], Parameter(help="Cubes along the longest side; max for as many as can be drawn.")
+        int | Literal["max"],
+        Parameter(help="Cubes along the longest side; max for as many as can be drawn.", show_choices=False),
     ] = 50,
     only: Annotated[str | None, Parameter(help="Cubes only where this mask is not 0.")] = None,
     edgecolor: Annotated[str | None, Parameter(help="Color of the cubes' edges.")] = None,
-    bare: Annotated[bool, Parameter(help="A scale bar and the directions instead of axes in mm.")] = False,
+    bare: Annotated[bool, Parameter(help="A scale bar and directions, no axes in mm.", show_default=False)] = False,
     explode: Annotated[float, Parameter(help="Gap between cubes, as a fraction of a voxel.")] = 0.0,
-    contrast: Annotated[bool, Parameter(help="Lift the contrast of the first file.")] = False,
+    contrast: Annotated[bool, Parameter(help="Lift the contrast of the first file.", show_default=False)] = False,
 ) -> None:
     """Draw an exploded-voxel figure: every voxel a translucent cube."""
     from volrender.panels import Voxels
@@ -303,12 +306,19 @@ def _printing(printing: Printing, files: int) -> Iterator[Any]:
     print(target)
 
 
-def _check_spacing(files: Sequence[str], spacing: tuple[float, float, float] | None) -> None:
+def _check(files: Sequence[str], spacing: tuple[float, float, float] | None, series: str | None) -> None:
+    """What says something of some files must find one of them."""
     if spacing is not None and not any(name.endswith(".npy") for name in files):
         raise ValueError("--spacing is for .npy files, which have none; an image brings its own")
+    if series is not None and not any(_has_series(name) for name in files):
+        raise ValueError("--series is for a folder of DICOM slices or a TIFF; none is given")
 
 
-def _load(name: str, spacing: tuple[float, float, float] | None, kind: str | None = None) -> Volume:
+def _has_series(name: str) -> bool:
+    return Path(name).is_dir() or name.lower().endswith((".tif", ".tiff"))
+
+
+def _load(name: str, spacing: tuple[float, float, float] | None, series: str | None, kind: str | None = None) -> Volume:
     affine = None
     if name.endswith(".npy") and spacing is None and Path(name).is_file():
         raise ValueError(f"{name}: has no voxel size; give it in mm, as in --spacing 1 1 1.2")
@@ -316,13 +326,14 @@ def _load(name: str, spacing: tuple[float, float, float] | None, kind: str | Non
         if min(spacing) <= 0 or not np.isfinite(spacing).all():
             raise ValueError(f"--spacing must be three sizes above 0 mm; got {spacing}")
         affine = np.diag([*spacing, 1.0])
-    return load(name, affine=affine, kind=kind)
+    chosen = series if series is not None and _has_series(name) else None
+    return load(name, affine=affine, kind=kind, series=int(chosen) if chosen and chosen.isdecimal() else chosen)
 
 
 def _still(name: str, reading: Reading, kind: str | None = None) -> Volume:
     """A file's volume; of a series, the frame that is asked for."""
     with _naming(name):
-        volume = _load(name, reading.spacing, kind)
+        volume = _load(name, reading.spacing, reading.series, kind)
         if volume.data.ndim == 4 and volume.kind != "rgb":
             if reading.frame is None:
                 frames = volume.shape[3]
@@ -345,11 +356,12 @@ def _within(volume: Volume, masks: Sequence[Volume]) -> Volume:
 
 @contextmanager
 def _naming(name: str) -> Iterator[None]:
-    """Let what is said of a file say its name."""
+    """Let what is said of a file say its name, and the option instead of the argument."""
     try:
         yield
     except (TypeError, ValueError) as error:
-        raise ValueError(str(error) if name in str(error) else f"{name}: {error}") from None
+        text = str(error).replace("series=", "--series ")
+        raise ValueError(text if name in text else f"{name}: {text}") from None
 
 
 def _layers(
@@ -363,7 +375,7 @@ def _layers(
     blend: str = "composite",
 ) -> list[Layer]:
     """The first file as the ground, further files over it, masks on top."""
-    _check_spacing([*files, *reading.mask], reading.spacing)
+    _check([*files, *reading.mask], reading.spacing, reading.series)
     clips = [parse_clip(text) for text in reading.clip]
     layers: list[Layer] = []
     for n, name in enumerate(files):
@@ -477,8 +489,11 @@ def _facts(volume: Volume) -> list[tuple[str, str]]:
 
 def _why(volume: Volume) -> str:
     """Why a volume is of its kind, where it could be taken for another."""
+    if any(step == f"taken as {volume.kind}" for step in volume.history):
+        return "as asked for"
     if volume.kind == "rgb":
         return "colors, red, green and blue" + (" and alpha" if volume.shape[3] == 4 else "")
-    whole = volume.data.dtype.kind in "biu"
-    says = "says" if volume.kind == "labels" else "does not say" if whole else ""
-    return f"the header {says} labels" if says else "not whole numbers"
+    if volume.kind == "labels":
+        return "true or false" if volume.data.dtype == bool else "the header says labels"
+    values = volume.data[np.isfinite(volume.data)] if volume.data.dtype.kind == "f" else np.zeros(1)
+    return "not whole numbers" if (values % 1).any() else "the header does not say labels"

@@ -5,7 +5,6 @@ A bare volume, path or nibabel image given to a panel becomes an `Intensity`, or
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from itertools import combinations
 from typing import Any
@@ -16,6 +15,7 @@ from matplotlib.figure import FigureBase
 from volrender import space
 from volrender.color import RGB, as_rgb
 from volrender.draw.annotate import MAX_LEGEND, Bar, Frame, Sidebar, compass, number, scale_bar
+from volrender.io.files import warn
 from volrender.layers import CutPlane, Intensity, Isosurface, LabelMap, Layer
 from volrender.page import Printable, as_background, drawing
 from volrender.sources import load
@@ -47,10 +47,9 @@ class Panel(Printable):
         # What is "aligned", or in a "template", the header does not name; MNI152 may be any of its versions.
         spaces = sorted({layer.volume.space for layer in self.layers} - {"", "aligned", "template"})
         if any(not b.startswith(a) for a, b in combinations(spaces, 2)):
-            warnings.warn(
+            warn(
                 f"{owner} shows volumes of different spaces, {' and '.join(spaces)}: register them, or resample one "
-                "through the transform between them",
-                stacklevel=3,
+                "through the transform between them"
             )
         self.title = title
         self.colorbar = colorbar

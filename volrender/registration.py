@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -65,7 +66,7 @@ def register(
     Returns
     -------
     Transform
-        For ``moving.transform(...)``, or ``moving.resample_to(fixed, ...)``.
+        For ``moving.transform(...)``, or ``moving.resample_to(fixed, ...)``; what it moves is in the space of `fixed`.
 
     Raises
     ------
@@ -105,7 +106,7 @@ def register(
             more = pair.bend(found, stiffness, part) if stage == "nonlinear" else pair.improve(found, stage, part)
             found = Transform(found, more)
         report(1.0)
-    return found.named(f"{kind} registration")
+    return found.named(f"{kind} registration", fixed.space)
 
 
 def _given(start: str | Movement) -> Transform:
@@ -123,12 +124,14 @@ def checkerboard(moved: Volume, fixed: Volume, *, size: float = 20.0) -> Volume:
     moved, fixed : Volume
         3-D. `moved` is sampled on the grid of `fixed`.
     size : float
-        The side of a cube (mm).
+        The side of a cube (mm). The cubes stand along the axes of `fixed`, whatever the order it is stored in, and one
+        of their corners is in its middle.
 
     Returns
     -------
     Volume
-        On the grid of `fixed`; both scaled to 0..1, from the background to the brightest.
+        On the grid of `fixed`, which is shown alone where `moved` has no voxels; both scaled to 0..1, from the
+        background to the brightest.
 
     Examples
     --------
@@ -144,19 +147,24 @@ def checkerboard(moved: Volume, fixed: Volume, *, size: float = 20.0) -> Volume:
                 f"checkerboard needs intensities; {volume.name or 'the volume'} is a label map: "
                 "show it over the other in one Slices"
             )
-    here = moved.resample_to(fixed)
-    mm = [np.arange(n) * step for n, step in zip(fixed.shape, fixed.spacing, strict=True)]
-    cells = [((along - along.mean()) // size).astype(int) for along in mm]
+    ras = fixed.canonical
+    here = moved.resample_to(ras)
+    seen = Volume(np.ones(moved.shape, bool), moved.affine, "labels").resample_to(ras).data & np.isfinite(here.data)
+    if not seen.any():
+        raise ValueError("checkerboard needs volumes that overlap; these lie apart: register them first")
+    mm = [(np.arange(n) - (n - 1) / 2) * step for n, step in zip(ras.shape, ras.spacing, strict=True)]
+    cells = [np.floor((along / size).round(6)).astype(int) for along in mm]
     odd = (cells[0][:, None, None] + cells[1][:, None] + cells[2]) % 2 == 1
-    data = np.where(odd, _shown(here), _shown(fixed)).astype(np.float32)
+    data = np.where(odd & seen, _shown(here, seen), _shown(ras)).astype(np.float32)
     names = f"{moved.name or 'moved'}, {fixed.name or 'fixed'}"
-    return Volume(data, fixed.affine, name=names, history=(f"checkerboard({names}, size={size:g})",))
+    board = Volume(data, ras.affine, name=names, space=fixed.space).reorient(fixed.orientation)
+    return replace(board, affine=fixed.affine, history=(f"checkerboard({names}, size={size:g})",))
 
 
-def _shown(volume: Volume) -> NDArray[Any]:
-    """Values scaled to 0..1, the brightest 0.2 % cut."""
+def _shown(volume: Volume, where: NDArray[np.bool_] | None = None) -> NDArray[Any]:
+    """Values scaled to 0..1, the brightest 0.2 % (of those where the volume was seen) cut."""
     data = np.nan_to_num(intensity.as_float(volume.data), nan=volume.survey.low)
-    low, high = (float(edge) for edge in np.percentile(data, (0.2, 99.8)))
+    low, high = (float(edge) for edge in np.percentile(data if where is None else data[where], (0.2, 99.8)))
     return intensity.window(data, (low + high) / 2, high - low)
 
 

@@ -60,7 +60,7 @@ def load(
     <Volume array: 4 x 5 x 6 float64, 2 x 2 x 2 mm, RAS, intensity>
     """
     if isinstance(source, Volume) and affine is None:
-        return source if kind is None else replace(source, kind=kind)
+        return source if kind is None else replace(source, kind=kind, history=(*source.history, f"taken as {kind}"))
     if isinstance(source, np.ndarray):
         return _from_array(source, affine, kind, "array")
     if isinstance(source, Volume):
@@ -90,11 +90,12 @@ def sample(name: str) -> Volume:
 
 
 def _from_image(image: io.Image, kind: str | None, where: str) -> Volume:
+    history = image.history if kind in (None, image.kind) else (*image.history, f"taken as {kind}")
     kind = kind or image.kind
     if image.kind == "rgb" != kind:
         raise ValueError(f"{where}: holds colors; its kind must be 'rgb', got {kind!r}")
     try:
-        return Volume(image.data, image.affine, kind, image.name, image.unit, image.history, image.labels, image.space)
+        return Volume(image.data, image.affine, kind, image.name, image.unit, history, image.labels, image.space)
     except (TypeError, ValueError) as error:
         raise _naming(where, error) from None
 
@@ -102,11 +103,17 @@ def _from_image(image: io.Image, kind: str | None, where: str) -> Volume:
 def _from_array(data: np.ndarray[Any, Any], affine: ArrayLike | None, kind: str | None, name: str) -> Volume:
     if affine is None:
         raise ValueError("an array has no position: give affine=, 4x4, index of a voxel's centre to world mm")
+    history = [f"array of {data.dtype}"]
+    if data.dtype.kind == "c":
+        data = np.abs(data)
+        history.append("complex values replaced by their magnitude")
     data = np.ma.filled(data.astype(float), np.nan) if np.ma.is_masked(data) else np.array(data)
     while data.ndim > 3 and data.shape[-1] == 1:
         data = data[..., 0]
+    if kind is not None:
+        history.append(f"taken as {kind}")
     kind = kind or ("labels" if data.dtype == bool else "intensity")
-    return Volume(data, np.asarray(affine, dtype=float), kind, name, history=(f"array of {data.dtype}",))
+    return Volume(data, np.asarray(affine, dtype=float), kind, name, history=tuple(history))
 
 
 def _described(source: Any) -> str:

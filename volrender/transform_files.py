@@ -1,4 +1,4 @@
-"""Transforms in files: ITK and ANTs, FSL, FreeSurfer, plain matrices.
+"""Transforms in files: ITK and ANTs, FSL, FreeSurfer, SPM, plain matrices.
 
 `read` answers with the steps in the order in which they move a volume: 4x4 matrices that take the volume's points to
 where they go, in world millimetres, RAS+, and `Field`s. ITK writes the way back, from the points of the result to
@@ -30,8 +30,9 @@ Step: TypeAlias = Floats | Field
 MAX_TEXT = 1_000_000  # bytes: a matrix takes a few hundred
 MAX_VECTORS = 500_000_000
 GROWTH = 1_100  # the most that HDF5's deflate can shrink
-READS = "a 4x4 matrix as text or .npy, ITK .tfm/.txt/.mat/.h5 or a NIfTI displacement field, FreeSurfer .lta"
-FROM_LPS = np.array([-1, -1, 1], dtype=np.float32)
+READS = (
+    "a 4x4 matrix as text or .npy, ITK .tfm/.txt/.mat/.h5 or a NIfTI displacement field, SPM's y_.nii, FreeSurfer .lta"
+)
 ITK_HEADER = "#Insight Transform File"
 
 
@@ -300,11 +301,9 @@ def _itk_field(parameters: NDArray[Any], fixed: NDArray[Any]) -> Field:
         claimed = " x ".join(map(str, size))
         raise ValueError(f"must have a vector for each of {claimed} voxels; got {parameters.size:,} numbers")
     origin, spacing, direction = fixed[3:6], fixed[6:9], fixed[9:].reshape(3, 3)
-    vectors = parameters.reshape(*size[::-1], 3).transpose(2, 1, 0, 3) * FROM_LPS
+    vectors = parameters.reshape(*size[::-1], 3).transpose(2, 1, 0, 3) * nifti.FROM_LPS
     return Field(vectors, LPS @ affines.from_matvec(direction * spacing, origin))
 
 
 def _nifti(path: Path) -> Field:
-    """A field as ITK and ANTs write it, in LPS."""
-    vectors, affine = nifti.read_vectors(file_at(path))
-    return Field(vectors * FROM_LPS, affine)
+    return Field(*nifti.read_vectors(file_at(path)))

@@ -12,7 +12,7 @@ turned round as they are read, so that ANTs's transform puts the moving volume w
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Protocol, TypeAlias
@@ -51,8 +51,18 @@ class Transform:
         In the order in which they move a volume (the reverse of the ``-t`` of antsApplyTransforms); none is the
         identity. A 4x4 array takes the points (mm, RAS+) of the volume to where they go. A file is a 4x4 matrix as
         text or ``.npy``; ITK's ``.tfm``, ``.txt``, ``.mat`` or ``.h5``, affine, displacement field or composite; a
-        displacement field as ANTs writes it (``1Warp.nii.gz``); FreeSurfer's ``.lta``. FSL's matrices need their two
-        images: see `fsl`.
+        displacement field as ANTs writes it (``1Warp.nii.gz``); a deformation as SPM does (``y_T1.nii``);
+        FreeSurfer's ``.lta``. FSL's matrices need their two images: see `fsl`.
+
+    Attributes
+    ----------
+    steps : tuple
+        Matrices and fields; neighbouring matrices are multiplied.
+    name : str
+        For the history of what it moves.
+    space : str
+        The space that it leads to, where that is known: that of the last step. `volrender.register` knows it from the
+        fixed volume, a file and a matrix do not.
 
     Raises
     ------
@@ -82,15 +92,19 @@ class Transform:
 
     steps: tuple[Step, ...]
     name: str = field(default="")
+    space: str = field(default="")
 
     __array_ufunc__ = None  # so that an array @ a transform comes here
 
     def __init__(self, *steps: Any) -> None:
         chain: list[Step] = []
         names: list[str] = []
+        space = ""
         for given in steps:
             parts, name = _steps(given)
             names.append(name)
+            if parts:
+                space = given.space if isinstance(given, Transform) else ""
             for part in parts:
                 if chain and not isinstance(part, Field) and not isinstance(chain[-1], Field):
                     chain[-1] = affines.as_affine(part @ chain[-1])
@@ -98,6 +112,7 @@ class Transform:
                     chain.append(part)
         object.__setattr__(self, "steps", tuple(chain))
         object.__setattr__(self, "name", ", ".join(names))
+        object.__setattr__(self, "space", space)
 
     def __repr__(self) -> str:
         kinds = ["field" if isinstance(step, Field) else "affine" for step in self.steps]
@@ -133,10 +148,11 @@ class Transform:
             )
         return Transform(np.linalg.inv(self.matrix))
 
-    def named(self, name: str) -> Transform:
-        """The same transform, with another name for the history of what it moves."""
+    def named(self, name: str, space: str | None = None) -> Transform:
+        """The same transform, with another name for the history of what it moves, or to another space."""
         same = Transform(*self.steps)
         object.__setattr__(same, "name", name)
+        object.__setattr__(same, "space", self.space if space is None else space)
         return same
 
     def apply(self, points_xyz: ArrayLike) -> Floats:
@@ -180,7 +196,7 @@ class Transform:
 Movement: TypeAlias = Transform | ArrayLike | str | os.PathLike[str]
 
 
-def _steps(given: Any) -> tuple[Iterable[Step], str]:
+def _steps(given: Any) -> tuple[Sequence[Step], str]:
     """The checked steps of whatever is taken for a transform, and its name for the history."""
     if isinstance(given, Transform):
         return given.steps, given.name or "identity"

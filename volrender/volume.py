@@ -281,7 +281,8 @@ class Volume:
         -------
         Volume
             Linear between voxels, in float32 or float64; labels take the nearest voxel's, always. Zero outside;
-            voxels that are NaN are left out, and give NaN where they weigh half and more.
+            voxels that are NaN are left out, and give NaN where they weigh half and more. In the volume's own space;
+            moved, in the one that the transform is known to lead to, else in that of `target`.
 
         Examples
         --------
@@ -292,7 +293,8 @@ class Volume:
         move = Transform() if transform is None else Transform(transform)
         data = resample(self.data, self.affine, target, move, labels=self.kind == "labels")
         through = "" if transform is None else f", {move.name}"
-        return self._step(data, f"resample_to({target.name or 'target'}{through})", affine=target.affine)
+        world = self.space if transform is None else move.space or target.space
+        return self._step(data, f"resample_to({target.name or 'target'}{through})", affine=target.affine, space=world)
 
     def transform(self, *transforms: Movement) -> Volume:
         """Move the volume, by one transform after the other.
@@ -307,7 +309,8 @@ class Volume:
         -------
         Volume
             Moved by its affine alone, the voxels as they are, where the transforms are affine; with a
-            displacement field sampled once, on its own grid (``resample_to(target, transform)`` for another).
+            displacement field sampled once, on its own grid (``resample_to(target, transform)`` for another). In the
+            space that the last transform is known to lead to, as one of `volrender.register` is; else in none.
 
         Examples
         --------
@@ -317,10 +320,11 @@ class Volume:
         array([ 0., 10.,  0.])
         """
         move = Transform(*transforms)
-        step = f"transform({move.name})"
+        step, world = f"transform({move.name})", move.space if move.steps else self.space
         if move.is_affine:
-            return self._step(self.data, step, affine=move.matrix @ self.affine)
-        return self._step(resample(self.data, self.affine, self, move, labels=self.kind == "labels"), step)
+            return self._step(self.data, step, affine=move.matrix @ self.affine, space=world)
+        data = resample(self.data, self.affine, self, move, labels=self.kind == "labels")
+        return self._step(data, step, space=world)
 
     def crop(self) -> Volume:
         """Keep the smallest box of voxels that holds the foreground."""
@@ -372,7 +376,10 @@ class Volume:
         return _finite_mean(self.data[inside], axis=0)
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write a NIfTI-1 file, ``.nii`` or ``.nii.gz``; an existing file stays whole until the new one is."""
+        """Write a NIfTI-1 file, ``.nii`` or ``.nii.gz``; an existing file stays whole until the new one is.
+
+        Labels that a 32-bit integer cannot hold are refused: the file would have them as fractions.
+        """
         image = io.Image(self.data, self.affine, self.name, self.unit, kind=self.kind, space=self.space)
         io.write(path, image)
 
@@ -399,6 +406,8 @@ def _whole(data: NDArray[Any]) -> NDArray[Any]:
     """Label values as integers (or booleans), unchanged in value."""
     if data.dtype.kind in "biu":
         return data
-    if not np.isfinite(data).all() or (data % 1 != 0).any() or np.abs(data).max() >= 2**31:
+    if not np.isfinite(data).all() or (data % 1 != 0).any():
         raise ValueError("a label map must hold whole numbers; got fractions, NaN or infinities")
+    if np.abs(data).max() >= 2**31:
+        raise ValueError(f"labels in floats must be below 2147483648 in size; got {np.abs(data).max():.12g}")
     return data.astype(np.int32)

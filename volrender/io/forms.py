@@ -7,6 +7,7 @@ and a header without a form are warned of or refused, in words that name both an
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from contextlib import suppress
 from itertools import product
 from typing import Any
@@ -44,7 +45,7 @@ def placement(image: Any, where: str, shape: tuple[int, ...]) -> tuple[NDArray[n
         affine = np.array(image.affine, dtype=float)
         warn(
             f"{where}: has neither sform nor qform, so left and right are a guess; placed as Analyze would, "
-            f"{_told(affine, shape)}, where NIfTI's own rule is {_told(np.diag([*np.abs(sizes), 1]), shape)}"
+            f"{told(affine, shape)}, where NIfTI's own rule is {told(np.diag([*np.abs(sizes), 1]), shape)}"
         )
         return affine, named
     if not answers:
@@ -59,7 +60,7 @@ def placement(image: Any, where: str, shape: tuple[int, ...]) -> tuple[NDArray[n
     for lost in forms.keys() - answers.keys():
         warn(
             f"{where}: its {lost} is no position (singular, or not a number); "
-            f"placed by its {name}, {_told(affine, shape)}"
+            f"placed by its {name}, {told(affine, shape)}"
         )
     if absent or (sizes < 0).any():
         warn(
@@ -70,7 +71,7 @@ def placement(image: Any, where: str, shape: tuple[int, ...]) -> tuple[NDArray[n
         gap = _gap(answers["sform"], answers["qform"], shape)
         if gap > LIMIT:
             warn(
-                f"{where}: its sform, {_told(affine, shape)}, and its qform, {_told(answers['qform'], shape)}, "
+                f"{where}: its sform, {told(affine, shape)}, and its qform, {told(answers['qform'], shape)}, "
                 f"disagree by up to {gap:.3g} mm; placed by the sform"
             )
     return affine, named or CODES.get(forms[name], "")
@@ -110,6 +111,16 @@ def _form(header: Any, name: str, absent: bool) -> Any:
     return header.get_qform()
 
 
+def warn_of_guess(
+    where: str, missing: Sequence[str], affine: NDArray[np.float64], shape: Sequence[int], advice: str = ""
+) -> None:
+    """Say, once a file, what its header does not tell and where it was placed; nothing if nothing is missing."""
+    if missing:
+        with suppress(ValueError):  # what is no position is refused later
+            place = f"{told(as_affine(affine), shape)}, voxels of {by(spacing(affine))} mm{advice}"
+            warn(f"{where}: has no {' and no '.join(missing)}, so where it lies is a guess; placed {place}")
+
+
 def _usable(affine: Any, where: str, what: str) -> NDArray[np.float64]:
     try:
         return as_affine(affine)
@@ -123,6 +134,7 @@ def _gap(a: NDArray[np.float64], b: NDArray[np.float64], shape: tuple[int, ...])
     return float(np.linalg.norm((corners @ (a - b).T)[:, :3], axis=1).max())
 
 
-def _told(affine: NDArray[np.float64], shape: tuple[int, ...]) -> str:
+def told(affine: NDArray[np.float64], shape: Sequence[int]) -> str:
+    """Where an affine puts a volume, in words."""
     x, y, z = (affine[:3, :3] @ ((np.array(shape[:3]) - 1) / 2) + affine[:3, 3]).round(1).tolist()
     return f"{orientation(affine)} with its middle at ({x:g}, {y:g}, {z:g}) mm"

@@ -1,7 +1,8 @@
 """MetaImage, ``.mha`` and ``.mhd``: a page of ``Key = value`` lines, then voxels, here or in files of their own.
 
-Positions are LPS, as ITK reads them. ``TransformMatrix`` lists the direction of each axis in turn; without it the
-``AnatomicalOrientation`` counts, whose letters say where the axes come *from* (RAI is LPS+).
+Positions are LPS. ``TransformMatrix`` lists the direction of each axis in turn, as for ITK. Without it the
+``AnatomicalOrientation`` counts, whose letters say where the axes come *from* (RAI is LPS+); ITK does not look at it
+and takes RAI, so that a warning tells both. Without either it is RAI, with a warning.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ from volrender.io.files import (
     title,
     warn,
 )
-from volrender.io.forms import named_space
+from volrender.io.forms import named_space, warn_of_guess
 from volrender.io.nrrd import lines_of, numbered
 
 MAX_HEADER = 1 << 16
@@ -47,6 +48,7 @@ TYPES = {
     "MET_FLOAT": "f4",
     "MET_DOUBLE": "f8",
 }
+ITK = "RAI"  # where ITK takes the axes to come from if there is no matrix
 FIRST = re.compile(rb"(ObjectType|ObjectSubType|Comment|NDims|Name|ID|FormTypeName)\s*=")
 
 
@@ -157,11 +159,20 @@ def _affine(header: Mapping[str, str], shape: tuple[int, ...], where: str) -> ND
         raise ValueError(f"{where}: must have a TransformMatrix of {dims} x {dims}; it has {matrix.size} numbers")
     else:
         steps = np.eye(3) if named is None else named
+        if named is not None and _nearest(steps) != ITK:
+            warn(
+                f"{where}: has no TransformMatrix, and its AnatomicalOrientation says {letters}; placed by it, from "
+                f"{_nearest(steps)}, where ITK does not look at it and takes {ITK}"
+            )
     scale = in_mm(header.get("DistanceUnits", "mm")) or 1.0
     affine = np.eye(4)
     affine[:3, :3] = steps @ np.diag(spacing) * scale
     affine[:3, 3] = 0 if origin is None else np.append(origin, np.zeros(3))[:3] * scale
-    return LPS @ affine
+    affine = LPS @ affine
+    told = {"TransformMatrix or AnatomicalOrientation": matrix is not None or named is not None}
+    missing = [what for what, there in {**told, "Offset": origin is not None}.items() if not there]
+    warn_of_guess(where, missing, affine, shape)
+    return affine
 
 
 def _axes_of(letters: str) -> NDArray[np.float64] | None:

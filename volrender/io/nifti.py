@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gzip
 import os
+import re
 import struct
 from collections.abc import Callable
 from contextlib import suppress
@@ -19,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from volrender.io.files import (
+    CHUNK,
     GROWTH,
     File,
     Image,
@@ -36,6 +38,11 @@ from volrender.io.forms import code_of, placement
 
 READS = "NIfTI, Analyze, MGH/MGZ, MINC, AFNI, PAR/REC, DICOM, NRRD, MetaImage, TIFF, or a NumPy .npy or .npz"
 UNITS = {"z score": "z", "t test": "t", "f test": "F", "p value": "p", "correlation": "r"}
+CIFTI = range(3000, 3100)  # intents
+FIELDS = "a displacement field as ANTs and ITK write it, or a deformation as SPM does"
+DEFORMATION = re.compile(r"(inverse )?deformation", re.IGNORECASE)  # how SPM describes its y_ and iy_ files
+FLOW = re.compile(r"flow field|velocity", re.IGNORECASE)  # and its u_ and v_ files
+FROM_LPS = np.array([-1, -1, 1], dtype=np.float32)
 COLORS = ("rgb vector", "rgba vector", "vector", "none")  # of bytes
 
 
@@ -49,7 +56,8 @@ def read(file: File) -> Image:
     ending = Path(short_name(file.where)).suffix.lower()
     if file.path is None and ending in (".hdr", ".img"):
         return _from_pair(file)
-    if file.path is None or ending in (".mgh", ".mgz"):  # nibabel would leave the file open
+    single = (".nii", ".nii.gz", ".mgh", ".mgz")  # nibabel would leave the file open, or hold the voxels twice
+    if file.path is None or file.where.lower().endswith(single):
         return _from_stream(file)
     import nibabel as nib
 
@@ -81,7 +89,7 @@ def _from_stream(file: File) -> Image:
 
     packed = file.head(2) == b"\x1f\x8b"
     with file.open() as raw:
-        stream: Any = gzip.GzipFile(fileobj=raw) if packed else raw
+        stream: Any = _Gzip(fileobj=raw) if packed else raw
         try:
             head = stream.read(1024)
         except Exception as error:
@@ -98,6 +106,18 @@ def _from_stream(file: File) -> Image:
         except Exception as error:
             raise ValueError(f"{file.where}: must be a whole image; {sentence(error)}") from None
         return from_nibabel(image, file.where, size=capacity(file.size, GROWTH[".gz"] if packed else 1))
+
+
+class _Gzip(gzip.GzipFile):
+    """A gzip stream that fills a buffer piece by piece; its parent unpacks all of it into a second one first."""
+
+    def readinto(self, buffer: Any) -> int:
+        """Fill `buffer` as far as the stream goes."""
+        view, at = memoryview(buffer).cast("B"), 0
+        while piece := self.read(min(CHUNK, len(view) - at)):
+            view[at : at + len(piece)] = piece
+            at += len(piece)
+        return at
 
 
 def _is_nifti(head: bytes, size: int, magic: bytes, at: int) -> bool:
@@ -155,7 +175,7 @@ def _matrix(file: File) -> File:
 def from_nibabel(image: Any, where: str, size: int | None = None) -> Image:
     """Check what the header claims, then read the voxels in their own type; scaled ones become float32."""
     kind = type(image).__name__
-    if "Cifti" in kind:
+    if "Cifti" in kind or ("Nifti" in kind and int(image.header["intent_code"]) in CIFTI):
         raise ValueError(f"{where}: must be a volume; it is a CIFTI file (values on surfaces and grayordinates)")
     if not hasattr(image, "affine") or not hasattr(image, "shape"):
         raise ValueError(f"{where}: must be a volume; it is {kind}, a surface or a tractogram")
@@ -189,9 +209,10 @@ def from_nibabel(image: Any, where: str, size: int | None = None) -> Image:
 
 
 def read_vectors(file: File) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
-    """A vector at each voxel, (i, j, k, 3), and the affine: five axes, the fourth of length one, the fifth the vector.
+    """A displacement at each voxel (mm, RAS+), (i, j, k, 3), and the affine: five axes, the fourth of length one.
 
-    The vectors are as the file has them.
+    ITK and ANTs write displacements, in LPS; SPM writes a mapping, the places (mm, RAS+) that the values come from.
+    Both lie on the grid of the result. What FSL, NiftyReg and DARTEL write in files of such a shape is refused.
     """
     import nibabel as nib
 
@@ -199,12 +220,37 @@ def read_vectors(file: File) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
         image: Any = nib.load(file.path)
     except Exception as error:
         raise ValueError(f"must be a NIfTI displacement field; {sentence(error)}") from None
+    mapping = _is_mapping(image.header)
     shape = tuple(int(n) for n in image.shape)
     if len(shape) != 5 or shape[3:] != (1, 3):
-        raise ValueError(f"must be a displacement field as ANTs and ITK write it, i x j x k x 1 x 3; got {by(shape)}")
+        raise ValueError(f"must be {FIELDS}, i x j x k x 1 x 3; got {by(shape)}")
     growth = GROWTH.get(Path(file.where).suffix.lower(), 1)
     check_claim(file.where, shape, image.get_data_dtype(), capacity(file.size, growth))
-    return np.asarray(image.dataobj, dtype=np.float32)[:, :, :, 0, :], image.affine
+    vectors = np.asarray(image.dataobj, dtype=np.float32)[:, :, :, 0, :]
+    if not mapping:
+        return vectors * FROM_LPS, image.affine
+    i, j, k = np.ogrid[: shape[0], : shape[1], : shape[2]]
+    for world, (to_i, to_j, to_k, start) in enumerate(image.affine[:3]):
+        vectors[..., world] -= to_i * i + to_j * j + to_k * k + start
+    return vectors, image.affine
+
+
+def _is_mapping(header: Any) -> bool:
+    """Whether vectors are places, as SPM writes them, and not displacements; an error if they are neither."""
+    said = {
+        key: bytes(header[key]).rstrip(b"\0").decode("latin-1") for key in ("intent_name", "descrip") if key in header
+    }
+    name, about = said.get("intent_name", ""), said.get("descrip", "")
+    other = ""
+    if "intent_code" in header and 2006 <= int(header["intent_code"]) <= 2018:
+        other = "a warp of FSL's, in FSL's own millimetres: convert it first"
+    elif name.startswith("NREG"):
+        other = f"a transform of NiftyReg's ({name}): convert it first"
+    elif FLOW.match(about):
+        other = f"DARTEL's ({about}), which is no displacement: export it as a deformation first"
+    if other:
+        raise ValueError(f"must be {FIELDS}; it is {other}")
+    return name == "Mapping" or DEFORMATION.match(about) is not None
 
 
 def _colors(data: NDArray[Any], where: str) -> NDArray[Any]:
@@ -272,7 +318,11 @@ def write(path: str | os.PathLike[str], image: Image) -> None:
     target = Path(path)
     if not target.name.endswith((".nii", ".nii.gz")):
         raise ValueError(f"{target}: a volume is saved as .nii or .nii.gz; got {target.suffix or 'no extension'}")
-    data = image.data.astype(_storable(image.data), copy=False)
+    dtype = _storable(image.data)
+    if image.kind == "labels" and dtype.kind == "f":
+        low, high = int(image.data.min()), int(image.data.max())
+        raise ValueError(f"{target}: labels must be below 2147483648 in size to be saved; they go from {low} to {high}")
+    data = image.data.astype(dtype, copy=False)
     if image.kind == "rgb":
         data = np.ascontiguousarray(data).view([(letter, "u1") for letter in "RGBA"[: data.shape[3]]])[..., 0]
     try:

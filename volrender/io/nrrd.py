@@ -1,7 +1,8 @@
 """NRRD, attached and detached (pynrrd parses the header; the voxels are read here, within the header's claim).
 
-The ``space`` says what its coordinates mean: LPS, RAS and LAS are brought to RAS+. Without an anatomical space, columns
-run to the right, rows down and slices away from the viewer, as on a screen.
+The ``space`` says what its coordinates mean: LPS, RAS and LAS are brought to RAS+. Without an anatomical space they are
+taken as LPS, as ITK takes them; said to be left-handed, as LPI, so that nobody is mirrored (ITK does not look). A
+warning tells what the header does not.
 """
 
 from __future__ import annotations
@@ -19,7 +20,6 @@ from volrender.io.files import (
     CHUNK,
     GROWTH,
     LPS,
-    SCREEN,
     File,
     Image,
     Label,
@@ -35,7 +35,7 @@ from volrender.io.files import (
     short_name,
     title,
 )
-from volrender.io.forms import named_space
+from volrender.io.forms import named_space, warn_of_guess
 
 MAX_HEADER = 1 << 20
 TYPES = {
@@ -254,14 +254,17 @@ def _directions(header: Mapping[str, Any], where: str) -> NDArray[np.float64] | 
 def _affine(
     header: Mapping[str, Any], sizes: tuple[int, ...], axes: list[int], where: str
 ) -> tuple[NDArray[np.float64], str]:
-    """The affine to RAS+ mm, and the convention that it came from."""
-    frame, convention = _frame(str(header.get("space", "")))
+    """The affine to RAS+ mm, and the convention that it came from; a warning if the header does not tell it all."""
+    named = str(header.get("space", ""))
+    frame, convention, missing = _frame(named)
     directions = _directions(header, where)
     if directions is not None:
         steps = directions[axes].T
     else:
+        missing.append("directions")
         spacings = [float(header["spacings"][n]) if "spacings" in header else np.nan for n in axes]
         if not np.isfinite(spacings).all():
+            missing.append("spacing")
             convention += ", voxels of 1 mm assumed where no spacing is told"
         steps = np.diag(np.nan_to_num(spacings, nan=1.0))
     scale = [in_mm(str(unit)) or 1.0 for unit in header.get("space units", [])] or [1.0]
@@ -272,20 +275,23 @@ def _affine(
     if origin is not None and np.isfinite(origin).all() and len(origin) >= 3:
         affine[:3, 3] = frame[:3, :3] @ np.diag(np.resize(scale, 3)) @ np.asarray(origin[:3], dtype=float)
     else:
+        missing.append("origin")
         convention += ", centred"
+    warn_of_guess(where, missing, affine, shape)
     return affine, convention
 
 
-def _frame(space: str) -> tuple[NDArray[np.float64], str]:
-    """What takes a named space to RAS+."""
-    letters = "".join(word[0] for word in space.lower().split("-") if word).upper()
-    letters = (letters if "-" in space else space.upper()).removesuffix("T")
+def _frame(named: str) -> tuple[NDArray[np.float64], str, list[str]]:
+    """What takes a named space to RAS+, the convention, and what is missing: nothing, or the anatomy."""
+    letters = "".join(word[0] for word in named.lower().split("-") if word).upper()
+    letters = (letters if "-" in named else named.upper()).removesuffix("T")
     if letters in ("LPS", "RAS", "LAS"):
         flips = [1.0 if letter in "RAS" else -1.0 for letter in letters]
-        return np.diag([*flips, 1.0]), f"converted from {letters} to RAS"
-    left = space.lower() in ("3d-left-handed", "3dlh")
-    frame = LPS @ np.diag([1.0, 1.0, -1.0, 1.0]) if left else SCREEN
-    return frame, f"no anatomical space ({space or 'none given'}): taken as {'LPI' if left else 'RPI'}, as on a screen"
+        return np.diag([*flips, 1.0]), f"converted from {letters} to RAS", []
+    left = named.lower().removesuffix("-time") in ("3d-left-handed", "3dlh")
+    frame = LPS @ np.diag([1.0, 1.0, -1.0, 1.0]) if left else LPS
+    missing = f"anatomical space ({named or 'none given'})"
+    return frame, f"no {missing}: taken as {'LPI' if left else 'LPS'}", [missing]
 
 
 def _segments(header: Mapping[str, Any], where: str) -> dict[int, Label] | None:

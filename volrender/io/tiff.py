@@ -1,7 +1,8 @@
 """TIFF stacks: ImageJ's and OME's, with their voxel sizes, and plain ones (tifffile reads the pages).
 
 A picture has no anatomy: columns run to the right, rows down and slices away from the viewer, as on a screen (RPI), and
-the middle of the stack is the world's origin. OME-XML is parsed here, within this one file and without entities.
+the middle of the stack is the world's origin, with a warning, unless ``affine=`` says where it is. OME-XML is parsed
+here, within this one file and without entities.
 """
 
 from __future__ import annotations
@@ -28,9 +29,8 @@ from volrender.io.files import (
     sentence,
     short_name,
     title,
-    warn,
 )
-from volrender.io.forms import named_space
+from volrender.io.forms import named_space, warn_of_guess
 
 DEPTH = "ZQI"  # slices: said to be, or pages of no said meaning
 GROWN = {1: 1, 8: 1_100, 32946: 1_100}  # none, deflate; others may pack tighter
@@ -90,8 +90,9 @@ def read(file: File, affine: ArrayLike | None, series: str | int | None) -> Imag
         data = _eight_bits(data, where)
         history.append("colors reduced to 8 bits")
     if affine is None:
-        steps = SCREEN[:3, :3] @ np.diag(_spacing(stack, data.shape, where, history))
-        affine = centred(data.shape, steps)
+        missing = ["anatomical space"]
+        affine = centred(data.shape, SCREEN[:3, :3] @ np.diag(_spacing(stack, data.shape, missing, history)))
+        warn_of_guess(where, missing, affine, data.shape, "; give affine=")
         history.append("no anatomical space: taken as RPI, as on a screen, and centred")
     name = title(where)
     kind = "rgb" if rgb else "labels" if data.dtype == bool else "intensity"
@@ -247,16 +248,18 @@ def _eight_bits(data: NDArray[Any], where: str) -> NDArray[np.uint8]:
     raise ValueError(f"{where}: must have colors of 8 or 16 bits, or from 0 to 1; they are {data.dtype}")
 
 
-def _spacing(stack: Stack, shape: tuple[int, ...], where: str, history: list[str]) -> tuple[float, float, float]:
-    """The size of a voxel (mm); 1 mm, with a warning, where the file has none."""
+def _spacing(
+    stack: Stack, shape: tuple[int, ...], missing: list[str], history: list[str]
+) -> tuple[float, float, float]:
+    """The size of a voxel (mm); 1 mm, and so slices apart as columns are, where it is missing."""
     x, y, z = (size if size is not None and np.isfinite(size) and size > 0 else None for size in stack.spacing)
     if x is None or y is None:
-        warn(f"{where}: has no voxel size, 1 mm was assumed; give affine=")
+        missing.append("voxel size")
         history.append("voxels of 1 mm assumed")
         return 1.0, 1.0, 1.0
     if z is None:
         if shape[2] > 1:
-            warn(f"{where}: has no distance between slices, {x:g} mm was assumed; give affine=")
+            missing.append("distance between slices")
             history.append(f"slices {x:g} mm apart assumed")
         z = x
     return x, y, z
