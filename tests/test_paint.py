@@ -310,7 +310,12 @@ def test_several_layers_are_one_subject():
 )
 def test_nothing_left_to_see_is_an_error(layer):
     for layers in ([layer], [layer, Intensity(ball())]):
-        refuses(ValueError, lambda layers=layers: paint.subject_points(layers), "nothing is to be seen of", "0 to 100")
+        refuses(
+            ValueError,
+            lambda layers=layers: paint.subject_points(layers),
+            "nothing is to be seen of",
+            "values run from 0 to",
+        )
 
 
 # Planes
