@@ -21,35 +21,37 @@ from volrender.io.files import warn
 from volrender.space import finite
 from volrender.transfer import TransferFunction
 from volrender.volume import Volume
+from volrender.words import choices
 
-MATTE = {"ambient": 0.2, "diffuse": 0.85, "specular": 0.08, "power": 8.0}
-MOIST = {"ambient": 0.2, "diffuse": 0.8, "specular": 0.25, "power": 20.0}
-GLOSS = {"ambient": 0.18, "diffuse": 0.8, "specular": 0.35, "power": 30.0}
-GLOW = {"ambient": 0.55, "diffuse": 0.5, "specular": 0.0, "power": 1.0}
+MATTE = {"ambient": 0.22, "diffuse": 0.95, "specular": 0.08, "power": 8.0}
+MOIST = {"ambient": 0.25, "diffuse": 0.9, "specular": 0.2, "power": 20.0}
+GLOSS = {"ambient": 0.2, "diffuse": 0.95, "specular": 0.25, "power": 30.0}
+GLOW = {"ambient": 0.3, "diffuse": 1.0, "specular": 0.0, "power": 1.0}
 
 CT = {
     "ct-bone": TransferFunction(
         [(150, 0), (260, 0.25), (500, 0.75), (1200, 0.95)],
         [
             (-200, "#000000"),
-            (100, "#5a2f20"),
-            (240, "#a4704e"),
-            (420, "#dcbf98"),
-            (800, "#f4e8d2"),
-            (1800, "#fffdf6"),
+            (100, "#7a4630"),
+            (230, "#d2a47c"),
+            (380, "#f3dfbf"),
+            (700, "#fff6e6"),
+            (1800, "#ffffff"),
         ],
         shading=GLOSS,
     ),
     "ct-soft-tissue": TransferFunction(
-        [(-160, 0), (-90, 0.012), (-10, 0.012), (40, 0.06), (110, 0.08), (170, 0.1), (350, 0.5), (900, 0.9)],
+        [(-180, 0), (-110, 0.02), (-20, 0.02), (40, 0.06), (110, 0.08), (170, 0.1), (350, 0.5), (900, 0.9)],
         [
             (-400, "#000000"),
-            (-110, "#e8c98a"),
-            (-30, "#d9976a"),
-            (30, "#b5483a"),
-            (90, "#c0564a"),
-            (180, "#e0b490"),
-            (400, "#f4e6cc"),
+            (-180, "#e8b896"),
+            (-100, "#ffdca0"),
+            (-20, "#f0a878"),
+            (30, "#e0604c"),
+            (90, "#e06a58"),
+            (170, "#f2c8a4"),
+            (350, "#fff0d8"),
             (1500, "#ffffff"),
         ],
         shading=MOIST,
@@ -58,10 +60,10 @@ CT = {
         [(-500, 0), (-300, 0.4), (-100, 0.95), (3000, 0.95)],
         [
             (-1000, "#000000"),
-            (-450, "#a06a52"),
-            (-250, "#d9a585"),
-            (100, "#efc8ac"),
-            (400, "#fbeee0"),
+            (-500, "#d8987a"),
+            (-250, "#f7c8a8"),
+            (0, "#ffdcc4"),
+            (400, "#fff2e4"),
             (1500, "#ffffff"),
         ],
         shading=MATTE,
@@ -69,27 +71,36 @@ CT = {
     "ct-lung": TransferFunction(
         [
             (-960, 0),
-            (-900, 0.012),
-            (-750, 0.02),
-            (-550, 0.015),
-            (-420, 0),
-            (-60, 0),
-            (20, 0.004),
-            (200, 0.01),
-            (500, 0.05),
+            (-880, 0.006),
+            (-700, 0.008),
+            (-600, 0.1),
+            (-450, 0.1),
+            (-350, 0),
+            (150, 0),
+            (350, 0.03),
+            (900, 0.06),
         ],
-        [(-1000, "#000000"), (-900, "#2f6fb0"), (-700, "#7fb2dc"), (-450, "#cfe4f2"), (0, "#d98878"), (400, "#f6ead8")],
-        shading=MATTE,
+        [
+            (-1000, "#000000"),
+            (-960, "#3f8fd8"),
+            (-750, "#8cc4f0"),
+            (-550, "#c4e2fa"),
+            (-350, "#e4f2fc"),
+            (0, "#e09a88"),
+            (250, "#f4dcc0"),
+            (900, "#ffffff"),
+        ],
+        shading=MOIST,
     ),
     "ct-angio": TransferFunction(
-        [(120, 0), (190, 0.35), (330, 0.8), (520, 0.5), (700, 0.06), (2000, 0.08)],
+        [(150, 0), (210, 0.18), (330, 0.45), (420, 0.3), (500, 0.12), (2000, 0.15)],
         [
             (-200, "#000000"),
-            (100, "#5c0f0f"),
-            (200, "#b01818"),
-            (350, "#dc3a28"),
-            (520, "#f0a070"),
-            (700, "#f5e8d0"),
+            (100, "#8c1414"),
+            (190, "#e02a22"),
+            (340, "#ff4a34"),
+            (450, "#ffb896"),
+            (560, "#fff0dc"),
             (1500, "#ffffff"),
         ],
         shading=GLOSS,
@@ -98,23 +109,30 @@ CT = {
 
 RELATIVE = {
     "mr-t1": TransferFunction(
-        [(-0.05, 0), (0.1, 0.03), (0.35, 0.1), (0.6, 0.3), (0.9, 0.5)],
-        [(-0.2, "#000000"), (0.1, "#5a2a1c"), (0.35, "#9c6248"), (0.55, "#c9a183"), (0.8, "#efe0cb"), (1.0, "#ffffff")],
+        [(-0.05, 0), (0.1, 0.015), (0.3, 0.02), (0.5, 0.07), (0.7, 0.35), (1.0, 0.5)],
+        [
+            (-0.2, "#000000"),
+            (0.0, "#c88868"),
+            (0.3, "#d89878"),
+            (0.5, "#eac0a0"),
+            (0.75, "#fff0dc"),
+            (1.0, "#ffffff"),
+        ],
         shading=MATTE,
     ),
     "mr-head": TransferFunction(
         [(-0.1, 0), (0.12, 0.5), (0.3, 0.95)],
-        [(-0.2, "#000000"), (0.0, "#b07a60"), (0.2, "#dfae90"), (0.6, "#f2d3ba"), (1.0, "#ffffff")],
+        [(-0.2, "#000000"), (-0.08, "#d8987a"), (0.12, "#f7c8a8"), (0.5, "#ffe0cc"), (1.0, "#ffffff")],
         shading=MATTE,
     ),
     "mr-angio": TransferFunction(
         [(0.45, 0), (0.6, 0.3), (0.8, 0.9)],
-        [(-0.2, "#000000"), (0.4, "#5c0f0f"), (0.6, "#b01818"), (0.8, "#dc3a28"), (1.0, "#ffc9a0")],
+        [(-0.2, "#000000"), (0.3, "#8c1414"), (0.5, "#e02a22"), (0.75, "#ff4a34"), (1.0, "#ffd8b8")],
         shading=GLOSS,
     ),
     "fluorescence": TransferFunction(
         [(0.0, 0), (0.15, 0.02), (0.5, 0.2), (1.0, 0.8)],
-        [(-0.2, "#000000"), (0.1, "#003d10"), (0.5, "#12b83c"), (0.85, "#8dff8a"), (1.0, "#ffffff")],
+        [(0.0, "#000000"), (0.1, "#0fae38"), (0.4, "#38e860"), (0.75, "#b4ffb0"), (1.0, "#ffffff")],
         shading=GLOW,
     ),
 }
@@ -157,12 +175,12 @@ def preset(name: str, volume: Volume, *, level: float | None = None) -> Transfer
     Examples
     --------
     >>> from volrender import sample
-    >>> preset("stat", sample("motor"), level=3.1).opacity[1:4]
-    ((-3.1, 0.25), (-3.1, 0.0), (3.1, 0.0))
+    >>> preset("stat", sample("motor"), level=3.1).opacity[2:5]
+    ((-3.1, 0.3), (-3.1, 0.0), (3.1, 0.0))
     """
     _check_name(name)
     if level is not None and name != "stat":
-        raise ValueError(f"level belongs to the preset stat; got it for {name}")
+        raise ValueError(f"level belongs to the preset stat; {name} has none")
     if volume.kind != "intensity":
         raise TypeError(f"a preset needs intensities; {volume.name or 'the volume'} holds {volume.kind}")
     if name == "stat":
@@ -193,8 +211,8 @@ def as_transfer(value: Any, volume: Volume) -> TransferFunction:
 def _check_name(name: str) -> None:
     if name not in NAMES:
         close = difflib.get_close_matches(str(name), NAMES, n=1, cutoff=0.5)
-        hint = f"did you mean {close[0]}? Choose" if close else "choose"
-        raise ValueError(f"there is no preset {name!r}; {hint} from {', '.join(NAMES)}, or give a .vp.json file")
+        hint = f" (did you mean {close[0]}?)" if close else ""
+        raise ValueError(f"there is no preset {name!r}{hint}; {choices([*NAMES], name)}, or give a .vp.json file")
 
 
 def _from_hounsfield(name: str, volume: Volume) -> tuple[float, float]:
@@ -230,10 +248,10 @@ def _stat(survey: Survey, level: float | None) -> TransferFunction:
     step = 10.0 ** (np.floor(np.log10(top)) - 1)  # two digits, for a color bar that can be read
     top = max(float(np.round(np.ceil(top / step - 1e-9) * step, 12)), 1.01 * at)
     half = (at + top) / 2
-    hot = [(at, "#a8101c"), (half, "#f0641e"), (top, "#ffd84a")]
-    cool = [(-top, "#6fe0f0"), (-half, "#2a86d8"), (-at, "#1a2f9c")]
-    weak, strong = 0.25, 0.9
-    up = [(at, 0.0), (at, weak), (top, strong)]
-    down = [(-top, strong), (-at, weak), (-at, 0.0)] if survey.low < 0 else [(0.0, 0.0)]
+    hot = [(at, "#e02a1c"), (half, "#ff8a2a"), (top, "#ffe85a")]
+    cool = [(-top, "#8ff4ff"), (-half, "#3aa0f4"), (-at, "#2848d8")]
+    soft = at + 0.15 * (top - at)
+    up = [(at, 0.0), (at, 0.3), (soft, 0.9), (top, 0.95)]
+    down = [(-value, amount) for value, amount in reversed(up)] if survey.low < 0 else [(0.0, 0.0)]
     colors = [*(cool if survey.low < 0 else []), (0.0, "#f2f2f2"), *hot]
     return TransferFunction((*down, *up), tuple(colors), shading=MOIST, sparse=True)

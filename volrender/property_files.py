@@ -130,12 +130,9 @@ def _points(parent: Mapping[str, Any], key: str, size: int, *, needed: bool = Tr
 def _point(point: Any, key: str, size: int) -> Point:
     if not isinstance(point, dict):
         raise ValueError(f"every point of {key} must be an object; it has {_brief(point)}")
-    if size == 1:
-        become = [point.get("y")]
-    else:
-        become = point.get("color")
-        if not isinstance(become, list) or len(become) != size:
-            raise ValueError(f"every color of {key} must be {size} numbers; it has {_brief(become)}")
+    become = [point.get("y")] if size == 1 else point.get("color")
+    if not isinstance(become, list) or len(become) != size:
+        raise ValueError(f"every color of {key} must be {size} numbers; it has {_brief(become)}")
     numbers = [point.get("x"), *become, point.get("midpoint", 0.5), point.get("sharpness", 0.0)]
     at, *values, midpoint, sharpness = (_number(number, key) for number in numbers)
     return at, *values, _within(midpoint, f"the midpoints of {key}"), _within(sharpness, f"the sharpness of {key}")

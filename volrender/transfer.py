@@ -18,7 +18,7 @@ import numpy as np
 from matplotlib.colors import ListedColormap
 
 from volrender import property_files
-from volrender.color import RGB, Nodes, as_nodes, as_rgb
+from volrender.color import RGB, as_nodes, as_rgb
 from volrender.words import our_words
 
 ColorNodes: TypeAlias = tuple[tuple[float, RGB], ...]
