@@ -375,6 +375,8 @@ def _layers(
     for n, name in enumerate(files):
         volume = _still(name, reading)
         if volume.kind == "labels":
+            if n == 0 and preset:
+                raise ValueError(f"{name}: --preset is for intensities; this is a label map")
             layers.append(LabelMap(volume, clip=clips if n == 0 else ()))
         elif n == 0 and (len(files) > 1 or reading.level is None or preset):
             volume = volume.contrast() if contrast else volume

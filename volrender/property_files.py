@@ -24,9 +24,9 @@ SCHEMA = (
 )
 SHADING = ("ambient", "diffuse", "specular", "power")
 UNSHADED = {"ambient": 1.0, "diffuse": 0.0, "specular": 0.0, "power": 1.0}
-MAX_BYTES, MAX_POINTS = 4 << 20, 4096
+MAX_BYTES, MAX_POINTS = 4 << 20, 1024
 LARGEST = 1e30  # no measured value is beyond; single precision, in which pictures are drawn, ends at 3e38
-SMOOTH_STEPS = 16
+SMOOTH_STEPS = 64
 
 
 class Property(NamedTuple):
@@ -141,19 +141,16 @@ def _point(point: Any, key: str, size: int) -> Point:
 def _curve(points: Sequence[Point]) -> list[Point]:
     """Points (value, numbers) joined by straight lines, for points with a midpoint and a sharpness.
 
-    A sharpness of 1 steps at the midpoint, of 0 is straight to it and beyond; between they are VTK's
-    (`vtkPiecewiseFunction`), a cubic Hermite curve of a power.
+    Without sharpness it is straight to the midpoint and beyond; else it is VTK's (`vtkPiecewiseFunction`), a cubic
+    Hermite curve of a power.
     """
     nodes = [point[:-2] for point in points[:1]]
     for (x, *y, midpoint, sharpness), (end, *top, _, _) in pairwise(points):
-        if sharpness > 0.99:
-            steps, shares = [midpoint, midpoint], [0.0, 1.0]
-        elif sharpness < 0.01:
-            steps, shares = ([], []) if midpoint == 0.5 or not 0 < midpoint < 1 else ([midpoint], [0.5])
-        else:
-            even = np.arange(1, SMOOTH_STEPS) / SMOOTH_STEPS
-            halves = [0.5 * s / midpoint if s < midpoint else 1 - 0.5 * (1 - s) / (1 - midpoint) for s in even]
-            steps, shares = even.tolist(), [_eased(s, sharpness) for s in halves]
+        halves = [0.5] if sharpness < 0.01 else [n / SMOOTH_STEPS for n in range(1, SMOOTH_STEPS)]
+        if (sharpness < 0.01 and midpoint == 0.5) or not 0 < midpoint < 1:
+            halves = []
+        steps = [2 * h * midpoint if h < 0.5 else midpoint + (2 * h - 1) * (1 - midpoint) for h in halves]
+        shares = [h if sharpness < 0.01 else _eased(h, sharpness) for h in halves]
         for step, share in zip(steps, shares):
             nodes.append((x + step * (end - x), *(a + share * (b - a) for a, b in zip(y, top))))
         nodes.append((end, *top))

@@ -155,9 +155,10 @@ class TransferFunction:
 
 def _as_color_nodes(value: Any) -> ColorNodes:
     try:
-        nodes = tuple((float(at), as_rgb(rgb, f"the color at {at}")) for at, rgb in value)
-    except TypeError:
+        pairs = [(float(at), rgb) for at, rgb in value]
+    except (TypeError, ValueError):
         raise TypeError(f"colors must be nodes [(value, color), ...]; got {value!r}") from None
+    nodes = tuple((at, as_rgb(rgb, f"the color at {at:g}")) for at, rgb in pairs)
     values = [at for at, _ in nodes]
     if len(nodes) < 2 or values != sorted(values) or not values[0] < values[-1] or not np.isfinite(values).all():
         raise ValueError(f"colors must be two nodes or more, with finite values in rising order; got values {values}")
