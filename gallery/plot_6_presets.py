@@ -2,8 +2,8 @@
 Looks by name
 =============
 
-A volume rendering needs a color and an opacity for every value, which takes an afternoon to find. A preset has both, and
-adapts them to the volume: to where its background ends, how bright it is, how large, and for CT to its units.
+A volume rendering needs a color and an opacity for every value, which takes an afternoon to find. A preset has both,
+and adapts them to the volume: to where its background ends, how bright it is, how large, and for CT to its units.
 """
 
 import volrender as vr
