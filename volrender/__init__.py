@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from volrender.panels import Scene as Scene
     from volrender.panels import Slices as Slices
     from volrender.panels import Voxels as Voxels
+    from volrender.presets import preset as preset
     from volrender.registration import checkerboard as checkerboard
     from volrender.registration import register as register
     from volrender.sources import load as load
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     from volrender.space import Box as Box
     from volrender.space import Camera as Camera
     from volrender.space import Plane as Plane
+    from volrender.transfer import TransferFunction as TransferFunction
     from volrender.transforms import Transform as Transform
     from volrender.volume import Volume as Volume
 
@@ -49,9 +51,11 @@ _HOMES = {
     "intensity": ("contrast", "expand_coordinates", "explode", "normalize", "scale_by", "window"),
     "layers": ("CutPlane", "Intensity", "Isosurface", "LabelMap"),
     "panels": ("Histogram", "Scene", "Slices", "Voxels"),
+    "presets": ("preset",),
     "registration": ("checkerboard", "register"),
     "sources": ("load", "sample"),
     "space": ("Box", "Camera", "Plane"),
+    "transfer": ("TransferFunction",),
     "transforms": ("Transform",),
     "volume": ("Volume",),
 }

@@ -18,10 +18,11 @@ from cyclopts import App, CycloptsError, Parameter
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from volrender import __version__
+from volrender import __version__, presets
 from volrender.intensity import as_float, finite_range
 from volrender.layers import Intensity, Isosurface, LabelMap, Layer
 from volrender.page import Printable, as_dpi, as_target, as_width
+from volrender.presets import NAMES
 from volrender.sources import load
 from volrender.space import Box, Clip, as_camera
 from volrender.volume import Volume
@@ -39,6 +40,7 @@ app = App(
 
 VIEW = Parameter(help="A side, or elevation,azimuth in degrees.", allow_leading_hyphen=True)
 SERIES = "DICOM series, or TIFF channel, of several."
+PRESETS = f"A look by name, {', '.join(NAMES)}, or a .vp.json file."
 Files = Annotated[list[str], Parameter(help="Volumes; the first is the ground, the others lie over it.")]
 
 
@@ -180,12 +182,13 @@ def scene(
     printing: Printing,
     camera: Annotated[str, VIEW] = "25,150",
     blend: Annotated[str, Parameter(help="composite, maximum, minimum or average.")] = "composite",
+    preset: Annotated[str | None, Parameter(help=PRESETS)] = None,
 ) -> None:
     """Draw a 3-D view: the first file as a volume, the others as surfaces."""
     from volrender.panels import Scene
 
     with _printing(printing, len(files)) as (save, advance):
-        layers = _layers(files, reading, advance, surfaces=True, blend=blend)
+        layers = _layers(files, reading, advance, surfaces=True, blend=blend, preset=preset)
         view = _camera(camera)
         save(Scene(*layers, camera=view, title=printing.title, background=printing.background))
 
@@ -211,12 +214,13 @@ def slices(
     ] = (),
     radiological: Annotated[bool, Parameter(help="The subject's right on the left.")] = False,
     camera: Annotated[str | None, Parameter(help="The side to look from: left, right, anterior, ...")] = None,
+    preset: Annotated[str | None, Parameter(help="Colors by name; see scene --help.")] = None,
 ) -> None:
     """Draw slices with overlays; without positions one of each kind."""
     from volrender.panels import Slices
 
     with _printing(printing, len(files)) as (save, advance):
-        layers = _layers(files, reading, advance, surfaces=False)
+        layers = _layers(files, reading, advance, surfaces=False, preset=preset)
         chosen: dict[str, Any] = {axis: list(at) for axis, at in (("x", x), ("y", y), ("z", z)) if at}
         save(
             Slices(
@@ -237,12 +241,13 @@ def histogram(
     *,
     reading: Reading = DEFAULT,
     printing: Printing,
+    preset: Annotated[str | None, Parameter(help="Colors by name; see scene --help.")] = None,
 ) -> None:
     """Draw how often each value occurs, with the opacity curve over it."""
     from volrender.panels import Histogram
 
     with _printing(printing, 1) as (save, advance):
-        layer, *masks = _layers([file], reading, advance, surfaces=False)
+        layer, *masks = _layers([file], reading, advance, surfaces=False, preset=preset)
         if isinstance(layer, Intensity) and masks:
             layer = replace(layer, volume=_within(layer.volume, [mask.volume for mask in masks]))
         save(Histogram(layer, title=printing.title, background=printing.background))
@@ -373,6 +378,7 @@ def _layers(
     contrast: bool = False,
     cmap: str | None = None,
     blend: str = "composite",
+    preset: str | None = None,
 ) -> list[Layer]:
     """The first file as the ground, further files over it, masks on top."""
     _check([*files, *reading.mask], reading.spacing, reading.series)
@@ -381,11 +387,14 @@ def _layers(
     for n, name in enumerate(files):
         volume = _still(name, reading)
         if volume.kind == "labels":
+            if n == 0 and preset:
+                raise ValueError(f"{name}: --preset is for intensities; this is a label map")
             layers.append(LabelMap(volume, clip=clips if n == 0 else ()))
-        elif n == 0 and (len(files) > 1 or reading.level is None):
+        elif n == 0 and (len(files) > 1 or reading.level is None or preset):
             volume = volume.contrast() if contrast else volume
-            mapped = reading.cmap or (None if volume.kind == "rgb" else cmap)
-            layers.append(Intensity(volume, reading.clim, mapped, blend=blend, clip=clips))
+            look = _preset(volume, preset, reading.level if len(files) == 1 else None)
+            mapped = reading.cmap or (None if volume.kind == "rgb" or look is not None else cmap)
+            layers.append(Intensity(volume, reading.clim, mapped, blend=blend, clip=clips, preset=look))
         elif surfaces:
             layers.extend(_surfaces(volume, reading.level, clips if n == 0 else []))
         else:
@@ -396,6 +405,11 @@ def _layers(
     for name in reading.mask:
         layers.append(LabelMap(_still(name, reading, "labels"), opacity=1.0 if surfaces else 0.6))
     return layers
+
+
+def _preset(volume: Volume, name: str | None, level: float | None) -> Any:
+    """A preset as it was asked for; the level of an only file is that of "stat"."""
+    return presets.preset(name, volume, level=level) if name in NAMES and level is not None else name
 
 
 def _beyond(volume: Volume, level: float) -> Volume:

@@ -7,7 +7,7 @@ In a volume rendering it is what one millimetre absorbs; on a slice, a surface o
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, TypeAlias
@@ -125,6 +125,14 @@ class Look:
     survey : Survey
     chosen : bool
         Whether the user named the colormap; if not, a volume rendering draws the body in one tone.
+    curve : nodes or None
+        A preset's opacity for one millimetre of a volume rendering, where the user gave none.
+    sparse : bool
+        Whether what the curve leaves out of a volume rendering is left out of slices and voxels too.
+    gradient : nodes or None
+        Factors of the opacity in a volume rendering, [(change of the value per mm, factor), ...].
+    shading : mapping or None
+        "ambient", "diffuse", "specular" and "power" of a volume rendering; None where the engine's own are meant.
     """
 
     clim: tuple[float, float]
@@ -132,6 +140,10 @@ class Look:
     opacity: Opacity | None
     survey: Survey
     chosen: bool
+    curve: Nodes | None = None
+    sparse: bool = False
+    gradient: Nodes | None = None
+    shading: Mapping[str, float] | None = None
 
     def rgb(self, values: ArrayLike) -> NDArray[np.float32]:
         """Colors (..., 3) of values; beyond `clim` the end colors."""
@@ -150,6 +162,10 @@ class Look:
             return self.opacity
         top = 1.0 if self.opacity is None else self.opacity
         low, high = self.survey.low, self.survey.high
+        if self.curve is not None and panel == "volume":
+            return tuple((value, top * amount) for value, amount in self.curve)
+        if self.curve is not None and self.sparse:
+            return tuple((value, top * (amount > 0)) for value, amount in self.curve)
         if self.survey.signed:
             return self._beyond_zero(top)
         air = self.air
@@ -222,13 +238,21 @@ def as_opacity(value: Any) -> Opacity | None:
             raise ValueError(f"opacity must be between 0 and 1; got {value}")
         return float(value)
     try:
+        return as_nodes(value)
+    except TypeError:
+        raise TypeError(f"opacity must be a number, or nodes [(value, opacity), ...]; got {value!r}") from None
+
+
+def as_nodes(value: Any, what: str = "opacity") -> Nodes:
+    """Checked nodes [(value, opacity), ...]: two or more, with values that do not fall and opacities in 0..1."""
+    try:
         nodes = tuple((float(x), float(y)) for x, y in value)
     except (TypeError, ValueError):
-        raise TypeError(f"opacity must be a number, or nodes [(value, opacity), ...]; got {value!r}") from None
+        raise TypeError(f"{what} must be nodes [(value, {what}), ...]; got {value!r}") from None
     if len(nodes) < 2 or any(b[0] < a[0] for a, b in pairwise(nodes)):
-        raise ValueError(f"opacity nodes must be two or more, with values in rising order; got {value}")
+        raise ValueError(f"{what} nodes must be two or more, with values in rising order; got {value}")
     if not all(np.isfinite(x) and 0 <= y <= 1 for x, y in nodes):
-        raise ValueError(f"opacity nodes must be finite, with opacities between 0 and 1; got {value}")
+        raise ValueError(f"{what} nodes must be finite, with opacities between 0 and 1; got {value}")
     return nodes
 
 

@@ -7,7 +7,7 @@ plane (the side its normal points to is removed), a box (its inside is removed),
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, TypeAlias
 
@@ -15,8 +15,9 @@ import numpy as np
 from matplotlib.colors import Colormap
 from scipy import ndimage
 
-from volrender import color, space
+from volrender import color, presets, space
 from volrender.color import RGB, Color, Look
+from volrender.transfer import TransferFunction
 from volrender.volume import Volume
 from volrender.words import our_words
 
@@ -53,12 +54,19 @@ class Intensity:
         How a volume rendering gathers the values along a ray.
     clip : Plane, Box, or several
         What is removed.
+    preset : str, path or TransferFunction, optional
+        Colors, their limits and the opacity of a volume rendering together: a name, such as "ct-bone" (see
+        `volrender.preset`), which adapts to the volume; a `.vp.json` file of 3D Slicer; or a `TransferFunction`.
+        What is given as `clim`, `cmap` or `opacity` comes first; a number as opacity is how much is seen of the
+        preset's.
 
     Examples
     --------
     >>> from volrender import sample
     >>> Intensity(sample("mni152"), clim=(0, 200)).look.clim
     (0.0, 200.0)
+    >>> Intensity(sample("mni152"), preset="mr-head").look.cmap.name
+    'mr-head'
     """
 
     volume: Volume
@@ -67,6 +75,7 @@ class Intensity:
     opacity: Any = None
     blend: str = "composite"
     clip: Any = ()
+    preset: Any = None
 
     def __post_init__(self) -> None:
         if _as_volume(self.volume, "Intensity").kind == "labels":
@@ -80,6 +89,10 @@ class Intensity:
             raise ValueError(f"blend must be one of {', '.join(BLENDS)}; got {self.blend!r}")
         if self.volume.kind == "rgb" and (self.clim or self.cmap or self.blend != "composite"):
             raise TypeError(f"Intensity of {self.volume.name!r} takes no clim, cmap or blend: its voxels are colors")
+        if self.preset is not None:
+            object.__setattr__(self, "preset", presets.as_transfer(self.preset, self.volume))
+            if self.opacity is None:  # engines must not take a preset's body for an opaque one
+                object.__setattr__(self, "opacity", self.preset.opacity)
 
     @property
     def field(self) -> Volume:
@@ -89,6 +102,8 @@ class Intensity:
     @cached_property
     def look(self) -> Look:
         """The colors and opacities, complete."""
+        if self.preset is not None:
+            return _preset_look(self, self.preset)
         return color.make_look(self.field.survey, self.clim, self.cmap, self.opacity, ink=self.blend == "maximum")
 
 
@@ -243,6 +258,8 @@ class CutPlane:
         As for `Intensity`.
     opacity : float or nodes, optional
         The alpha; by default the subject is opaque and the air around it empty.
+    preset
+        As for `Intensity`; a plane has its colors and their limits.
     """
 
     volume: Volume
@@ -250,6 +267,7 @@ class CutPlane:
     clim: tuple[float, float] | None = None
     cmap: str | Colormap | None = None
     opacity: Any = None
+    preset: Any = None
 
     def __post_init__(self) -> None:
         if _as_volume(self.volume, "CutPlane").kind == "labels":
@@ -262,6 +280,8 @@ class CutPlane:
         object.__setattr__(self, "opacity", color.as_opacity(self.opacity))
         if self.cmap is not None:
             color.as_cmap(self.cmap)
+        if self.preset is not None:
+            object.__setattr__(self, "preset", presets.as_transfer(self.preset, self.volume))
 
     @property
     def field(self) -> Volume:
@@ -271,6 +291,8 @@ class CutPlane:
     @cached_property
     def look(self) -> Look:
         """The colors and opacities, complete."""
+        if self.preset is not None:
+            return _preset_look(self, self.preset)
         return color.make_look(self.field.survey, self.clim, self.cmap, self.opacity)
 
     @property
@@ -280,6 +302,13 @@ class CutPlane:
 
 
 Layer: TypeAlias = Intensity | Isosurface | LabelMap | CutPlane
+
+
+def _preset_look(layer: Intensity | CutPlane, preset: TransferFunction) -> Look:
+    """The preset's look, but for what the layer says itself."""
+    own = None if layer.opacity == preset.opacity else layer.opacity
+    look = color.make_look(layer.field.survey, layer.clim or preset.clim, layer.cmap or preset.cmap, own)
+    return replace(look, curve=preset.opacity, sparse=preset.sparse, gradient=preset.gradient, shading=preset.shading)
 
 
 def _as_alpha(value: Any) -> float:

@@ -93,9 +93,12 @@ class Panel(Printable):
             if not isinstance(layer, (Intensity, CutPlane)) or self.colorbar is False:
                 continue
             volume = layer.volume
-            if self.colorbar or layer.look.survey.signed or volume.unit or layer.cmap is not None:
+            # In a volume rendering a preset's colors are those of a body, seen through one another.
+            body = layer.preset is not None and not layer.preset.sparse and panel == "volume"
+            meant = layer.look.survey.signed or (volume.unit and not body) or layer.cmap is not None
+            if self.colorbar or meant:
                 label = f"{volume.name} ({volume.unit})" if volume.name and volume.unit else volume.name or volume.unit
-                bar = Bar(layer.look, "overlay" if n and panel == "slice" else panel, label)
+                bar = Bar(layer.look, "slice" if body else "overlay" if n and panel == "slice" else panel, label)
                 if all((bar.look.clim, bar.look.cmap.name) != (b.look.clim, b.look.cmap.name) for b in bars):
                     bars.append(bar)
         return bars

@@ -86,9 +86,12 @@ def _curve(ax: Axes, look: Look, limits: tuple[float, float], font_size: float) 
     x = [limits[0], *(value for value, _ in nodes), limits[1]]
     y = [nodes[0][1], *(opacity for _, opacity in nodes), nodes[-1][1]]
     twin.plot(x, y, color=CURVE, linewidth=1.0, clip_on=True)
-    twin.set(xlim=limits, ylim=(0, 1.05))
+    # What is translucent absorbs little in a millimetre: its curve would lie on the axis.
+    top = next(nice for nice in (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0) if nice >= min(max(y), 1.0))
+    ticks = [0, top / 2, top]
+    twin.set(xlim=limits, ylim=(0, 1.05 * top))
     twin.set_ylabel(OPACITY, fontsize=font_size, labelpad=2, color=CURVE)
-    twin.set_yticks([0, 0.5, 1], ["0", "0.5", "1"])
+    twin.set_yticks(ticks, [f"{tick:g}" for tick in ticks])
     _tidy(twin, font_size, side="right")
 
 

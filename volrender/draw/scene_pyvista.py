@@ -45,6 +45,7 @@ from volrender.volume import Volume
 LIGHTS = (((-0.5, 1.0, 1.0), 0.78), ((1.0, 0.1, 0.6), 0.32), ((0.0, 0.0, 1.0), 0.22))
 MATERIAL = {"ambient": 0.18, "diffuse": 0.85, "specular": 0.1, "specular_power": 10.0}
 CORE = (0.72, 0.66, 0.62)  # BODY as a surface: it comes out lighter than a volume in the same light
+SHADING = {name: MATERIAL[name] for name in ("ambient", "diffuse", "specular")} | {"power": MATERIAL["specular_power"]}
 FLAT = {"ambient": 1.0, "diffuse": 0.0, "specular": 0.0}
 FRONTAL = (((0.0, 0.0, 1.0), 1.0),)
 OUTLINE, OUTLINES = (0.15, 0.15, 0.15), 400  # its color, and how many of its widths a picture is wide
@@ -430,11 +431,24 @@ def _dress(prop: Any, layer: Intensity, *, lit: bool) -> None:
     prop.SetScalarOpacity(opacity)
     prop.SetScalarOpacityUnitDistance(1.0)
     prop.SetInterpolationTypeToLinear()
-    prop.SetShade(lit and layer.blend == "composite")
-    prop.SetAmbient(MATERIAL["ambient"])
-    prop.SetDiffuse(MATERIAL["diffuse"])
-    prop.SetSpecular(MATERIAL["specular"])
-    prop.SetSpecularPower(MATERIAL["specular_power"])
+    shading = look.shading or SHADING
+    prop.SetShade(lit and layer.blend == "composite" and shading["diffuse"] > 0)
+    prop.SetAmbient(shading["ambient"])
+    prop.SetDiffuse(shading["diffuse"])
+    prop.SetSpecular(shading["specular"])
+    prop.SetSpecularPower(shading["power"])
+    if look.gradient and layer.blend == "composite":
+        prop.SetGradientOpacity(_gradient(layer, look.gradient))
+
+
+def _gradient(layer: Intensity, nodes: Sequence[tuple[float, float]]) -> vtkPiecewiseFunction:
+    """Factors of the opacity by steepness; VTK counts steepness by the mean voxel, and knows no steps."""
+    low, high = _span(layer)
+    voxel = float(np.mean(layer.volume.spacing))
+    factors = vtkPiecewiseFunction()
+    for n, (steepness, factor) in enumerate(nodes):
+        factors.AddPoint(steepness * voxel + n * 1e-4 * (high - low), factor)
+    return factors
 
 
 def _projected_nodes(layer: Intensity) -> Any:

@@ -1,0 +1,257 @@
+"""Transfer functions by name, which adapt to the volume.
+
+Those of computed tomography are in Hounsfield units. Where a volume is not, they are moved to its values; see
+`preset`. Those of magnetic resonance and of microscopy are on a scale on which the background ends at 0 and the
+brightest tissue lies at 1 (`color.Survey`). "stat" is made for each map, from its threshold and its range.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from volrender.color import Survey
+from volrender.io.files import warn
+from volrender.space import finite
+from volrender.transfer import TransferFunction
+from volrender.volume import Volume
+from volrender.words import choices
+
+MATTE = {"ambient": 0.22, "diffuse": 0.95, "specular": 0.08, "power": 8.0}
+MOIST = {"ambient": 0.25, "diffuse": 0.9, "specular": 0.2, "power": 20.0}
+GLOSS = {"ambient": 0.2, "diffuse": 0.95, "specular": 0.25, "power": 30.0}
+GLOW = {"ambient": 0.3, "diffuse": 1.0, "specular": 0.0, "power": 1.0}
+
+CT = {
+    "ct-bone": TransferFunction(
+        [(150, 0), (260, 0.25), (500, 0.75), (1200, 0.95)],
+        [
+            (-200, "#000000"),
+            (100, "#7a4630"),
+            (230, "#d2a47c"),
+            (380, "#f3dfbf"),
+            (700, "#fff6e6"),
+            (1800, "#ffffff"),
+        ],
+        shading=GLOSS,
+    ),
+    "ct-soft-tissue": TransferFunction(
+        [(-180, 0), (-110, 0.02), (-20, 0.02), (40, 0.06), (110, 0.08), (170, 0.1), (350, 0.5), (900, 0.9)],
+        [
+            (-400, "#000000"),
+            (-180, "#e8b896"),
+            (-100, "#ffdca0"),
+            (-20, "#f0a878"),
+            (30, "#e0604c"),
+            (90, "#e06a58"),
+            (170, "#f2c8a4"),
+            (350, "#fff0d8"),
+            (1500, "#ffffff"),
+        ],
+        shading=MOIST,
+    ),
+    "ct-skin": TransferFunction(
+        [(-500, 0), (-300, 0.4), (-100, 0.95), (3000, 0.95)],
+        [
+            (-1000, "#000000"),
+            (-500, "#d8987a"),
+            (-250, "#f7c8a8"),
+            (0, "#ffdcc4"),
+            (400, "#fff2e4"),
+            (1500, "#ffffff"),
+        ],
+        shading=MATTE,
+    ),
+    "ct-lung": TransferFunction(
+        [
+            (-960, 0),
+            (-880, 0.006),
+            (-700, 0.008),
+            (-600, 0.1),
+            (-450, 0.1),
+            (-350, 0),
+            (150, 0),
+            (350, 0.03),
+            (900, 0.06),
+        ],
+        [
+            (-1000, "#000000"),
+            (-960, "#3f8fd8"),
+            (-750, "#8cc4f0"),
+            (-550, "#c4e2fa"),
+            (-350, "#e4f2fc"),
+            (0, "#e09a88"),
+            (250, "#f4dcc0"),
+            (900, "#ffffff"),
+        ],
+        shading=MOIST,
+    ),
+    "ct-angio": TransferFunction(
+        [(150, 0), (210, 0.18), (330, 0.45), (420, 0.3), (500, 0.12), (2000, 0.15)],
+        [
+            (-200, "#000000"),
+            (100, "#8c1414"),
+            (190, "#e02a22"),
+            (340, "#ff4a34"),
+            (450, "#ffb896"),
+            (560, "#fff0dc"),
+            (1500, "#ffffff"),
+        ],
+        shading=GLOSS,
+    ),
+}
+
+RELATIVE = {
+    "mr-t1": TransferFunction(
+        [(-0.05, 0), (0.1, 0.015), (0.3, 0.02), (0.5, 0.07), (0.7, 0.35), (1.0, 0.5)],
+        [
+            (-0.2, "#000000"),
+            (0.0, "#c88868"),
+            (0.3, "#d89878"),
+            (0.5, "#eac0a0"),
+            (0.75, "#fff0dc"),
+            (1.0, "#ffffff"),
+        ],
+        shading=MATTE,
+    ),
+    "mr-head": TransferFunction(
+        [(-0.1, 0), (0.12, 0.5), (0.3, 0.95)],
+        [(-0.2, "#000000"), (-0.08, "#d8987a"), (0.12, "#f7c8a8"), (0.5, "#ffe0cc"), (1.0, "#ffffff")],
+        shading=MATTE,
+    ),
+    "mr-angio": TransferFunction(
+        [(0.45, 0), (0.6, 0.3), (0.8, 0.9)],
+        [(-0.2, "#000000"), (0.3, "#8c1414"), (0.5, "#e02a22"), (0.75, "#ff4a34"), (1.0, "#ffd8b8")],
+        shading=GLOSS,
+    ),
+    "fluorescence": TransferFunction(
+        [(0.0, 0), (0.15, 0.02), (0.5, 0.2), (1.0, 0.8)],
+        [(0.0, "#000000"), (0.1, "#0fae38"), (0.4, "#38e860"), (0.75, "#b4ffb0"), (1.0, "#ffffff")],
+        shading=GLOW,
+    ),
+}
+
+NAMES = (*CT, *list(RELATIVE)[:3], "stat", "fluorescence")
+SMALL = 100.0  # mm; what is smaller is drawn as if it were enlarged to this size
+AIR_HU, BRIGHT_HU = -1000.0, 1500.0  # where the background and the brightest matter of an unknown scale are put
+WATER_RAW = 1024.0
+
+
+def preset(name: str, volume: Volume, *, level: float | None = None) -> TransferFunction:
+    """A transfer function by its name, in the values of a volume.
+
+    Those of computed tomography, "ct-bone", "ct-soft-tissue", "ct-skin", "ct-lung" and "ct-angio", are in Hounsfield
+    units. A volume is in them if its unit is HU, or if its values reach from -100 or less to 300 or more. It is off by
+    1024 if its whole numbers from 0 up reach beyond 1300, but not 8191, and a third of those above 500 lie between
+    900 and 1150, where water and soft tissue would. Else the preset is spread over the values, with a warning.
+
+    "mr-t1", "mr-head", "mr-angio" and "fluorescence" go from the end of the background to the brightest tissue.
+    "stat" is two-sided, and transparent up to its level. What is smaller than 100 mm absorbs as if it were enlarged
+    to that, so that a mouse looks like a man.
+
+    Parameters
+    ----------
+    name : str
+    volume : Volume
+        3-D intensities.
+    level : float, optional
+        Of "stat" alone: the threshold. By default that of a map that has been thresholded, or half its range.
+
+    Returns
+    -------
+    TransferFunction
+
+    Raises
+    ------
+    ValueError
+        If there is no such preset, or the level is not above 0 and within the map.
+
+    Examples
+    --------
+    >>> from volrender import sample
+    >>> preset("stat", sample("motor"), level=3.1).opacity[2:5]
+    ((-3.1, 0.3), (-3.1, 0.0), (3.1, 0.0))
+    """
+    _check_name(name)
+    if level is not None and name != "stat":
+        raise ValueError(f"level belongs to the preset stat; {name} has none")
+    if volume.kind != "intensity":
+        raise TypeError(f"a preset needs intensities; {volume.name or 'the volume'} holds {volume.kind}")
+    if name == "stat":
+        found = _stat(volume.survey, level)
+    elif name in CT:
+        found = CT[name].moved(*_from_hounsfield(name, volume))
+    else:
+        bright = max(volume.survey.robust[1], volume.survey.air)
+        found = RELATIVE[name].moved((bright - volume.survey.air) or 1.0, volume.survey.air)
+    longest = float(np.ptp(volume.bounds, axis=1).max())
+    return replace(found.over(min(longest / SMALL, 1.0)), name=name)
+
+
+def as_transfer(value: Any, volume: Volume) -> TransferFunction:
+    """What a layer's `preset` means: a name, a file, or a transfer function."""
+    if volume.kind == "rgb":
+        raise TypeError(f"{volume.name or 'the volume'} takes no preset: its voxels are colors")
+    if isinstance(value, TransferFunction):
+        return value
+    if not isinstance(value, (str, os.PathLike)):
+        raise TypeError(f"preset must be a name, a .vp.json file or a TransferFunction; got {value!r}")
+    path = Path(value)
+    if isinstance(value, os.PathLike) or path.suffix in (".json", ".vp") or len(path.parts) > 1:
+        return TransferFunction.load(path)
+    return preset(value, volume)
+
+
+def _check_name(name: str) -> None:
+    if name not in NAMES:
+        close = difflib.get_close_matches(str(name), NAMES, n=1, cutoff=0.5)
+        hint = f" (did you mean {close[0]}?)" if close else ""
+        raise ValueError(f"there is no preset {name!r}{hint}; {choices([*NAMES], name)}, or give a .vp.json file")
+
+
+def _from_hounsfield(name: str, volume: Volume) -> tuple[float, float]:
+    """Scale and offset from Hounsfield units to the volume's values."""
+    low, high = volume.survey.low, volume.survey.high
+    if volume.unit.upper() == "HU" or (low <= -100 and high >= 300):
+        return 1.0, 0.0
+    if low >= 0 and 1300 < high < 8192 and _water_at_1024(volume.data):
+        return 1.0, WATER_RAW
+    dark, bright = volume.survey.robust
+    warn(
+        f"{volume.name or 'the volume'} is not in Hounsfield units ({low:g} to {high:g}): "
+        f"{name} is spread over its values"
+    )
+    scale = (bright - dark) / (BRIGHT_HU - AIR_HU) or 1.0
+    return scale, dark - scale * AIR_HU
+
+
+def _water_at_1024(data: NDArray[Any]) -> bool:
+    """Whether whole numbers pile up where soft tissue lies in a CT whose units are offset by 1024."""
+    values = data[np.isfinite(data) & (data > 500)]
+    whole = data.dtype.kind in "iu" or bool((values[:: max(1, values.size // 4096)] % 1 == 0).all())
+    return whole and bool(((values >= 900) & (values <= 1150)).sum() * 3 >= max(values.size, 1))
+
+
+def _stat(survey: Survey, level: float | None) -> TransferFunction:
+    """Hot and cool beyond the level, nothing between."""
+    top = max(map(abs, survey.robust)) or 1.0
+    own = survey.smallest if survey.smallest > 0.1 * top else 0.5 * top
+    at = own if level is None else finite(level, "level")
+    if not 0 < at <= max(abs(survey.low), abs(survey.high), top):
+        raise ValueError(f"level must be above 0 and within the map, {survey.low:g} to {survey.high:g}; got {at:g}")
+    step = 10.0 ** (np.floor(np.log10(top)) - 1)  # two digits, for a color bar that can be read
+    top = max(float(np.round(np.ceil(top / step - 1e-9) * step, 12)), 1.01 * at)
+    half = (at + top) / 2
+    hot = [(at, "#e02a1c"), (half, "#ff8a2a"), (top, "#ffe85a")]
+    cool = [(-top, "#8ff4ff"), (-half, "#3aa0f4"), (-at, "#2848d8")]
+    soft = at + 0.15 * (top - at)
+    up = [(at, 0.0), (at, 0.3), (soft, 0.9), (top, 0.95)]
+    down = [(-value, amount) for value, amount in reversed(up)] if survey.low < 0 else [(0.0, 0.0)]
+    colors = [*(cool if survey.low < 0 else []), (0.0, "#f2f2f2"), *hot]
+    return TransferFunction((*down, *up), tuple(colors), shading=MOIST, sparse=True)
