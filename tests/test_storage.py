@@ -41,7 +41,7 @@ def phantom():
 
 @cache
 def head():
-    return sample("mni152").downsize(20)
+    return sample("mni152").downsize(14)
 
 
 def regions():
@@ -86,7 +86,7 @@ def other(code):
 
 # What is drawn of volumes that are stored in the order `code`: in which panels, and the layers.
 CASES = {
-    "head": ("slices voxels scene", lambda code: [Intensity(head().reorient(code), clip=SIDE)]),
+    "head": ("slices voxels", lambda code: [Intensity(head().reorient(code), clip=SIDE)]),
     "surfaces": (
         "slices scene",
         lambda code: [
@@ -96,7 +96,7 @@ CASES = {
         ],
     ),
     "labels": ("voxels", lambda code: [LabelMap(regions().reorient(code), clip=SIDE)]),
-    "colors": ("slices voxels scene", lambda code: [Intensity(colors().reorient(code), clip=SIDE)]),
+    "colors": ("voxels scene", lambda code: [Intensity(colors().reorient(code), clip=SIDE)]),
     "maximum": ("scene", lambda code: [Intensity(phantom().reorient(code), blend="maximum")]),
     "surface on another grid": (
         "voxels scene",
@@ -104,7 +104,7 @@ CASES = {
     ),
     "map on another grid": (
         "slices",
-        lambda code: [Intensity(phantom().reorient(code)), Intensity(signed().reorient(other(code)))],
+        lambda code: [Intensity(colors().reorient(code)), Intensity(signed().reorient(other(code)))],
     ),
     "oblique": ("slices voxels scene", lambda code: [Intensity(oblique().reorient(code), clip=SIDE)]),
 }
