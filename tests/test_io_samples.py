@@ -15,26 +15,47 @@ def dice(a, b):
     return 2 * np.count_nonzero(a & b) / (np.count_nonzero(a) + np.count_nonzero(b))
 
 
-def inside_the_scalp(head, thickness=10.0):
-    """What lies deeper in a T1 than its scalp (mm)."""
-    filled = ndimage.binary_fill_holes(head.data > 40)
-    return ndimage.distance_transform_edt(filled, sampling=head.spacing) > thickness
+def depth_in_the_head(head):
+    """How deep each voxel of a T1 lies under the skin (mm)."""
+    return ndimage.distance_transform_edt(ndimage.binary_fill_holes(head.data > 40), sampling=head.spacing)
 
 
-def test_masks_whose_headers_are_flipped_meet_their_head(samples):
+def mirrored(axis, middle):
+    """The reflection of one world axis about a point."""
+    return vr.Transform(vr.space.translation(*-middle), vr.space.reflection(axis), vr.space.translation(*middle))
+
+
+@pytest.mark.parametrize("scalp", [6, 8, 10, 12])
+def test_masks_whose_headers_are_flipped_meet_their_head(samples, scalp):
     """The masks are LPS, the T1 is RAS: the same box in the world, other voxels at every index.
 
     Brain and skull end where the scalp begins, so they are held against the head without its scalp, above the skull
-    base (z = 470 mm), where the scalp is of one thickness.
+    base (z = 470 mm), where the scalp is nearly of one thickness. Nobody measured that thickness. Straight, the overlap
+    is 0.912, 0.942, 0.957 and 0.946 for 6, 8, 10 and 12 mm; 10 mm was once chosen because it is best. So 0.9 is asked
+    of each, and that what is out of place does worse by the same measure.
+
+    It can tell a mirror, a header that is ignored, and a shift to either side, because a head is as thick on its left
+    as on its right; the margin is small, because it is nearly the same there, too. It cannot tell a shift forth and
+    back or up and down: the scalp is thicker in front, and 3 mm back the overlap is better (0.964 for 10 mm). That is
+    left to the skull, below.
     """
     head = vr.load(samples / "seg3d_t1_skull.nii.gz")
     mask = vr.load(samples / "seg3d_BrainSkull.nrrd", kind="labels")
     assert (head.orientation, mask.orientation) == ("RAS", "LPS")
     above = int((470 - head.affine[2, 3]) / head.affine[2, 2]) + 1
-    inner = inside_the_scalp(head)[..., above:]
-    met = dice(inner, mask.resample_to(head).data[..., above:] > 0)
-    assert met >= 0.95
-    assert dice(inner, mask.data[..., above:] > 0) < met - 0.04  # by index, as a program blind to headers would
+    inner = depth_in_the_head(head)[..., above:] > scalp
+
+    def met(transform=None):
+        return dice(inner, mask.resample_to(head, transform).data[..., above:] > 0)
+
+    straight, middle = met(), head.bounds.mean(axis=1)
+    assert straight >= 0.9
+    for axis, loss in (("x", 0.004), ("y", 0.02)):
+        assert met(mirrored(axis, middle)) < straight - loss
+    for x in (3, -3):
+        assert met(vr.Transform(vr.space.translation(x=x))) < straight - 0.002
+    # By index, as a program blind to headers would.
+    assert dice(inner, mask.data[..., above:] > 0) < straight - 0.01
 
 
 @pytest.mark.parametrize(("name", "share"), [("Brain", 0.999), ("Skull", 0.97), ("BrainSkull", 0.98)])
@@ -46,24 +67,23 @@ def test_masks_lie_in_their_head(samples, name, share):
     assert filled[mask.resample_to(head).data > 0].mean() > share
 
 
-def test_the_skull_mask_lies_where_the_head_is_dark(samples):
-    """Bone is dark between scalp and brain: pushed to either side by 2 mm, or mirrored, the mask is on brighter tissue.
+@pytest.mark.parametrize("far", [2, 3])
+def test_the_skull_mask_lies_where_the_head_is_dark(samples, far):
+    """Bone is dark between scalp and brain: 2 or 3 mm to any side, or mirrored, the mask is on brighter tissue.
 
-    Up and down it slides along the bone of the temples, so that way says little.
+    Up and down it slides along the bone of the temples, so that way says little: 2 mm higher is darker (115, not 119).
     """
     head = vr.load(samples / "seg3d_t1_skull.nii.gz")
     mask = vr.load(samples / "seg3d_Skull.nrrd", kind="labels")
 
-    def brightness(*matrices):
-        return head.data[mask.resample_to(head, vr.Transform(*matrices)).data > 0].mean()
+    def brightness(transform=None):
+        return head.data[mask.resample_to(head, transform).data > 0].mean()
 
     here = brightness()
-    for way in ((2, 0, 0), (-2, 0, 0), (0, 2, 0), (0, -2, 0)):
-        assert brightness(vr.space.translation(*way)) > here
-    middle = head.bounds.mean(axis=1)
+    for way in ((far, 0, 0), (-far, 0, 0), (0, far, 0), (0, -far, 0)):
+        assert brightness(vr.Transform(vr.space.translation(*way))) > here
     for axis in "xy":
-        back, forth = vr.space.translation(*middle), vr.space.translation(*-middle)
-        assert brightness(forth, vr.space.reflection(axis), back) > 1.1 * here
+        assert brightness(mirrored(axis, head.bounds.mean(axis=1))) > 1.1 * here
 
 
 def test_someones_epi_lies_in_someones_anatomy(samples):
