@@ -9,7 +9,7 @@ What works on affines alone is written in `volrender.affines` and has its name h
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -216,7 +216,7 @@ def removed(clips: Iterable[Clip], points_xyz: ArrayLike, *, tolerance: float = 
 
 MOST_PERSPECTIVE = 90
 NEAREST = 0.05  # of the viewer's distance: what is nearer is drawn as if it were there
-FITTINGS = 30
+CENTERINGS = 30
 CAMERAS = {
     "left": (0.0, 180.0),
     "right": (0.0, 0.0),
@@ -349,27 +349,36 @@ class View:
     @staticmethod
     def fit(points_xyz: ArrayLike, camera: Camera, size: tuple[int, int], fill: float = 0.96) -> View:
         """The view in which the points fill `fill` of the raster in the direction that is the tighter one."""
-        points = np.asarray(points_xyz, dtype=float).reshape(-1, 3)
-        flat = points @ camera.axes.T
-        middle = (flat.min(axis=0) + flat.max(axis=0)) / 2
-        if camera.look_at is not None:
-            middle = camera.axes @ camera.look_at
-        reach = np.maximum(np.abs(flat - middle).max(axis=0), 5e-7)[:2]
+        flat = np.asarray(points_xyz, dtype=float).reshape(-1, 3) @ camera.axes.T
         whole = (int(size[0]), int(size[1]))
-        level = replace(camera, zoom=1.0)
-        view = View(level, _xyz(middle @ camera.axes), float((2 * reach / (fill * np.array(size))).max()), whole)
-        for _ in range(FITTINGS if camera.perspective else 0):  # what is near grows: step back, and to its middle
-            seen = view.project(points) - (np.array(size) - 1) / 2
-            off = (seen.min(axis=0) + seen.max(axis=0)) / 2 * (camera.look_at is None)
-            scale = float((2 * np.abs(seen - off).max(axis=0) / (fill * np.array(size))).max())
-            center = view.center + view.mm_per_pixel * (off * (1, -1)) @ camera.axes[:2]
-            view = View(level, _xyz(center), view.mm_per_pixel * scale, whole)
-        return View(camera, view.center, view.mm_per_pixel / camera.zoom, whole)
+        low, high = flat.min(axis=0), flat.max(axis=0)
+        middle = (low + high) / 2 if camera.look_at is None else camera.axes @ camera.look_at
+        if not camera.perspective:
+            reach = np.maximum(np.abs(flat - middle).max(axis=0), 5e-7)[:2]
+            mm_per_pixel = float((2 * reach / (fill * np.array(whole))).max())
+        else:
+            slope = np.tan(np.radians(camera.perspective) / 2)
+            middle, distance = _frustum(flat, middle, slope * fill * np.array(whole) / whole[1], camera.look_at is None)
+            mm_per_pixel = float(2 * distance * slope / whole[1])
+        x, y, z = (middle @ camera.axes).tolist()
+        return View(camera, (x, y, z), mm_per_pixel / camera.zoom, whole)
 
 
-def _xyz(point: Floats) -> tuple[float, float, float]:
-    x, y, z = point.tolist()
-    return x, y, z
+def _frustum(flat: Floats, middle: Floats, slopes: Floats, free: bool) -> tuple[Floats, float]:
+    """Where a viewer looks, and from how far, who has all points just within a pyramid of these slopes.
+
+    A point is within the right side if x - x0 <= slope * (eye - depth), with the eye's depth; so of all points the
+    largest x + slope * depth counts, and of the left side the largest -x + slope * depth.
+    """
+    depth = flat[:, 2:]
+    right, left = ((sign * flat[:, :2] + slopes * depth).max(axis=0) for sign in (1, -1))
+    across = (right - left) / 2 if free else middle[:2]
+    eye = float((np.maximum(right - across, left + across) / slopes).max())
+    for _ in range(CENTERINGS if free else 0):  # where there is room to both sides, it is shared
+        near = np.maximum(eye - depth, 1e-6)
+        seen = (flat[:, :2] - across) / near
+        across = across + (seen.min(axis=0) + seen.max(axis=0)) / 2 * near.min()
+    return np.array([*across, middle[2]]), max(eye - float(middle[2]), 1e-6)
 
 
 def finite(value: Any, what: str) -> float:

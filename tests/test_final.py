@@ -1,0 +1,230 @@
+"""A scene as a journal prints it: no rings, the same bytes, framed from anywhere, in perspective, within limits."""
+
+import hashlib
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from helpers import ball, refuses
+from scipy import ndimage
+
+from volrender import Camera, Intensity, Isosurface, LabelMap, Plane, Scene, Slices, Volume, Voxels, sample, space
+from volrender.draw import opengl, scene_pyvista
+from volrender.transfer import TransferFunction
+
+pytestmark = pytest.mark.usefixtures("gl")
+
+EYE = np.eye(4)
+
+
+def seen(raster):
+    """Where a picture is not the white page."""
+    return (raster[..., :3] < 250).any(axis=-1)
+
+
+def psnr(a, b):
+    return 10 * np.log10(255**2 / np.mean((a.astype(float) - b) ** 2))
+
+
+@pytest.mark.parametrize(
+    "look",
+    [{}, {"cmap": "bone"}, {"clip": Plane(x=0)}, {"preset": "mr-t1"}],
+    ids=["body", "colormap", "cut", "preset"],
+)
+def test_final_is_as_if_sampled_sixteen_times_as_finely(look, monkeypatch):
+    """Rings are what coarse sampling leaves; held over the head alone, without the page."""
+    head = Intensity(sample("mni152"), **look)
+    pictures = []
+    for factor in (1, 16):
+        monkeypatch.setattr(scene_pyvista, "SAMPLE", 0.5 / factor)
+        pictures.append(Scene(head, camera=(25, 150)).render((150, 150)))
+    subject = seen(pictures[1])
+    assert psnr(pictures[0][subject], pictures[1][subject]) >= 38
+
+
+def test_a_draft_is_the_same_subject():
+    head = Isosurface(sample("mni152"), level=60)
+    final, draft = (seen(Scene(head, quality=quality).render((200, 200))) for quality in ("final", "draft"))
+    assert (final & draft).sum() / (final | draft).sum() > 0.97
+
+
+@pytest.mark.parametrize(("quality", "step"), [("final", 0.5), ("draft", 1.0)])
+def test_samples_in_a_voxel(quality, step):
+    volume = Volume(ball().data, np.diag([2.0, 2, 3, 1]), name="ball")
+    plotter = Scene(Intensity(volume), quality=quality).plotter((20, 20))
+    (actor,) = plotter.renderer.GetVolumes()
+    assert actor.GetMapper().GetSampleDistance() == step * 2
+    plotter.close()
+
+
+TWICE = """
+import hashlib, sys
+import numpy as np
+import volrender as vr
+head, motor = vr.sample("mni152"), vr.sample("motor")
+octant = vr.Box(x=(None, 0), y=(0, None), z=(0, None))
+scenes = [
+    vr.Scene(vr.Intensity(head, clip=octant), vr.Isosurface(motor, level=3.1)),
+    vr.Scene(vr.Isosurface(head, opacity=0.3), vr.Intensity(motor), silhouette=True),
+    vr.Scene(vr.LabelMap(vr.sample("atlas"))),
+]
+print(*(hashlib.sha256(scene.render((120, 120)).tobytes()).hexdigest() for scene in scenes))
+"""
+
+
+def test_two_processes_give_the_same_bytes():
+    first, second = (
+        subprocess.run([sys.executable, "-c", TWICE], capture_output=True, text=True, check=True).stdout.split()
+        for _ in range(2)
+    )
+    assert len(set(first)) == 3
+    assert first == second
+    assert len(first[0]) == len(hashlib.sha256().hexdigest())
+
+
+# Limits
+
+
+def test_what_the_graphics_cannot_hold_is_shown_in_fewer_voxels(monkeypatch):
+    layer = Intensity(Volume(ball(40, 14.0).data, EYE, name="ball"), opacity=[(0, 0), (49, 0), (51, 0.3), (100, 0.3)])
+    whole = Scene(layer).render((100, 100))
+    small = opengl.require()._replace(largest=24)
+    monkeypatch.setattr(opengl, "window", lambda: small)
+    with pytest.warns(UserWarning, match="Scene shows ball in 24 x 24 x 24 voxels, not 40 x 40 x 40: the graphics"):
+        reduced = Scene(layer).render((100, 100))
+    a, b = seen(whole), seen(reduced)
+    assert (a & b).sum() / (a | b).sum() > 0.93
+    assert np.abs(whole[45:55, 45:55].mean(axis=(0, 1)) - reduced[45:55, 45:55].mean(axis=(0, 1))).max() < 8
+
+
+def test_what_the_memory_cannot_hold_is_shown_in_fewer_voxels(monkeypatch):
+    monkeypatch.setattr(scene_pyvista, "MOST_VOXELS", 1000)
+    assert scene_pyvista._within_limits((20, 20, 20)) == (10, 10, 10)
+    assert scene_pyvista._within_limits((10, 10, 10)) == (10, 10, 10)
+    assert np.prod(scene_pyvista._within_limits((400, 3, 2))) <= 1000
+    with pytest.warns(UserWarning, match=r"crop\(\) or downsize\(\) it"):
+        assert seen(Scene(Intensity(ball())).render((40, 40))).any()
+
+
+# Cameras
+
+
+def markers():
+    """Small boxes around the origin, a label each, and where they are."""
+    at = np.array([[-30, 0, 0], [30, 0, 0], [0, -30, 0], [0, 30, 0], [0, 0, -30], [0, 0, 30], [20, 20, 20]])
+    data = np.zeros((70, 70, 70), np.uint8)
+    for n, xyz in enumerate(at):
+        i, j, k = xyz + 35
+        data[i - 2 : i + 3, j - 2 : j + 3, k - 2 : k + 3] = n + 1
+    hues = {n + 1: hue for n, hue in enumerate(("red", "lime", "blue", "cyan", "magenta", "yellow", "black"))}
+    return LabelMap(Volume(data, space.translation(-35, -35, -35), "labels"), colors=hues), at, hues
+
+
+@pytest.mark.parametrize(
+    "camera",
+    [
+        Camera(25, 150, perspective=30),
+        Camera(-30, 40, roll=20, perspective=60),
+        Camera(10, 300, perspective=40, look_at=(20, 20, 20), zoom=1.3),
+        Camera(60, 200, look_at=(0, 0, 30)),
+    ],
+)
+def test_what_is_drawn_is_where_project_says(camera):
+    from matplotlib.colors import to_rgb
+
+    layer, at, hues = markers()
+    scene = Scene(layer, camera=camera, light="flat")
+    raster = scene.render((300, 240))[..., :3] / 255
+    where = scene.project(at, (300, 240))
+    found = 0
+    for point, hue in zip(where, hues.values(), strict=True):
+        rows, columns = np.nonzero(np.abs(raster - to_rgb(hue)).max(axis=-1) < 0.02)
+        if len(rows) > 12:  # else hidden, or beyond the picture
+            found += 1
+            assert np.hypot(columns.mean() - point[0], rows.mean() - point[1]) < 1.5, hue
+    assert found >= 5
+    if camera.look_at:
+        assert np.allclose(scene.project(camera.look_at, (300, 240)), (149.5, 119.5))
+
+
+def test_what_is_nearer_is_larger_in_perspective():
+    near, far = ball(11, 5.0), ball(11, 5.0)
+    layers = [
+        Isosurface(volume.transform(space.translation(x, y)), color=hue)
+        for volume, x, y, hue in ((near, -12, 25, "red"), (far, 12, -25, "blue"))
+    ]
+    for perspective, low, high in ((0, 0.97, 1.03), (30, 1.3, 3)):
+        raster = Scene(*layers, camera=Camera(0, 90, perspective=perspective), light="flat").render((200, 200))
+        red, blue = ((raster[..., n] > 200) & (raster[..., 2 - n] < 60) for n in (0, 2))
+        assert low < np.ptp(np.nonzero(red)[0]) / np.ptp(np.nonzero(blue)[0]) < high
+
+
+@pytest.mark.parametrize("perspective", [0, 45])
+@pytest.mark.parametrize("view", [(25, 150), (-60, 10), (0, 90), (90, 270), (35, 250)])
+def test_the_subject_fills_most_of_the_panel_from_anywhere(view, perspective):
+    """Of the visible subject, not of its empty grid."""
+    data = np.zeros((60, 60, 60), np.float32)
+    data[5:25, 30:55, 8:20] = 100
+    raster = Scene(Isosurface(Volume(data, EYE), 50), camera=Camera(*view, perspective=perspective)).render((240, 200))
+    rows, columns = np.nonzero(seen(raster))
+    fill = max((np.ptp(rows) + 1) / 200, (np.ptp(columns) + 1) / 240)
+    assert 0.85 <= fill <= 0.95
+    assert abs((rows.min() + rows.max()) / 2 - 99.5) < 3
+    assert abs((columns.min() + columns.max()) / 2 - 119.5) < 3
+
+
+def test_there_is_no_scale_bar_in_perspective():
+    def words(camera):
+        figure = Scene(Isosurface(ball()), camera=camera).figure(60, 60)
+        return [text.get_text() for ax in figure.axes for text in ax.texts]
+
+    assert any("mm" in word for word in words(Camera(25, 150)))
+    assert not any("mm" in word for word in words(Camera(25, 150, perspective=20)))
+    assert {"S", "R"} <= set(words(Camera(25, 150, perspective=20)))
+    refuses(ValueError, lambda: Voxels(ball(), camera=Camera(perspective=20)), "parallel projection")
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [({"perspective": 120}, "0 to 90 degrees; got 120"), ({"look_at": (1, 2)}, "look_at"), ({"zoom": 0}, "above 0")],
+)
+def test_a_camera_is_checked(options, says):
+    refuses(ValueError, lambda: Camera(**options), says)
+
+
+# Outlines and gradients
+
+
+def test_an_outline_runs_around_what_is_nearer():
+    small = ball(16, 6.0).transform(space.translation(0, 30, 0))
+    layers = [Isosurface(ball(40, 15.0), color="white"), Isosurface(small, color="white")]
+    plain, drawn = (
+        Scene(*layers, camera="anterior", light="flat", silhouette=outline, background="white").render((200, 200))
+        for outline in (False, True)
+    )
+    assert (plain[..., 0] > 250).all()
+    dark = drawn[..., 0] < 200
+    middle = np.flatnonzero(dark[100])  # left and right of the large one, and of the small one in front of it
+    leaps = np.split(middle, np.flatnonzero(np.diff(middle) > 2) + 1)
+    assert len(leaps) == 4
+    assert 2.2 < (middle[-1] - middle[0]) / (leaps[2][0] - leaps[1][-1]) < 2.9
+    assert ndimage.binary_fill_holes(ndimage.binary_closing(dark, np.ones((3, 3))))[100, 100]
+    refuses(TypeError, lambda: Slices(ball(), silhouette=True), "Slices")
+
+
+@pytest.mark.parametrize("spacing", [(1, 1, 1), (2, 2, 2), (1, 1, 4)])
+def test_opacity_falls_where_values_hardly_change(spacing):
+    """A ramp of 5 per mm: seen if the factor is 1 from 4 per mm on, not if from 6."""
+    along = np.arange(30) * spacing[0] * 5.0
+    ramp = Volume(
+        np.broadcast_to(along[:, None, None], (30, 30, 30)).astype(np.float32).copy(), np.diag([*spacing, 1.0])
+    )
+    tones = []
+    for least in (4, 6):
+        look = TransferFunction(
+            [(0, 0.2), (along[-1], 0.2)], [(0, "black"), (along[-1], "black")], gradient=[(least, 0), (least, 1)]
+        )
+        tones.append(Scene(Intensity(ramp, preset=look), camera="anterior", light="flat").render((60, 60))[30, 30, 0])
+    assert tones[0] < 40
+    assert tones[1] > 250
