@@ -277,7 +277,7 @@ def test_panels_need_something_to_show():
         refuses(TypeError, lambda panel=panel: panel(), f"{panel.__name__} needs a layer, or a volume; got none")
     hidden = Intensity(BALL, clip=[Plane(x=-999)])
     for panel in (Slices, Voxels, Scene):
-        refuses(ValueError, lambda panel=panel: panel(hidden).height(89), "left to")
+        refuses(ValueError, lambda panel=panel: panel(hidden).height(89), "to be seen")
     refuses(TypeError, lambda: Histogram(LabelMap(REGIONS)), "Histogram shows an Intensity; got LabelMap")
 
 

@@ -5,7 +5,7 @@ import warnings
 import numpy as np
 import pytest
 
-from volrender import Histogram, Scene, Slices, Volume, Voxels
+from volrender import Histogram, LabelMap, Scene, Slices, Volume, Voxels, space
 
 PANELS = [Scene, Slices, Voxels]
 
@@ -59,3 +59,32 @@ def test_the_warning_is_at_the_line_that_was_typed():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         Histogram(at("MNI152"))
+
+
+def test_volumes_that_lie_apart_are_told_on():
+    """The usual sign of a mistaken unit or of LPS for RAS: nothing of the other would be seen, or far away."""
+    near = Volume(np.arange(60.0).reshape(3, 4, 5), np.eye(4), name="near")
+    far = Volume(np.arange(60.0).reshape(3, 4, 5), space.translation(y=300), name="far")
+    for panel in (Slices, Voxels, Scene):
+        with pytest.warns(UserWarning, match="far and near lie apart, y = 299.5 to 303.5 and -0.5 to 3.5 mm"):
+            panel(near, far)
+        assert panel(near, near)
+
+
+def test_slices_show_all_that_is_seen_of_every_layer():
+    """An overlay that reaches beyond the ground's subject is not cut at its edge."""
+    ground = np.zeros((40, 40, 40))
+    ground[10:20, 10:20, 10:20] = 100
+    over = np.zeros((40, 40, 40), np.uint8)
+    over[15:30, 15:18, 15:18] = 1
+    panel = Slices(Volume(ground, np.eye(4)), LabelMap(Volume(over, np.eye(4), "labels")), z=16)
+    assert panel._bounds[0, 1] >= 29.5
+    assert panel._bounds[0, 0] <= 9.5
+
+
+def test_no_tile_is_at_minus_zero():
+    data = np.zeros((20, 20, 20))
+    data[5:14, 5:14, 5:14] = 100
+    volume = Volume(data, space.translation(-9.3, -9.3, -9.3))
+    assert [cut.label for cut in Slices(volume).cuts] == ["x = 0 mm", "y = 0 mm", "z = 0 mm"]
+    assert Slices(volume, y=-1e-9).cuts[0].label == "y = 0 mm"

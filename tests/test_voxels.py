@@ -528,7 +528,7 @@ def test_as_many_cubes_as_the_budget_allows(monkeypatch):
     layer = Intensity(ball(30, 12.0), clim=(0, 100), opacity=[(0, 0), (100, 0.05)])
     assert Voxels(layer, size=None)._cubes.alpha.shape == (30, 30, 30)
     monkeypatch.setattr(panels, "MOST_FACES", 8_000)
-    with pytest.warns(UserWarning, match=r"shows \d+ cubes along the longest side, not 30: more have over 8,000"):
+    with pytest.warns(UserWarning, match=r"shows \d+ cubes along the longest side: more have over 8,000"):
         taken = Voxels(layer, size=None)._cubes.alpha.shape[0]
 
     def count(size):
@@ -536,6 +536,14 @@ def test_as_many_cubes_as_the_budget_allows(monkeypatch):
         return 6 * len(voxels.Sight.from_afar(panel._cubes.affine, panel.camera.toward).order(panel._cubes, 0.0)[0])
 
     assert count(taken) <= 8_000 < count(taken + 1)
+
+
+def test_cubes_are_the_volumes_own_voxels_if_they_can_be():
+    """Not cubes of one size, if its voxels are longer one way."""
+    volume = Volume(np.ones((24, 20, 24)), np.diag([1, 1, 3, 1.0]))
+    cubes = Voxels(Intensity(volume, opacity=EVERYWHERE), size=None)._cubes
+    assert cubes.alpha.shape == (24, 20, 24)
+    assert np.allclose(cubes.affine, volume.affine)
 
 
 def test_edges_are_drawn_and_are_as_opaque_as_their_faces():

@@ -204,7 +204,7 @@ def subject_points(layers: Sequence[Layer]) -> NDArray[np.float64]:
     ValueError
         If nothing is to be seen of a layer.
     """
-    found = [(layer, _layer_points(layer)) for layer in layers]
+    found = [(layer, layer_points(layer)) for layer in layers]
     for layer, points in found:
         if not len(points):
             raise nothing(layer)
@@ -226,7 +226,8 @@ def nothing(layer: Layer) -> ValueError:
     return ValueError(f"nothing is to be seen of {where}: {hidden}{removed}; its values run from {low} to {high}")
 
 
-def _layer_points(layer: Layer) -> NDArray[np.float64]:
+def layer_points(layer: Layer) -> NDArray[np.float64]:
+    """World points (n, 3) that span what is seen of one layer; none if nothing is."""
     source = (layer.field if isinstance(layer, Intensity) else layer.volume).canonical
     if isinstance(layer, CutPlane):
         return _on_plane(layer)

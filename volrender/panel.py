@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from itertools import combinations
 from typing import Any
 
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import FigureBase
 
@@ -51,10 +52,22 @@ class Panel(Printable):
                 f"{owner} shows volumes of different spaces, {' and '.join(spaces)}: register them, or resample one "
                 "through the transform between them"
             )
+        for layer in self.layers[1:]:
+            self._check_place(self.layers[0].volume, layer.volume)
         self.title = title
         self.colorbar = colorbar
         self.background = as_background(background)
         self.font_size = 7.0
+
+    def _check_place(self, ground: Volume, other: Volume) -> None:
+        """Warn of a volume that lies wholly beside the first: the usual sign of a wrong header."""
+        beside = (other.bounds[:, 0] > ground.bounds[:, 1]) | (other.bounds[:, 1] < ground.bounds[:, 0])
+        for w in np.flatnonzero(beside)[:1]:
+            one, two = (f"{low:.4g} to {high:.4g}" for low, high in (other.bounds[w], ground.bounds[w]))
+            warn(
+                f"{type(self).__name__}: {other.name or 'a volume'} and {ground.name or 'the first volume'} lie apart, "
+                f"{space.AXES[w]} = {one} and {two} mm: see whether their headers say the same of where they are"
+            )
 
     def __repr__(self) -> str:
         shown = ", ".join(f"{type(layer).__name__}({layer.volume.name or 'volume'})" for layer in self.layers)

@@ -166,8 +166,8 @@ class Slices(Panel):
     ----------
     *layers : layer, Volume, path or nibabel image
     x, y, z : float or list of float, optional
-        Positions (mm) of sagittal, coronal and axial slices; by default one of each through the middle, or through
-        the largest value of the last layer.
+        Positions (mm) of sagittal, coronal and axial slices; by default one of each through the middle, or, if the
+        last layer is a signed map over another, through its strongest value.
     camera : name, optional
         The side that slices across its direction are seen from, "left" for sagittal slices with the face to the
         left; without positions it chooses that plane alone.
@@ -244,17 +244,17 @@ class Slices(Panel):
         if len(self.layers) > 1 and isinstance(last, (Intensity, Isosurface)) and last.volume.survey.signed:
             source = last.volume.canonical
             index = np.unravel_index(int(np.nanargmax(np.abs(source.data))), source.shape)
-            return np.asarray(np.round(space.apply_affine(source.affine, index)))
-        return np.asarray(np.round(self._bounds.mean(axis=1)))
+            return np.asarray(np.round(space.apply_affine(source.affine, index)) + 0.0)
+        return np.asarray(np.round(self._bounds.mean(axis=1)) + 0.0)  # no -0
 
     @cached_property
     def _bounds(self) -> NDArray[np.float64]:
-        """The world box (mm) that the tiles show: the first layer's subject, a little air, never beyond the volumes."""
-        first = self.layers[0]
-        points = paint.subject_points([first])
+        """The world box (mm) that tiles show: what is seen of all layers, a little air, never beyond the volumes."""
+        points = np.concatenate([paint.subject_points(self.layers[:1]), *map(paint.layer_points, self.layers[1:])])
         edge = np.array([[-4.0, 4.0]])
         around = np.stack([points.min(axis=0), points.max(axis=0)], axis=1) + edge
-        limits = first.volume.bounds
+        every = np.stack([layer.volume.bounds for layer in self.layers])
+        limits = np.stack([every[..., 0].min(axis=0), every[..., 1].max(axis=0)], axis=1)
         return np.stack([np.maximum(around[:, 0], limits[:, 0]), np.minimum(around[:, 1], limits[:, 1])], axis=1)
 
     def height(self, width: float, font_size: float = 7.0) -> float:
@@ -352,10 +352,9 @@ class Voxels(Panel):
 
         if self.size is not None:
             return voxels.build(self.layers, self.size, self.mask)
-        most = max(self.layers[0].volume.shape[:3])
-        cubes, taken = voxels.within(self.layers, self.mask, self.explode, self.camera.toward, MOST_FACES)
-        if taken < most:
-            warn(f"Voxels shows {taken} cubes along the longest side, not {most}: more have over {MOST_FACES:,} faces")
+        cubes, fewer = voxels.within(self.layers, self.mask, self.explode, self.camera.toward, MOST_FACES)
+        if fewer:
+            warn(f"Voxels shows {fewer} cubes along the longest side: more have over {MOST_FACES:,} faces")
         return cubes
 
     def _collection(self) -> VoxelCollection:

@@ -41,7 +41,7 @@ class Cut:
     @property
     def label(self) -> str:
         """What stands in the tile, e.g. "z = 20 mm"."""
-        return f"{AXES[self.axis]} = {self.position:.4g} mm".replace("-", "−")
+        return f"{AXES[self.axis]} = {round(self.position, 3) + 0.0:.4g} mm".replace("-", "−")
 
 
 def size_of(cut: Cut, bounds: NDArray[np.float64]) -> tuple[float, float]:

@@ -109,8 +109,10 @@ def build(layers: Sequence[Layer], size: int | Sequence[int] | None, mask: Volum
 
 def within(
     layers: Sequence[Layer], mask: Volume | None, explode: float, toward: NDArray[np.float64], budget: int
-) -> tuple[Cubes, int]:
-    """The cubes, as many as can be had with no more than `budget` faces, and how many lie along the longest side.
+) -> tuple[Cubes, int | None]:
+    """The volume's own voxels as cubes, or, if they have more than `budget` faces, as many as have no more.
+
+    And how many then lie along the longest side.
 
     Parameters
     ----------
@@ -118,14 +120,15 @@ def within(
         World direction to the viewer: what nobody sees does not count.
     """
 
-    def made(size: int) -> tuple[Cubes, int]:
+    def made(size: int | None) -> tuple[Cubes, int]:
         cubes = build(layers, size, mask)
         return cubes, 6 * len(Sight.from_afar(cubes.affine, toward).order(cubes, explode)[0])
 
-    least, most = 1, max(layers[0].volume.shape[:3])
-    cubes, faces = made(most)
+    cubes, faces = made(None)
+    volume = layers[0].volume
+    least, most = 1, int(np.ceil((volume.shape * np.array(volume.spacing)).max() / min(volume.spacing) - 1e-6))
     if faces <= budget:
-        return cubes, most
+        return cubes, None
     best, size = None, most
     # Faces grow with the square of the size if only the outside is seen, with the cube if everything is.
     while most - least > 1:
