@@ -57,12 +57,15 @@ def colors():
 
 
 def signed():
-    """A map with a sign on a turned grid of its own, its extreme off the phantom's middle."""
+    """A map with a sign on a turned grid of its own, with two voxels alike extreme off the phantom's middle."""
     affine = space.rotation("y", 35) @ np.diag([5.0, 4.0, 4.0, 1.0])
     affine[:3, 3] = space.apply_affine(affine, (-4, -5, -3.5))
     data = np.zeros((9, 10, 8), np.float32)
-    data[2:4, 6:8, 4:7], data[3, 7, 5], data[6:8, 2:5, 2:4] = 4, 6, -3
-    return Volume(data, affine, name="map")
+    data[2:4, 6:8, 4:7], data[3, 7, 5], data[6:8, 2:5, 2:4] = 4.5, 6.5, -3.5
+    data[7, 2, 3] = -6.5  # whole numbers would be an image, not a map
+    volume = Volume(data, affine, name="map")
+    assert volume.survey.signed
+    return volume
 
 
 def oblique():
