@@ -202,7 +202,6 @@ def test_a_scene_and_voxels_look_from_the_same_place(camera):
     assert np.allclose(theirs, ours * scale, atol=1e-3 * np.abs(theirs).max())
 
 
-@pytest.mark.xfail(strict=True, reason="size=None takes fewer cubes along the sides that are shorter in mm")
 @pytest.mark.parametrize(("affine", "index"), CASES)
 def test_voxels_of_unequal_spacing_are_all_there(affine, index):
     layer, _ = spot(affine, index)
