@@ -10,7 +10,7 @@ from helpers import ball, refuses
 from scipy import ndimage
 
 from volrender import Camera, Intensity, Isosurface, LabelMap, Plane, Scene, Slices, Volume, Voxels, sample, space
-from volrender.draw import opengl, scene_pyvista
+from volrender.draw import opengl, volumes_pyvista
 from volrender.transfer import TransferFunction
 
 pytestmark = pytest.mark.usefixtures("gl")
@@ -37,7 +37,7 @@ def test_final_is_as_if_sampled_sixteen_times_as_finely(look, monkeypatch):
     head = Intensity(sample("mni152"), **look)
     pictures = []
     for factor in (1, 16):
-        monkeypatch.setattr(scene_pyvista, "SAMPLE", 0.5 / factor)
+        monkeypatch.setattr(volumes_pyvista, "SAMPLE", 0.5 / factor)
         pictures.append(Scene(head, camera=(25, 150)).render((150, 150)))
     subject = seen(pictures[1])
     assert psnr(pictures[0][subject], pictures[1][subject]) >= 38
@@ -99,10 +99,10 @@ def test_what_the_graphics_cannot_hold_is_shown_in_fewer_voxels(monkeypatch):
 
 
 def test_what_the_memory_cannot_hold_is_shown_in_fewer_voxels(monkeypatch):
-    monkeypatch.setattr(scene_pyvista, "MOST_VOXELS", 1000)
-    assert scene_pyvista._within_limits((20, 20, 20)) == (10, 10, 10)
-    assert scene_pyvista._within_limits((10, 10, 10)) == (10, 10, 10)
-    assert np.prod(scene_pyvista._within_limits((400, 3, 2))) <= 1000
+    monkeypatch.setattr(volumes_pyvista, "MOST_VOXELS", 1000)
+    assert volumes_pyvista._within_limits((20, 20, 20)) == (10, 10, 10)
+    assert volumes_pyvista._within_limits((10, 10, 10)) == (10, 10, 10)
+    assert np.prod(volumes_pyvista._within_limits((400, 3, 2))) <= 1000
     with pytest.warns(UserWarning, match=r"crop\(\) or downsize\(\) it"):
         assert seen(Scene(Intensity(ball())).render((40, 40))).any()
 

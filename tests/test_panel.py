@@ -65,10 +65,11 @@ def test_volumes_that_lie_apart_are_told_on():
     """The usual sign of a mistaken unit or of LPS for RAS: nothing of the other would be seen, or far away."""
     near = Volume(np.arange(60.0).reshape(3, 4, 5), np.eye(4), name="near")
     far = Volume(np.arange(60.0).reshape(3, 4, 5), space.translation(y=300), name="far")
-    for panel in (Slices, Voxels, Scene):
+    for panel in (Slices, Voxels):
         with pytest.warns(UserWarning, match="far and near lie apart, y = 299.5 to 303.5 and -0.5 to 3.5 mm"):
             panel(near, far)
         assert panel(near, near)
+    assert Scene(near, far)  # where both are seen
 
 
 def test_slices_show_all_that_is_seen_of_every_layer():

@@ -5,7 +5,7 @@ import pytest
 from helpers import refuses
 
 from volrender import CutPlane, Histogram, Intensity, Isosurface, LabelMap, Plane, Scene, Slices, Volume, Voxels, paint
-from volrender.draw import voxels
+from volrender.draw import voxel_grid
 from volrender.fields import Field
 from volrender.intensity import luma
 
@@ -41,7 +41,7 @@ def test_the_left_is_on_the_left_of_a_tile():
 
 
 def test_cubes_have_the_colors():
-    cubes = voxels.build([Intensity(halves())], None)
+    cubes = voxel_grid.build([Intensity(halves())], None)
     assert np.allclose(cubes.rgba[5, 6, 5, :3], np.divide(RED, 255), atol=1e-6)
     assert np.count_nonzero(cubes.alpha) == 10 * 8 * 6
     assert Voxels(halves(), size=8).figure(60, 80).axes

@@ -25,7 +25,7 @@ from volrender import (
     sample,
     space,
 )
-from volrender.draw import voxels
+from volrender.draw import sight, voxel_grid, voxels
 from volrender.space import CAMERAS
 
 EYE = np.eye(4)
@@ -275,7 +275,7 @@ def test_leaving_out_what_cannot_be_seen_changes_no_pixel(view, projection, fiel
     pictures, counts = [], []
     for everything in (False, True):
         if everything:
-            monkeypatch.setattr(voxels, "visible", lambda alpha, steps: np.ones(alpha.shape, bool))
+            monkeypatch.setattr(sight, "visible", lambda alpha, steps: np.ones(alpha.shape, bool))
         ax = axes(view, projection=projection)
         ax.set_axis_off()
         found = put(ax, cubes_of(rgba))
@@ -294,14 +294,14 @@ def steps_toward(sign, shape=(6, 7, 8)):
 def test_cubes_on_the_near_sides_are_seen_and_those_behind_a_thick_wall_are_not(seed, sign):
     rng = np.random.default_rng(seed)
     alpha = rng.random((6, 7, 8)).astype(np.float32)
-    seen = voxels.visible(alpha, steps_toward(sign))
+    seen = sight.visible(alpha, steps_toward(sign))
     for axis, s in enumerate(sign):
         if s:
             assert np.take(seen, -1 if s > 0 else 0, axis=axis).all()
     turned = [slice(1, None) if s < 0 else slice(None, -1) if s > 0 else slice(1, -1) for s in sign]
     alpha[...] = 1
-    assert not voxels.visible(alpha, steps_toward(sign))[tuple(turned)].any()
-    assert voxels.visible(np.zeros((6, 7, 8), np.float32), steps_toward(sign)).all()
+    assert not sight.visible(alpha, steps_toward(sign))[tuple(turned)].any()
+    assert sight.visible(np.zeros((6, 7, 8), np.float32), steps_toward(sign)).all()
 
 
 @given(SEEDS)
@@ -309,7 +309,7 @@ def test_more_opacity_hides_no_less(seed):
     rng = np.random.default_rng(seed)
     alpha = rng.random((6, 7, 8)).astype(np.float32)
     steps = steps_toward((1, -1, 1))
-    assert (voxels.visible(alpha, steps) <= voxels.visible(alpha * np.float32(0.7), steps)).all()
+    assert (sight.visible(alpha, steps) <= sight.visible(alpha * np.float32(0.7), steps)).all()
 
 
 def test_of_opaque_cubes_only_what_can_be_seen_is_drawn():
@@ -380,7 +380,7 @@ def test_every_cube_has_its_layers_color_and_alpha():
     layer = Intensity(
         hill(storage_affine("LPS", (2, 2, 2), (23, 23, -23))), clim=(0, 100), cmap="hot", opacity=[(0, 0), (100, 0.5)]
     )
-    cubes = voxels.build([layer], None)
+    cubes = voxel_grid.build([layer], None)
     data = layer.volume.canonical.data
     assert np.allclose(cubes.rgba[..., 3], data / 200, atol=1e-6)
     assert np.allclose(cubes.rgba[..., :3], layer.look.rgb(data), atol=1e-6)
@@ -392,7 +392,7 @@ def test_a_second_layer_is_put_over_the_first_wherever_its_grid_lies():
     turn = np.array([[0, -1, 0, 3], [1, 0, 0, -2], [0, 0, 1, 1], [0, 0, 0, 1.0]])
     spot = ball(8, 2.0).transform(turn)
     mask = Volume((spot.data > 0).astype(np.uint8), spot.affine, "labels")
-    cubes = voxels.build([Intensity(head, clim=(0, 100), opacity=0.5), LabelMap(mask, colors="red")], None)
+    cubes = voxel_grid.build([Intensity(head, clim=(0, 100), opacity=0.5), LabelMap(mask, colors="red")], None)
     centers = space.apply_affine(cubes.affine, np.moveaxis(np.indices(cubes.rgba.shape[:3]), 0, -1))
     near = np.linalg.norm(centers - [3, -2, 1], axis=-1)
     red = (cubes.rgba == np.float32([1, 0, 0, 1])).all(axis=-1)
@@ -403,24 +403,25 @@ def test_a_second_layer_is_put_over_the_first_wherever_its_grid_lies():
 
 def test_half_transparent_layers_are_composited():
     base = Intensity(ball(), clim=(0, 100), cmap="gray", opacity=1.0)
-    cubes = voxels.build([base, Isosurface(ball(), level=50, color="red", opacity=0.5)], None)
+    cubes = voxel_grid.build([base, Isosurface(ball(), level=50, color="red", opacity=0.5)], None)
     assert np.allclose(cubes.rgba[10, 10, 10], [1, 0.5, 0.5, 1], atol=1e-6)
 
 
 def test_surfaces_and_labels_become_cubes():
-    surface = voxels.build([Isosurface(ball(), level=50, color="lime", opacity=0.25)], None)
+    surface = voxel_grid.build([Isosurface(ball(), level=50, color="lime", opacity=0.25)], None)
     assert np.array_equal((surface.alpha > 0), ball().data >= 50)
     assert (surface.rgba[surface.alpha > 0] == np.float32([0, 1, 0, 0.25])).all()
     data = np.zeros((3, 3, 3), np.int16)
     data[0], data[2] = 7, 9
-    labels = voxels.build([LabelMap(Volume(data, EYE, "labels"), colors={7: "red", 9: "blue"})], None)
+    labels = voxel_grid.build([LabelMap(Volume(data, EYE, "labels"), colors={7: "red", 9: "blue"})], None)
     assert np.array_equal(labels.alpha > 0, data > 0)
     assert labels.rgba[2, 1, 1].tolist() == [0, 0, 1, 1]
 
 
 def test_clips_take_cubes_away():
     whole = [(0, 1), (100, 1)]
-    clipped = voxels.build([Intensity(ball(), opacity=whole, clip=(Plane(x=0), Box(y=(None, 0), z=(None, 0))))], None)
+    clips = (Plane(x=0), Box(y=(None, 0), z=(None, 0)))
+    clipped = voxel_grid.build([Intensity(ball(), opacity=whole, clip=clips)], None)
     centers = space.apply_affine(clipped.affine, np.argwhere(clipped.alpha > 0))
     assert centers[:, 0].max() < 0
     assert not ((centers[:, 1] < 0) & (centers[:, 2] < 0)).any()
@@ -430,7 +431,7 @@ def test_clips_take_cubes_away():
 def test_the_grid_is_downsized_in_true_proportion():
     volume = Volume(np.random.default_rng(0).random((40, 30, 20)), np.diag([1, 1, 2, 1]))
     for size, shape in [(20, (20, 15, 20)), ((10, 5, 4), (10, 5, 4)), (None, (40, 30, 20)), (99, (40, 30, 20))]:
-        cubes = voxels.build([Intensity(volume, opacity=1.0)], size)
+        cubes = voxel_grid.build([Intensity(volume, opacity=1.0)], size)
         assert cubes.rgba.shape == (*shape, 4)
         assert np.allclose(space.bounds(shape, cubes.affine), volume.bounds, atol=1e-6)
 
@@ -438,9 +439,9 @@ def test_the_grid_is_downsized_in_true_proportion():
 def test_storage_order_does_not_matter():
     rng = np.random.default_rng(0)
     volume = Volume(rng.random((5, 6, 7)), storage_affine("RAS", (1, 1.5, 2)))
-    expected = voxels.build([Intensity(volume)], 5)
+    expected = voxel_grid.build([Intensity(volume)], 5)
     for code in CODES:
-        cubes = voxels.build([Intensity(volume.reorient(code))], 5)
+        cubes = voxel_grid.build([Intensity(volume.reorient(code))], 5)
         assert np.array_equal(cubes.rgba, expected.rgba), code
         assert np.allclose(cubes.affine, expected.affine)
 
@@ -533,7 +534,8 @@ def test_as_many_cubes_as_the_budget_allows(monkeypatch):
 
     def count(size):
         panel = Voxels(layer, size=size)
-        return 6 * len(voxels.Sight.from_afar(panel._cubes.affine, panel.camera.toward).order(panel._cubes, 0.0)[0])
+        seen_from = voxels.Sight.from_afar(panel._cubes.affine, panel.camera.toward)
+        return 6 * len(seen_from.order(panel._cubes.alpha, 0.0)[0])
 
     assert count(taken) <= 8_000 < count(taken + 1)
 

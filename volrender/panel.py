@@ -52,17 +52,19 @@ class Panel(Printable):
                 f"{owner} shows volumes of different spaces, {' and '.join(spaces)}: register them, or resample one "
                 "through the transform between them"
             )
-        for layer in self.layers[1:]:
-            self._check_place(self.layers[0].volume, layer.volume)
         self.title = title
         self.colorbar = colorbar
         self.background = as_background(background)
         self.font_size = 7.0
 
-    def _check_place(self, ground: Volume, other: Volume) -> None:
-        """Warn of a volume that lies wholly beside the first: the usual sign of a wrong header."""
-        beside = (other.bounds[:, 0] > ground.bounds[:, 1]) | (other.bounds[:, 1] < ground.bounds[:, 0])
-        for w in np.flatnonzero(beside)[:1]:
+    def _check_places(self) -> None:
+        """Warn of volumes that lie wholly beside the first: the usual sign of a wrong header."""
+        ground = self.layers[0].volume
+        for other in (layer.volume for layer in self.layers[1:]):
+            beside = (other.bounds[:, 0] > ground.bounds[:, 1]) | (other.bounds[:, 1] < ground.bounds[:, 0])
+            if not beside.any():
+                continue
+            w = int(np.argmax(beside))
             one, two = (f"{low:.4g} to {high:.4g}" for low, high in (other.bounds[w], ground.bounds[w]))
             warn(
                 f"{type(self).__name__}: {other.name or 'a volume'} and {ground.name or 'the first volume'} lie apart, "

@@ -30,7 +30,8 @@ if TYPE_CHECKING:
     import pyvista
 
     from volrender.draw.slices import Cut
-    from volrender.draw.voxels import Cubes, VoxelCollection
+    from volrender.draw.voxel_grid import Cubes
+    from volrender.draw.voxels import VoxelCollection
 
 MOST_FACES = 1_500_000  # of cubes, unless their number is asked for
 FILL = 0.92  # the part of a picture that the subject takes up in its tighter direction
@@ -199,6 +200,7 @@ class Slices(Panel):
         background: Any = "white",
     ) -> None:
         self._set_up(layers, title, colorbar, background)
+        self._check_places()
         if camera is not None and camera not in space.CAMERAS:
             raise ValueError(f"camera of Slices must be one of {', '.join(space.CAMERAS)}; got {camera!r}")
         self.camera = camera
@@ -332,6 +334,7 @@ class Voxels(Panel):
         background: Any = "white",
     ) -> None:
         self._set_up(layers, title, colorbar, background)
+        self._check_places()
         if any(isinstance(layer, CutPlane) for layer in self.layers):
             raise TypeError("Voxels cannot show a CutPlane: cut with clip=Plane(...) instead")
         if not isinstance(explode, (int, float)) or not 0 <= explode < 1:
@@ -348,11 +351,11 @@ class Voxels(Panel):
 
     @cached_property
     def _cubes(self) -> Cubes:
-        from volrender.draw import voxels
+        from volrender.draw import voxel_grid
 
         if self.size is not None:
-            return voxels.build(self.layers, self.size, self.mask)
-        cubes, fewer = voxels.within(self.layers, self.mask, self.explode, self.camera.toward, MOST_FACES)
+            return voxel_grid.build(self.layers, self.size, self.mask)
+        cubes, fewer = voxel_grid.within(self.layers, self.mask, self.explode, self.camera.toward, MOST_FACES)
         if fewer:
             warn(f"Voxels shows {fewer} cubes along the longest side: more have over {MOST_FACES:,} faces")
         return cubes
@@ -364,11 +367,11 @@ class Voxels(Panel):
 
     def height(self, width: float, font_size: float = 7.0) -> float:
         """The height (mm) in which the cubes fill the panel."""
-        from volrender.draw import voxels
+        from volrender.draw.box import margins
 
         frame = self._paperless(width, font_size)
         foot = self._foot(frame)
-        left, right, top, bottom = voxels.margins(frame, self.camera, self.axes)
+        left, right, top, bottom = margins(frame, self.camera, self.axes)
         cubes = self._cubes
         corners = cubes.corners_xyz if self.axes else cubes.outline_xyz
         flat = np.ptp(corners @ self.camera.axes[:2].T, axis=0)

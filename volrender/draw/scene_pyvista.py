@@ -9,49 +9,49 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import singledispatchmethod
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import pyvista as pv
 from numpy.typing import NDArray
 from scipy import ndimage
-from vtkmodules.vtkCommonDataModel import vtkPiecewiseFunction
-from vtkmodules.vtkRenderingCore import vtkColorTransferFunction, vtkVolume
+from vtkmodules.vtkRenderingCore import vtkVolume
 from vtkmodules.vtkRenderingVolume import vtkMultiVolume
 from vtkmodules.vtkRenderingVolumeOpenGL2 import vtkOpenGLGPUVolumeRayCastMapper
 
 from volrender import paint
-from volrender.color import BODY, RGB
-from volrender.draw import opengl
+from volrender.color import RGB
+from volrender.draw import opengl, volumes_pyvista
 from volrender.draw.surfaces_pyvista import (
     cut,
     face_mesh,
-    finite_data,
     grid_of,
     half,
     isosurface,
     label_surface,
     placement,
 )
-from volrender.intensity import downsize
-from volrender.io.files import by, warn
+from volrender.draw.volumes_pyvista import (
+    MATERIAL,
+    cells,
+    clip_in_shader,
+    dress,
+    has_core,
+    is_mist,
+    prepared,
+    unseen,
+    with_colors,
+)
 from volrender.layers import CutPlane, Intensity, Isosurface, LabelMap, Layer
 from volrender.rendering import Rendering
-from volrender.space import NEAREST, Clip, View, apply_affine, corners, removed, spacing
-from volrender.volume import Volume
+from volrender.space import NEAREST, Clip, View, apply_affine, corners, removed
 
 # Camera-relative: a key light above the viewer's left shoulder, a fill from the right, a little from the front.
 LIGHTS = (((-0.5, 1.0, 1.0), 0.78), ((1.0, 0.1, 0.6), 0.32), ((0.0, 0.0, 1.0), 0.22))
-MATERIAL = {"ambient": 0.18, "diffuse": 0.85, "specular": 0.1, "specular_power": 10.0}
 CORE = (0.72, 0.66, 0.62)  # BODY as a surface: it comes out lighter than a volume in the same light
-SHADING = {name: MATERIAL[name] for name in ("ambient", "diffuse", "specular")} | {"power": MATERIAL["specular_power"]}
 FLAT = {"ambient": 1.0, "diffuse": 0.0, "specular": 0.0}
 FRONTAL = (((0.0, 0.0, 1.0), 1.0),)
 OUTLINE, OUTLINES = (0.15, 0.15, 0.15), 400  # its color, and how many of its widths a picture is wide
-SAMPLE, DRAFT_SAMPLE = 0.5, 1.0  # voxels between samples along a ray
-PRESMOOTH = 0.9, 1.3  # voxels; without it the normals draw rings, most of all those of 8-bit data
-MOST_VOXELS = 400_000_000  # of one volume in the memory of graphics
 LARGE_FACE = 1400  # points along one side of a cut face, at most
 
 BLEND = {
@@ -163,11 +163,11 @@ class Stage:
         """Add lights, layers, cut faces and the camera."""
         for position, intensity in LIGHTS if self.how.lit else FRONTAL:
             self.stage.add_light(pv.Light(position=position, light_type="camera light", intensity=intensity))
-        mist = [layer for layer in layers if isinstance(layer, Intensity) and _is_mist(layer)]
+        mist = [layer for layer in layers if isinstance(layer, Intensity) and is_mist(layer)]
         mist = mist if len(mist) > 1 else []
         # An opaque body ends rays by its depth: what comes after it is right in front of it and behind.
         alone = [layer for layer in layers if layer not in mist]
-        for layer in sorted(alone, key=lambda layer: not (isinstance(layer, Intensity) and _has_core(layer))):
+        for layer in sorted(alone, key=lambda layer: not (isinstance(layer, Intensity) and has_core(layer))):
             self.add(layer)
         if mist:
             self._add_mist(mist)
@@ -220,19 +220,19 @@ class Stage:
 
     @add.register
     def _(self, layer: Intensity) -> None:
-        data = _prepared(layer)
+        data = prepared(layer)
         mapper = self._mapper([layer])
         getattr(mapper, BLEND[layer.blend])()
         if layer.opacity is None:
             mapper.SetAverageIPScalarRange(layer.look.air, layer.look.survey.high)
         colored = layer.volume.kind == "rgb"
-        mapper.SetInputData(_cells(layer.volume, _with_colors(layer.volume, data) if colored else data))
+        mapper.SetInputData(cells(layer.volume, with_colors(layer.volume, data) if colored else data))
         actor = self._volume(layer)
         actor.SetMapper(mapper)
         actor.GetProperty().SetIndependentComponents(not colored)
-        _clip_in_shader(actor, layer, self.view)
+        clip_in_shader(actor, layer, self.view)
         self.stage.add_actor(actor, reset_camera=False, render=False)
-        if _has_core(layer):
+        if has_core(layer):
             self._add_core(layer, data)
 
     def _add_mist(self, layers: Sequence[Intensity]) -> None:
@@ -241,26 +241,25 @@ class Stage:
         together = vtkMultiVolume()
         together.SetMapper(mapper)
         for n, layer in enumerate(layers):
-            data = _prepared(layer)
+            data = prepared(layer)
             if layer.clip:
                 centers = apply_affine(layer.volume.canonical.affine, np.moveaxis(np.indices(data.shape), 0, -1))
-                data = np.where(removed(layer.clip, centers), _nothing(layer), data).astype(np.float32)
-            mapper.SetInputDataObject(n, _cells(layer.volume, data))
+                data = np.where(removed(layer.clip, centers), unseen(layer), data).astype(np.float32)
+            mapper.SetInputDataObject(n, cells(layer.volume, data))
             together.SetVolume(self._volume(layer), n)
         self.stage.add_actor(together, reset_camera=False, render=False)
 
     def _mapper(self, layers: Sequence[Intensity]) -> vtkOpenGLGPUVolumeRayCastMapper:
         mapper = vtkOpenGLGPUVolumeRayCastMapper()
         mapper.SetAutoAdjustSampleDistances(0)
-        step = DRAFT_SAMPLE if self.how.draft else SAMPLE
-        mapper.SetSampleDistance(step * min(min(layer.volume.spacing) for layer in layers))
+        mapper.SetSampleDistance(volumes_pyvista.step(layers, draft=self.how.draft))
         mapper.SetUseJittering(1)
         return mapper
 
     def _volume(self, layer: Intensity) -> vtkVolume:
         actor = vtkVolume()
         actor.SetUserMatrix(pv.vtkmatrix_from_array(placement(layer.volume)))
-        _dress(actor.GetProperty(), layer, lit=self.how.lit)
+        dress(actor.GetProperty(), layer, lit=self.how.lit)
         return actor
 
     def _add_core(self, layer: Intensity, data: NDArray[Any]) -> None:
@@ -338,170 +337,6 @@ class Stage:
         if mesh.n_points:
             look = {"show_scalar_bar": False, "lighting": False, "reset_camera": False, "render": False}
             self.stage.add_mesh(mesh, scalars="rgb", rgb=True, **look)
-
-
-def _cells(volume: Volume, data: NDArray[Any]) -> pv.ImageData:
-    """The volume as `_grid`, a cell a voxel: a ray caster goes through points only from first to last centre.
-
-    Of more voxels than the graphics can hold, fewer are made.
-    """
-    step = spacing(volume.canonical.affine)
-    origin = -step / 2
-    fewer = _within_limits(data.shape[:3])
-    if fewer != data.shape[:3]:
-        warn(
-            f"Scene shows {volume.name or 'a volume'} in {by(fewer)} voxels, not {by(data.shape[:3])}: "
-            "the graphics here hold no more; crop() or downsize() it"
-        )
-        step = step * np.divide(data.shape[:3], fewer)
-        data = downsize(data, fewer)
-    grid = pv.ImageData(dimensions=np.add(data.shape[:3], 1), spacing=step, origin=origin)
-    grid.cell_data["values"] = data.reshape(-1, *data.shape[3:], order="F")
-    return grid
-
-
-def _within_limits(shape: Sequence[int]) -> tuple[int, ...]:
-    """As many voxels along each axis as graphics here can hold."""
-    largest = opengl.require().largest
-    fewer = [min(n, largest) for n in shape]
-    excess = np.prod(np.array(fewer, float)) / MOST_VOXELS
-    return tuple(max(1, int(n / excess ** (1 / 3))) for n in fewer) if excess > 1 else tuple(fewer)
-
-
-def _with_colors(volume: Volume, bright: NDArray[Any]) -> NDArray[np.uint8]:
-    """Red, green, blue and, as the fourth, the brightness on which opacity and shading rest."""
-    return np.concatenate([volume.canonical.data[..., :3], np.rint(bright)[..., None].astype(np.uint8)], axis=-1)
-
-
-def _span(layer: Intensity) -> tuple[float, float]:
-    """The values between which colors or opacity change; beyond, one value is like another.
-
-    VTK spreads its color and opacity tables over the data's range: one hot voxel would leave the subject a few cells.
-    """
-    nodes = layer.look.nodes("volume") if layer.blend == "composite" else _projected_nodes(layer)
-    changes = [v for a, b in pairwise(nodes) if a[1] != b[1] for v in (a[0], b[0])]
-    low, high = min(*layer.look.clim, *changes), max(*layer.look.clim, *changes)
-    return low, high
-
-
-def _within_span(data: NDArray[Any], layer: Intensity) -> NDArray[Any]:
-    """The values, clipped to the span where any lie beyond it."""
-    low, high = _span(layer)
-    survey = layer.look.survey
-    return data if low <= survey.low and survey.high <= high else np.clip(data, low, high, dtype=np.float32)
-
-
-def _is_mist(layer: Intensity) -> bool:
-    """Whether a volume is seen through, and can be sampled together with others."""
-    return layer.blend == "composite" and layer.volume.kind != "rgb" and not _has_core(layer)
-
-
-def _prepared(layer: Intensity) -> NDArray[Any]:
-    """The values as the ray caster gets them: finite, within the span, smooth enough for normals."""
-    data = _within_span(finite_data(layer.field, highest=layer.blend == "minimum"), layer)
-    if layer.blend == "minimum" and layer.opacity is None:
-        data = np.where(data <= layer.look.air, layer.look.clim[1], data)
-    if layer.blend == "composite":
-        sigma = PRESMOOTH[layer.field.data.dtype.itemsize == 1]
-        data = ndimage.gaussian_filter(data.astype(np.float32), sigma, mode="nearest")
-    return np.asarray(data)
-
-
-def _nothing(layer: Intensity) -> float:
-    """A value that is not seen: the one of least opacity."""
-    return min(layer.look.nodes("volume"), key=lambda node: node[1])[0]
-
-
-def _dress(prop: Any, layer: Intensity, *, lit: bool) -> None:
-    """Colors, opacity per millimetre and shading of a volume."""
-    look = layer.look
-    low, high = look.clim
-    colors = vtkColorTransferFunction()
-    values = np.linspace(low, high, 256)
-    body = not look.chosen and layer.blend == "composite"
-    for value, rgb in zip(values, look.rgb(values)):
-        colors.AddRGBPoint(value, *(BODY if body else rgb.tolist()))
-    opacity = vtkPiecewiseFunction()
-    # VTK's table has a cell for the smallest step between nodes, and 16384 cells at most.
-    span = _span(layer)
-    step = 1e-4 * (span[1] - span[0])
-    for n, (value, amount) in enumerate(_projected_nodes(layer)):
-        opacity.AddPoint(value + n * step, amount)
-    prop.SetColor(colors)
-    prop.SetScalarOpacity(opacity)
-    prop.SetScalarOpacityUnitDistance(1.0)
-    prop.SetInterpolationTypeToLinear()
-    shading = look.shading or SHADING
-    prop.SetShade(lit and layer.blend == "composite" and shading["diffuse"] > 0)
-    prop.SetAmbient(shading["ambient"])
-    prop.SetDiffuse(shading["diffuse"])
-    prop.SetSpecular(shading["specular"])
-    prop.SetSpecularPower(shading["power"])
-    if look.gradient and layer.blend == "composite":
-        prop.SetGradientOpacity(_gradient(layer, look.gradient))
-
-
-def _gradient(layer: Intensity, nodes: Sequence[tuple[float, float]]) -> vtkPiecewiseFunction:
-    """Factors of the opacity by steepness; VTK counts steepness by the mean voxel, and knows no steps."""
-    low, high = _span(layer)
-    voxel = float(np.mean(layer.volume.spacing))
-    factors = vtkPiecewiseFunction()
-    for n, (steepness, factor) in enumerate(nodes):
-        factors.AddPoint(steepness * voxel + n * 1e-4 * (high - low), factor)
-    return factors
-
-
-def _projected_nodes(layer: Intensity) -> Any:
-    """Opacity nodes; a projection shows its value as it is, fading only toward the lower limit."""
-    if layer.blend == "composite" or isinstance(layer.opacity, tuple):
-        return layer.look.nodes("volume")
-    low, high = layer.look.clim
-    if layer.opacity is not None:
-        return ((low, layer.opacity), (high, layer.opacity))
-    if layer.blend == "minimum":
-        return ((low, 1.0), (high, 0.0))
-    return ((low, 0.0), (low + 0.1 * (high - low), 1.0), (high, 1.0))
-
-
-def _clip_in_shader(actor: vtkVolume, layer: Intensity, view: View) -> None:
-    """Let the ray caster skip every sample that a clip removes: exact at any angle, with no resampling.
-
-    The shader's position runs 0 to 1 over the texture, whose cells are the voxels.
-    """
-    if not layer.clip:
-        return
-    source = layer.field.canonical
-    to_world = source.affine @ np.diag([*source.shape, 1.0])
-    to_world[:3, 3] = (source.affine @ [-0.5, -0.5, -0.5, 1.0])[:3]
-    tests = []
-    for clip in layer.clip:
-        sides = []
-        for row in clip.halfspaces:
-            a, b, c = (row[:3] @ to_world[:3, :3]).tolist()
-            d = float(row[:3] @ to_world[:3, 3] - row[3]) + _behind(row[:3], min(source.spacing), view)
-            sides.append(f"dot(vec3({a:.9e}, {b:.9e}, {c:.9e}), g_dataPos) + ({d:.9e}) > 0.0")
-        tests.append("(" + " && ".join(sides) + ")")
-    code = f"//VTK::Cropping::Impl\n    if ({' || '.join(tests)}) {{ g_skip = true; }}\n"
-    actor.GetShaderProperty().AddFragmentShaderReplacement("//VTK::Cropping::Impl", True, code, False)
-
-
-def _has_core(layer: Intensity) -> bool:
-    """Whether the volume is an opaque body."""
-    plain = layer.opacity is None and layer.blend == "composite" and layer.volume.kind != "rgb"
-    survey = layer.look.survey
-    return plain and not survey.signed and survey.low < survey.high
-
-
-def _behind(normal: NDArray[np.float64], finest: float, view: View) -> float:
-    """How far (mm) a volume stays behind its opaque cut face, for the side that `normal` points to removed.
-
-    A ray may take one sample past the face that ends it, and knows the face's depth to a pixel. A face that looks
-    away from the viewer ends no ray.
-    """
-    facing = float(normal @ view.camera.toward)
-    if facing <= 0:
-        return 0.0
-    return SAMPLE * finest * facing + view.mm_per_pixel * float(np.sqrt(max(0.0, 1 - facing**2)))
 
 
 def _by_clip(layers: Sequence[Layer]) -> list[tuple[Clip, list[Layer]]]:

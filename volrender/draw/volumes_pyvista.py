@@ -1,0 +1,201 @@
+"""Volumes for VTK's ray caster: their values, opacities and colors, and the clips that its shader tests.
+
+Volumes are built in the closest-RAS index space with spacing in mm, and taken to the world by `placement`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import pyvista as pv
+from numpy.typing import NDArray
+from scipy import ndimage
+from vtkmodules.vtkCommonDataModel import vtkPiecewiseFunction
+from vtkmodules.vtkRenderingCore import vtkColorTransferFunction, vtkVolume
+
+from volrender.color import BODY
+from volrender.draw import opengl
+from volrender.draw.surfaces_pyvista import finite_data
+from volrender.intensity import downsize
+from volrender.io.files import by, warn
+from volrender.layers import Intensity
+from volrender.space import View, spacing
+from volrender.volume import Volume
+
+MATERIAL = {"ambient": 0.18, "diffuse": 0.85, "specular": 0.1, "specular_power": 10.0}
+SHADING = {name: MATERIAL[name] for name in ("ambient", "diffuse", "specular")} | {"power": MATERIAL["specular_power"]}
+SAMPLE, DRAFT_SAMPLE = 0.5, 1.0  # voxels between samples along a ray
+PRESMOOTH = 0.9, 1.3  # voxels; without it the normals draw rings, most of all those of 8-bit data
+MOST_VOXELS = 400_000_000  # of one volume in the memory of graphics
+
+
+def step(layers: Sequence[Intensity], *, draft: bool) -> float:
+    """The mm between samples along a ray through volumes."""
+    return (DRAFT_SAMPLE if draft else SAMPLE) * min(min(layer.volume.spacing) for layer in layers)
+
+
+def cells(volume: Volume, data: NDArray[Any]) -> pv.ImageData:
+    """The volume as `_grid`, a cell a voxel: a ray caster goes through points only from first to last centre.
+
+    Of more voxels than the graphics can hold, fewer are made.
+    """
+    step = spacing(volume.canonical.affine)
+    origin = -step / 2
+    fewer = _within_limits(data.shape[:3])
+    if fewer != data.shape[:3]:
+        warn(
+            f"Scene shows {volume.name or 'a volume'} in {by(fewer)} voxels, not {by(data.shape[:3])}: "
+            "the graphics here hold no more; crop() or downsize() it"
+        )
+        step = step * np.divide(data.shape[:3], fewer)
+        data = downsize(data, fewer)
+    grid = pv.ImageData(dimensions=np.add(data.shape[:3], 1), spacing=step, origin=origin)
+    grid.cell_data["values"] = data.reshape(-1, *data.shape[3:], order="F")
+    return grid
+
+
+def _within_limits(shape: Sequence[int]) -> tuple[int, ...]:
+    """As many voxels along each axis as graphics here can hold."""
+    largest = opengl.require().largest
+    fewer = [min(n, largest) for n in shape]
+    excess = np.prod(np.array(fewer, float)) / MOST_VOXELS
+    return tuple(max(1, int(n / excess ** (1 / 3))) for n in fewer) if excess > 1 else tuple(fewer)
+
+
+def with_colors(volume: Volume, bright: NDArray[Any]) -> NDArray[np.uint8]:
+    """Red, green, blue and, as the fourth, the brightness on which opacity and shading rest."""
+    return np.concatenate([volume.canonical.data[..., :3], np.rint(bright)[..., None].astype(np.uint8)], axis=-1)
+
+
+def _span(layer: Intensity) -> tuple[float, float]:
+    """The values between which colors or opacity change; beyond, one value is like another.
+
+    VTK spreads its color and opacity tables over the data's range: one hot voxel would leave the subject a few cells.
+    """
+    nodes = layer.look.nodes("volume") if layer.blend == "composite" else _projected_nodes(layer)
+    changes = [v for a, b in pairwise(nodes) if a[1] != b[1] for v in (a[0], b[0])]
+    low, high = min(*layer.look.clim, *changes), max(*layer.look.clim, *changes)
+    return low, high
+
+
+def _within_span(data: NDArray[Any], layer: Intensity) -> NDArray[Any]:
+    """The values, clipped to the span where any lie beyond it."""
+    low, high = _span(layer)
+    survey = layer.look.survey
+    return data if low <= survey.low and survey.high <= high else np.clip(data, low, high, dtype=np.float32)
+
+
+def is_mist(layer: Intensity) -> bool:
+    """Whether a volume is seen through, and can be sampled together with others."""
+    return layer.blend == "composite" and layer.volume.kind != "rgb" and not has_core(layer)
+
+
+def prepared(layer: Intensity) -> NDArray[Any]:
+    """The values as the ray caster gets them: finite, within the span, smooth enough for normals."""
+    data = _within_span(finite_data(layer.field, highest=layer.blend == "minimum"), layer)
+    if layer.blend == "minimum" and layer.opacity is None:
+        data = np.where(data <= layer.look.air, layer.look.clim[1], data)
+    if layer.blend == "composite":
+        sigma = PRESMOOTH[layer.field.data.dtype.itemsize == 1]
+        data = ndimage.gaussian_filter(data.astype(np.float32), sigma, mode="nearest")
+    return np.asarray(data)
+
+
+def unseen(layer: Intensity) -> float:
+    """A value that is not seen: the one of least opacity."""
+    return min(layer.look.nodes("volume"), key=lambda node: node[1])[0]
+
+
+def dress(prop: Any, layer: Intensity, *, lit: bool) -> None:
+    """Colors, opacity per millimetre and shading of a volume."""
+    look = layer.look
+    low, high = look.clim
+    colors = vtkColorTransferFunction()
+    values = np.linspace(low, high, 256)
+    body = not look.chosen and layer.blend == "composite"
+    for value, rgb in zip(values, look.rgb(values)):
+        colors.AddRGBPoint(value, *(BODY if body else rgb.tolist()))
+    opacity = vtkPiecewiseFunction()
+    # VTK's table has a cell for the smallest step between nodes, and 16384 cells at most.
+    span = _span(layer)
+    step = 1e-4 * (span[1] - span[0])
+    for n, (value, amount) in enumerate(_projected_nodes(layer)):
+        opacity.AddPoint(value + n * step, amount)
+    prop.SetColor(colors)
+    prop.SetScalarOpacity(opacity)
+    prop.SetScalarOpacityUnitDistance(1.0)
+    prop.SetInterpolationTypeToLinear()
+    shading = look.shading or SHADING
+    prop.SetShade(lit and layer.blend == "composite" and shading["diffuse"] > 0)
+    prop.SetAmbient(shading["ambient"])
+    prop.SetDiffuse(shading["diffuse"])
+    prop.SetSpecular(shading["specular"])
+    prop.SetSpecularPower(shading["power"])
+    if look.gradient and layer.blend == "composite":
+        prop.SetGradientOpacity(_gradient(layer, look.gradient))
+
+
+def _gradient(layer: Intensity, nodes: Sequence[tuple[float, float]]) -> vtkPiecewiseFunction:
+    """Factors of the opacity by steepness; VTK counts steepness by the mean voxel, and knows no steps."""
+    low, high = _span(layer)
+    voxel = float(np.mean(layer.volume.spacing))
+    factors = vtkPiecewiseFunction()
+    for n, (steepness, factor) in enumerate(nodes):
+        factors.AddPoint(steepness * voxel + n * 1e-4 * (high - low), factor)
+    return factors
+
+
+def _projected_nodes(layer: Intensity) -> Any:
+    """Opacity nodes; a projection shows its value as it is, fading only toward the lower limit."""
+    if layer.blend == "composite" or isinstance(layer.opacity, tuple):
+        return layer.look.nodes("volume")
+    low, high = layer.look.clim
+    if layer.opacity is not None:
+        return ((low, layer.opacity), (high, layer.opacity))
+    if layer.blend == "minimum":
+        return ((low, 1.0), (high, 0.0))
+    return ((low, 0.0), (low + 0.1 * (high - low), 1.0), (high, 1.0))
+
+
+def clip_in_shader(actor: vtkVolume, layer: Intensity, view: View) -> None:
+    """Let the ray caster skip every sample that a clip removes: exact at any angle, with no resampling.
+
+    The shader's position runs 0 to 1 over the texture, whose cells are the voxels.
+    """
+    if not layer.clip:
+        return
+    source = layer.field.canonical
+    to_world = source.affine @ np.diag([*source.shape, 1.0])
+    to_world[:3, 3] = (source.affine @ [-0.5, -0.5, -0.5, 1.0])[:3]
+    tests = []
+    for clip in layer.clip:
+        sides = []
+        for row in clip.halfspaces:
+            a, b, c = (row[:3] @ to_world[:3, :3]).tolist()
+            d = float(row[:3] @ to_world[:3, 3] - row[3]) + _behind(row[:3], min(source.spacing), view)
+            sides.append(f"dot(vec3({a:.9e}, {b:.9e}, {c:.9e}), g_dataPos) + ({d:.9e}) > 0.0")
+        tests.append("(" + " && ".join(sides) + ")")
+    code = f"//VTK::Cropping::Impl\n    if ({' || '.join(tests)}) {{ g_skip = true; }}\n"
+    actor.GetShaderProperty().AddFragmentShaderReplacement("//VTK::Cropping::Impl", True, code, False)
+
+
+def has_core(layer: Intensity) -> bool:
+    """Whether the volume is an opaque body."""
+    plain = layer.opacity is None and layer.blend == "composite" and layer.volume.kind != "rgb"
+    survey = layer.look.survey
+    return plain and not survey.signed and survey.low < survey.high
+
+
+def _behind(normal: NDArray[np.float64], finest: float, view: View) -> float:
+    """How far (mm) a volume stays behind its opaque cut face, for the side that `normal` points to removed.
+
+    A ray may take one sample past the face that ends it, and knows the face's depth to a pixel. A face that looks
+    away from the viewer ends no ray.
+    """
+    facing = float(normal @ view.camera.toward)
+    if facing <= 0:
+        return 0.0
+    return SAMPLE * finest * facing + view.mm_per_pixel * float(np.sqrt(max(0.0, 1 - facing**2)))
