@@ -161,7 +161,7 @@ def test_a_level_outside_the_data_is_refused(level):
 
 def test_an_isosurface_says_what_is_wrong():
     refuses(ValueError, lambda: Isosurface(BALL, level=200), "within the data of ball, 0 to 100; got 200")
-    refuses(TypeError, lambda: Isosurface(BALL, level="half"), "level must be a number; got 'half'")
+    refuses(TypeError, lambda: Isosurface(BALL, level=[1]), "level must be a number; got [1]")
     refuses(ValueError, lambda: Isosurface(BALL, color="rde"), "color must be a matplotlib color")
     refuses(
         TypeError, lambda: Isosurface(BALL, opacity=[(0, 0), (1, 1)]), "the opacity of a surface must be one number"

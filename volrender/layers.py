@@ -13,6 +13,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 from matplotlib.colors import Colormap
+from numpy.typing import NDArray
 from scipy import ndimage
 
 from volrender import color, presets, space
@@ -116,30 +117,42 @@ class Isosurface:
     ----------
     volume : Volume
         3-D intensities.
-    level : float, optional
-        In data units; by default half way between background and foreground. Below 0 the surface encloses what is
-        at or below the level, as for the negative side of a statistical map.
+    level : float or str, optional
+        In data units; "otsu" for Otsu's threshold, or a percentile of all finite values, such as "95%". By default
+        half way between background and foreground. The layer's `level` is the number. Below 0 the surface encloses
+        what is at or below the level, as for the negative side of a statistical map.
     color : color
         Any matplotlib color.
     opacity : float
         0 to 1.
     smooth : bool
-        Whether the surface is smoothed without shrinking.
+        Whether the surface is smoothed; each of its bodies keeps its volume.
     clip : Plane, Box, or several
         What is removed.
+    decimate : float
+        The part of a scene's triangles that is left out, 0 to below 1; a note says how far (mm) the surface then lies
+        off at most.
 
     Raises
     ------
     ValueError
-        If the level lies outside the data.
+        If the level lies outside the data. A scene whose surface would be empty, as at the highest value, is refused
+        when it is drawn.
+
+    Examples
+    --------
+    >>> from volrender import sample
+    >>> Isosurface(sample("mni152"), level="95%").level
+    142.0
     """
 
     volume: Volume
-    level: float | None = None
+    level: float | str | None = None
     color: Color = SURFACE
     opacity: float = 1.0
     smooth: bool = True
     clip: Any = ()
+    decimate: float = 0.0
 
     def __post_init__(self) -> None:
         if _as_volume(self.volume, "Isosurface").kind == "labels":
@@ -147,7 +160,7 @@ class Isosurface:
         if self.volume.kind == "rgb":
             raise TypeError(f"Isosurface needs one number a voxel; {self.volume.name!r} holds colors: take .luminance")
         survey = self.volume.survey
-        level = survey.air if self.level is None else space.finite(self.level, "level")
+        level = survey.air if self.level is None else as_level(self.level, self.volume)
         if not survey.low <= level <= survey.high:
             raise ValueError(
                 f"level must lie within the data of {self.volume.name or 'the volume'}, "
@@ -157,11 +170,15 @@ class Isosurface:
         object.__setattr__(self, "color", color.as_rgb(self.color))
         object.__setattr__(self, "opacity", _as_alpha(self.opacity))
         object.__setattr__(self, "clip", space.as_clips(self.clip))
+        decimate = space.finite(self.decimate, "decimate")
+        if not 0 <= decimate < 1:
+            raise ValueError(f"decimate must be 0 or more and below 1; got {self.decimate!r}")
+        object.__setattr__(self, "decimate", decimate)
 
     @property
     def side(self) -> int:
         """1 where the surface encloses values at or above the level, -1 where at or below."""
-        assert self.level is not None
+        assert isinstance(self.level, float)
         return -1 if self.level < 0 and self.volume.survey.signed else 1
 
 
@@ -309,6 +326,46 @@ def _preset_look(layer: Intensity | CutPlane, preset: TransferFunction) -> Look:
     own = None if layer.opacity == preset.opacity else layer.opacity
     look = color.make_look(layer.field.survey, layer.clim or preset.clim, layer.cmap or preset.cmap, own)
     return replace(look, curve=preset.opacity, sparse=preset.sparse, gradient=preset.gradient, shading=preset.shading)
+
+
+def as_level(level: Any, volume: Volume) -> float:
+    """A level in data units from a number, "otsu", or a percentile of all finite values such as "95%".
+
+    Raises
+    ------
+    ValueError
+        If it is another text, a percentile beyond 0 to 100, or Otsu's of a volume with one value.
+
+    Examples
+    --------
+    >>> as_level("50%", Volume(np.arange(27.0).reshape(3, 3, 3), np.eye(4)))
+    13.0
+    """
+    if not isinstance(level, str):
+        return space.finite(level, "level")
+    values = volume.data[np.isfinite(volume.data)]
+    if level == "otsu":
+        return _otsu(values, volume.name)
+    try:
+        percent = float(level.removesuffix("%")) if level.endswith("%") else np.nan
+    except ValueError:
+        percent = np.nan
+    if not 0 <= percent <= 100:
+        raise ValueError(f"level must be a number, 'otsu', or a percentile from '0%' to '100%'; got {level!r}")
+    return float(np.percentile(values, percent))
+
+
+def _otsu(values: NDArray[Any], name: str) -> float:
+    """Otsu's threshold, a few outliers aside; of a gap between the classes, the middle."""
+    from skimage.filters import threshold_otsu
+
+    values = values.astype(np.float64)
+    if np.ptp(values) == 0:
+        raise ValueError(f"Otsu's level needs two values; {name or 'the volume'} has one, {values[0]:g}")
+    low, high = np.percentile(values, (0.01, 99.99))
+    kept = values.clip(low, high) if high - low > 1e-9 * np.ptp(values) else values
+    level = float(threshold_otsu(kept))
+    return float(values[values <= level].max() + values[values > level].min()) / 2
 
 
 def _as_alpha(value: Any) -> float:

@@ -332,7 +332,7 @@ class Stage:
         mesh = face_mesh(grid, picture, covered)
         for other in within:
             mesh = half(mesh, other, keep_inside=True)
-        for clip in {clip for layer in layers for clip in layer.clip if clip is not own}:
+        for clip in {clip for layer in layers for clip in layer.clip if clip != own}:
             mesh = cut(mesh, (clip,))
         if mesh.n_points:
             look = {"show_scalar_bar": False, "lighting": False, "reset_camera": False, "render": False}
