@@ -123,7 +123,7 @@ class Panel(Printable):
         entries: list[tuple[str, RGB]] = []
         for layer in self.layers:
             if isinstance(layer, Isosurface):
-                assert layer.level is not None
+                assert isinstance(layer.level, float)
                 relation = "≤" if layer.side < 0 else "≥"
                 unit = layer.volume.unit or layer.volume.name or "level"
                 entries.append((f"{unit} {relation} {number(layer.level)}", as_rgb(layer.color)))

@@ -134,7 +134,7 @@ def _volumes(
 ) -> NDArray[np.float64]:
     """The volume that each closed piece encloses, below 0 for a cavity (the divergence theorem)."""
     each = np.einsum("ij,ij->i", points[faces[:, 0]], areas) / 3
-    return np.bincount(body[faces[:, 0]], weights=each)
+    return np.asarray(np.bincount(body[faces[:, 0]], weights=each), dtype=np.float64)
 
 
 def _normals(faces: NDArray[np.intp], areas: NDArray[np.float64], n_points: int) -> NDArray[np.float64]:
