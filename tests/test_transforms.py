@@ -402,6 +402,14 @@ def test_vectors_that_mean_something_else_are_refused(tmp_path, said, says):
     refuses(ValueError, lambda: Transform(path), f"{path}: must be a displacement field as ANTs", "as SPM does", says)
 
 
+def test_vectors_in_another_unit_are_refused(tmp_path):
+    path = five_axes(tmp_path / "w.nii.gz", np.zeros((2, 3, 4, 3)), EYE)
+    image = nib.load(path)
+    image.header.set_xyzt_units("micron")
+    nib.save(nib.Nifti1Image(image.get_fdata(), EYE, image.header), tmp_path / "um.nii")
+    refuses(ValueError, lambda: Transform(tmp_path / "um.nii"), "must be a displacement field", "its header says micron")
+
+
 def test_a_warp_of_fnirt_is_told_by_its_intent(tmp_path):
     image = nib.Nifti1Image(np.zeros((2, 3, 4, 3), np.float32), EYE)
     image.header["intent_code"] = 2006

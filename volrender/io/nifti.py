@@ -34,7 +34,7 @@ from volrender.io.files import (
     title,
     write_beside,
 )
-from volrender.io.forms import code_of, placement
+from volrender.io.forms import code_of, length_unit, placement
 
 READS = "NIfTI, Analyze, MGH/MGZ, MINC, AFNI, PAR/REC, DICOM, NRRD, MetaImage, TIFF, or a NumPy .npy or .npz"
 UNITS = {"z score": "z", "t test": "t", "f test": "F", "p value": "p", "correlation": "r"}
@@ -192,6 +192,8 @@ def from_nibabel(image: Any, where: str, size: int | None = None) -> Image:
         raise ValueError(f"{where}: must be a whole image; {sentence(error)}") from None
     plain = "RGBA"[: len(dtype.names)] if dtype.names else dtype.name
     history = [f"read {short_name(where)}, {kind}, {plain}"]
+    if unit := length_unit(image.header)[0]:
+        history.append(f"converted from {unit} to mm")
     if dtype.names:
         data = _colors(data, where)
     elif data.dtype.kind == "c":
@@ -222,6 +224,8 @@ def read_vectors(file: File) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
         raise ValueError(f"must be a NIfTI displacement field; {sentence(error)}") from None
     mapping = _is_mapping(image.header)
     shape = tuple(int(n) for n in image.shape)
+    if unit := length_unit(image.header)[0]:
+        raise ValueError(f"must be {FIELDS}, in mm; its header says {unit}")
     if len(shape) != 5 or shape[3:] != (1, 3):
         raise ValueError(f"must be {FIELDS}, i x j x k x 1 x 3; got {by(shape)}")
     growth = GROWTH.get(Path(file.where).suffix.lower(), 1)
