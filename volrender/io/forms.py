@@ -83,7 +83,7 @@ def placement(image: Any, where: str, shape: tuple[int, ...]) -> tuple[NDArray[n
 
 def length_unit(header: Any) -> tuple[str, float]:
     """The unit of length of a NIfTI header, if it is neither mm nor unknown, and how many mm it is."""
-    if "xyzt_units" not in header:
+    if not hasattr(header, "get_xyzt_units"):
         return "", 1.0
     return UNITS.get(int(header["xyzt_units"]) & 7, ("", 1.0))
 
