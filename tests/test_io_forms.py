@@ -126,6 +126,16 @@ def test_neither_form_can_be(tmp_path):
     refuses(ValueError, lambda: vr.load(path), "its sform and its qform are not (srow_x 0 0 0 0, ", "quatern_d 2)")
 
 
+@pytest.mark.filterwarnings("ignore:.*its pixdim claims")
+def test_nibabels_own_log_is_not_heard(tmp_path, caplog):
+    path = made(tmp_path / "v.nii", pixdim=(-2, 3, 4))
+    vr.load(path)
+    vr.load(path.read_bytes())
+    assert not caplog.records
+    nib.load(path)
+    assert len(caplog.records) == 1
+
+
 # Voxel sizes and units
 
 

@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import importlib
 import io
+import logging
 import math
 import os
 import re
 import sys
 import tempfile
+import threading
 import warnings
 import zlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from types import FrameType
@@ -216,6 +218,21 @@ def optional(module: str, extra: str, what: str) -> Any:
         return importlib.import_module(module)
     except ImportError:
         raise ImportError(f'{what} is read with {module}: pip install "volrender[{extra}]"') from None
+
+
+@contextmanager
+def quiet(library: str) -> Iterator[None]:
+    """Keep a library's log lines of this thread back: what matters of them is an error or a warning of ours."""
+    logger, here = logging.getLogger(library), threading.get_ident()
+
+    def others(record: logging.LogRecord) -> bool:
+        return record.thread != here
+
+    logger.addFilter(others)
+    try:
+        yield
+    finally:
+        logger.removeFilter(others)
 
 
 def warn(text: str) -> None:

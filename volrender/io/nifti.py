@@ -29,6 +29,7 @@ from volrender.io.files import (
     check_claim,
     check_shape,
     file_of,
+    quiet,
     sentence,
     short_name,
     title,
@@ -37,6 +38,7 @@ from volrender.io.files import (
 from volrender.io.forms import code_of, length_unit, placement
 
 READS = "NIfTI, Analyze, MGH/MGZ, MINC, AFNI, PAR/REC, DICOM, NRRD, MetaImage, TIFF, or a NumPy .npy or .npz"
+LOG = "nibabel.global"
 UNITS = {"z score": "z", "t test": "t", "f test": "F", "p value": "p", "correlation": "r"}
 CIFTI = range(3000, 3100)  # intents
 FIELDS = "a displacement field as ANTs and ITK write it, or a deformation as SPM does"
@@ -62,7 +64,8 @@ def read(file: File) -> Image:
     import nibabel as nib
 
     try:
-        image: Any = _ecat(file.path) if ending == ".v" else nib.load(file.path)
+        with quiet(LOG):
+            image: Any = _ecat(file.path) if ending == ".v" else nib.load(file.path)
     except Exception as error:
         raise ValueError(f"{file.where}: must be an image ({READS}); {sentence(error)}") from None
     return from_nibabel(image, file.where)
@@ -102,7 +105,8 @@ def _from_stream(file: File) -> Image:
         try:
             stream.seek(0)
             known = getattr(nib, image_class)
-            image = known.from_file_map(known.make_file_map({"image": stream}), mmap=False)
+            with quiet(LOG):
+                image = known.from_file_map(known.make_file_map({"image": stream}), mmap=False)
         except Exception as error:
             raise ValueError(f"{file.where}: must be a whole image; {sentence(error)}") from None
         return from_nibabel(image, file.where, size=capacity(file.size, GROWTH[".gz"] if packed else 1))
@@ -145,9 +149,9 @@ def _from_pair(file: File) -> Image:
     with header.open() as head, data.open() as voxels, _matrix(file).open() as matrix:
         parts = {"header": head, "image": voxels, "mat": matrix}
         try:
-            image = pair.from_file_map(
-                {part: FileHolder(fileobj=parts[part]) for part, _ in pair.files_types}, mmap=False
-            )
+            holders = {part: FileHolder(fileobj=parts[part]) for part, _ in pair.files_types}
+            with quiet(LOG):
+                image = pair.from_file_map(holders, mmap=False)
         except Exception as error:
             raise ValueError(f"{file.where}: must be a NIfTI or Analyze pair; {sentence(error)}") from None
         return from_nibabel(image, file.where, size=data.size)
@@ -219,7 +223,8 @@ def read_vectors(file: File) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
     import nibabel as nib
 
     try:
-        image: Any = nib.load(file.path)
+        with quiet(LOG):
+            image: Any = nib.load(file.path)
     except Exception as error:
         raise ValueError(f"must be a NIfTI displacement field; {sentence(error)}") from None
     mapping = _is_mapping(image.header)
