@@ -32,7 +32,7 @@ def placement(image: Any, where: str, shape: tuple[int, ...]) -> tuple[NDArray[n
         if image.affine is None:
             raise ValueError(f"{where}: must have a position; its header holds none")
         scanner = type(image).__name__ == "MGHImage" and bool(image.header["goodRASFlag"])
-        return _usable(image.affine, where, "its affine"), named or ("scanner" if scanner else "")
+        return usable(image.affine, where, f"its affine is {np.asarray(image.affine).tolist()}"), named or ("scanner" if scanner else "")
     header, mm = image.header, length_unit(image.header)[1]
     to_mm = np.diag([mm, mm, mm, 1.0])
     sizes = np.array(_as_written(image)["pixdim"][1:4], dtype=float) * mm
@@ -144,11 +144,12 @@ def _apart(sizes: NDArray[np.float64], affine: NDArray[np.float64]) -> bool:
     return bool((np.abs(sizes / spacing(affine) - 1) > APART).any())
 
 
-def _usable(affine: Any, where: str, what: str) -> NDArray[np.float64]:
+def usable(affine: Any, where: str, told: str) -> NDArray[np.float64]:
+    """The affine, checked; `told` is what the header holds of it."""
     try:
         return as_affine(affine)
-    except ValueError as error:
-        raise ValueError(f"{where}: {what} is no position; {error}") from None
+    except ValueError:
+        raise ValueError(f"{where}: must have a position that is finite and invertible; {told}") from None
 
 
 def _gap(a: NDArray[np.float64], b: NDArray[np.float64], shape: tuple[int, ...]) -> float:

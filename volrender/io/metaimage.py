@@ -30,7 +30,7 @@ from volrender.io.files import (
     title,
     warn,
 )
-from volrender.io.forms import named_space, warn_of_guess
+from volrender.io.forms import named_space, usable, warn_of_guess
 from volrender.io.nrrd import lines_of, numbered
 
 MAX_HEADER = 1 << 16
@@ -48,6 +48,8 @@ TYPES = {
     "MET_FLOAT": "f4",
     "MET_DOUBLE": "f8",
 }
+SPACING, ORIGIN = ("ElementSpacing", "ElementSize"), ("Offset", "Position", "Origin")
+MATRIX = ("TransformMatrix", "Rotation", "Orientation")
 ITK = "RAI"  # where ITK takes the axes to come from if there is no matrix
 FIRST = re.compile(rb"(ObjectType|ObjectSubType|Comment|NDims|Name|ID|FormTypeName)\s*=")
 
@@ -68,7 +70,7 @@ def read(file: File) -> Image:
     parts = [file.beside(name) for name in names] or [file]
     growth = GROWTH[".gz"] if packed else 1
     full = (channels, *shape)
-    check_claim(where, full, dtype, capacity(sum(part.size for part in parts), growth))
+    check_claim(where, shape, np.dtype((dtype, (channels,))), capacity(sum(part.size for part in parts), growth))
     if shape[-1] % len(parts):
         raise ValueError(f"{where}: must share its {shape[-1]} slices among its data files; it names {len(parts)}")
     share = (*full[:-1], full[-1] // len(parts))
@@ -140,10 +142,10 @@ def _claim(header: Mapping[str, str], where: str) -> tuple[tuple[int, ...], int,
 
 def _affine(header: Mapping[str, str], shape: tuple[int, ...], where: str) -> NDArray[np.float64]:
     dims = int(_number(header, "NDims", where)) or len(shape)
-    spacing = _vector(header, where, "ElementSpacing", "ElementSize")
+    spacing = _vector(header, where, *SPACING)
     spacing = np.ones(3) if spacing is None else np.append(spacing, np.ones(3))[:3]
-    origin = _vector(header, where, "Offset", "Position", "Origin")
-    matrix = _vector(header, where, "TransformMatrix", "Rotation", "Orientation")
+    origin = _vector(header, where, *ORIGIN)
+    matrix = _vector(header, where, *MATRIX)
     letters = header.get("AnatomicalOrientation", "")
     named = _axes_of(letters)
     if matrix is not None and matrix.size == dims * dims:
@@ -168,7 +170,9 @@ def _affine(header: Mapping[str, str], shape: tuple[int, ...], where: str) -> ND
     affine = np.eye(4)
     affine[:3, :3] = steps @ np.diag(spacing) * scale
     affine[:3, 3] = 0 if origin is None else np.append(origin, np.zeros(3))[:3] * scale
-    affine = LPS @ affine
+    sound = bool(np.isfinite(spacing).all() and (spacing != 0).all())
+    guilty = MATRIX if sound and np.isfinite(affine[:3, 3]).all() else ORIGIN if sound else SPACING
+    affine = usable(LPS @ affine, where, ", ".join(f"its {key} is {header[key]}" for key in guilty if key in header))
     told = {"TransformMatrix or AnatomicalOrientation": matrix is not None or named is not None}
     missing = [what for what, there in {**told, "Offset": origin is not None}.items() if not there]
     warn_of_guess(where, missing, affine, shape)

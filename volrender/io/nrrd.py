@@ -35,7 +35,7 @@ from volrender.io.files import (
     short_name,
     title,
 )
-from volrender.io.forms import named_space, warn_of_guess
+from volrender.io.forms import named_space, usable, warn_of_guess
 
 MAX_HEADER = 1 << 20
 TYPES = {
@@ -210,7 +210,11 @@ def _kinds(header: Mapping[str, Any], sizes: tuple[int, ...]) -> list[str]:
 def _axes(header: Mapping[str, Any], sizes: tuple[int, ...], where: str) -> tuple[list[int], bool]:
     """Which axes are space, and whether the other one is color."""
     kinds, directions = _kinds(header, sizes), _directions(header, where)
-    if directions is not None and len(directions) == len(sizes):
+    if directions is not None and len(directions) != len(sizes):
+        raise ValueError(
+            f"{where}: must have one of its space directions for each axis; it has {len(directions)} for {len(sizes)}"
+        )
+    if directions is not None:
         axes = [n for n, row in enumerate(directions) if np.isfinite(row).all()]
     elif set(kinds) & set(SPATIAL):
         axes = [n for n, kind in enumerate(kinds) if kind in SPATIAL]
@@ -260,6 +264,7 @@ def _affine(
     directions = _directions(header, where)
     if directions is not None:
         steps = directions[axes].T
+        told = "its space directions are " + " ".join(f"({', '.join(f'{n:g}' for n in row)})" for row in directions)
     else:
         missing.append("directions")
         spacings = [float(header["spacings"][n]) if "spacings" in header else np.nan for n in axes]
@@ -267,6 +272,7 @@ def _affine(
             missing.append("spacing")
             convention += ", voxels of 1 mm assumed where no spacing is told"
         steps = np.diag(np.nan_to_num(spacings, nan=1.0))
+        told = f"its spacings are {' '.join(f'{n:g}' for n in spacings)}"
     scale = [in_mm(str(unit)) or 1.0 for unit in header.get("space units", [])] or [1.0]
     steps = frame[:3, :3] @ np.diag(np.resize(scale, 3)) @ steps
     shape = [sizes[n] for n in axes]
@@ -277,6 +283,7 @@ def _affine(
     else:
         missing.append("origin")
         convention += ", centred"
+    affine = usable(affine, where, told)
     warn_of_guess(where, missing, affine, shape)
     return affine, convention
 

@@ -67,9 +67,9 @@ def read(file: File, affine: ArrayLike | None, series: str | int | None) -> Imag
                 page = tif.pages[0]
                 _check_pages(tif, file.size, where)
                 stack = _ome(tif, page.description, where) if "<OME" in page.description else _stack(tif, where)
-                check_shape(where, (1, *stack.shape))
+                claimed = (1,) * (3 - len(stack.shape)) + stack.shape
                 growth = GROWN.get(int(page.compression), MOST)
-                check_claim(where, (1, *stack.shape), page.dtype, capacity(file.size, growth))
+                check_claim(where, claimed, page.dtype, capacity(file.size, growth))
                 data = _pixels(tif, stack)
                 colored = int(page.photometric) == RGB
         except (ValueError, ImportError) as error:
