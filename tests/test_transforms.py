@@ -402,6 +402,22 @@ def test_vectors_that_mean_something_else_are_refused(tmp_path, said, says):
     refuses(ValueError, lambda: Transform(path), f"{path}: must be a displacement field as ANTs", "as SPM does", says)
 
 
+def test_the_grids_of_fsl_are_volumes(tmp_path):
+    np.savetxt(tmp_path / "m.mat", EYE)
+    image = nib.Nifti1Image(np.zeros((3, 4, 5)), EYE)
+    said = "Transform.fsl needs two Volumes, from volrender.load(...); got str"
+    refuses(TypeError, lambda: Transform.fsl(tmp_path / "m.mat", image, "T1.nii"), said)
+    assert np.allclose(Transform.fsl(tmp_path / "m.mat", image, image).matrix, EYE)
+
+
+def test_a_path_that_is_empty_and_a_matrix_that_is_cut_short(tmp_path):
+    refuses(ValueError, lambda: Transform(""), "the path of a transform must not be empty")
+    refuses(ValueError, lambda: vr.load(""), "a path must not be empty")
+    np.save(tmp_path / "m.npy", EYE)
+    (tmp_path / "m.npy").write_bytes((tmp_path / "m.npy").read_bytes()[:-9])
+    refuses(ValueError, lambda: Transform(tmp_path / "m.npy"), "m.npy: must be a whole .npy file of 4x4 numbers; it is")
+
+
 def test_vectors_in_another_unit_are_refused(tmp_path):
     path = five_axes(tmp_path / "w.nii.gz", np.zeros((2, 3, 4, 3)), EYE)
     image = nib.load(path)

@@ -38,6 +38,8 @@ ITK_HEADER = "#Insight Transform File"
 
 def read(source: str | os.PathLike[str]) -> list[Step]:
     """Read the steps of a transform, in the order in which they move a volume."""
+    if not os.fspath(source):
+        raise ValueError("the path of a transform must not be empty; got ''")
     path = Path(source)
     if path.is_dir():
         raise ValueError(f"{path}: must be a file; it is a folder")
@@ -114,7 +116,10 @@ def _matrix(value: NDArray[Any]) -> Floats:
 
 
 def _numpy(path: Path) -> NDArray[Any]:
-    array = np.load(path, mmap_mode="r", allow_pickle=False)
+    try:
+        array = np.load(path, mmap_mode="r", allow_pickle=False)
+    except Exception:
+        raise ValueError("must be a whole .npy file of 4x4 numbers; it is cut short or holds something else") from None
     if array.shape != (4, 4):
         raise ValueError(f"must hold a 4x4 matrix; got shape {array.shape}")
     return np.array(array)
