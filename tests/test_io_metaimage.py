@@ -4,7 +4,7 @@ import zlib
 
 import numpy as np
 import pytest
-from helpers import affines, ramp, refuses
+from helpers import affines, ramp, refuses, rotten
 from hypothesis import given
 
 import volrender as vr
@@ -197,6 +197,12 @@ def test_a_header_reads_nothing_outside_its_folder(tmp_path, name):
 )
 def test_a_bad_header(tmp_path, said, says):
     refuses(ValueError, lambda: vr.load(made(tmp_path / "v.mha", **said)), "v.mha: ", says)
+
+
+@pytest.mark.parametrize("container", [15, 31], ids=["zlib", "gzip"])
+def test_the_checksum_is_asked(tmp_path, container):
+    path = made(tmp_path / "v.mha", rotten(DATA.tobytes(), container), CompressedData=True)
+    refuses(ValueError, lambda: vr.load(path), "v.mha: must be a whole image; ", "incorrect data check")
 
 
 def test_cut_short(tmp_path):

@@ -4,7 +4,7 @@ import zipfile
 
 import numpy as np
 import pytest
-from helpers import affines, ramp, refuses
+from helpers import affines, ramp, refuses, rotten
 from hypothesis import given
 
 import volrender as vr
@@ -252,6 +252,12 @@ def test_a_bad_header(tmp_path, old, new, says):
     path = made(tmp_path / "v.nrrd")
     path.write_bytes(path.read_bytes().replace(old.encode(), new.encode(), 1))
     refuses(ValueError, lambda: vr.load(path), path, says)
+
+
+def test_the_checksum_of_gzip_is_asked(tmp_path):
+    path = tmp_path / "v.nrrd"
+    path.write_bytes(head(encoding="gzip").encode() + rotten(DATA.tobytes(order="F")))
+    refuses(ValueError, lambda: vr.load(path), "v.nrrd: must be a whole image; CRC check failed")
 
 
 @pytest.mark.parametrize("encoding", PACK)

@@ -6,6 +6,7 @@ and compressed voxels are read up to the claim and no further.
 
 from __future__ import annotations
 
+import gzip
 import importlib
 import io
 import logging
@@ -31,6 +32,7 @@ MAX_VOXELS = 4_000_000_000
 GROWTH = {".gz": 1_100, ".mgz": 1_100, ".bz2": 1_200_000, ".zst": 40_000}  # the most that a stream can grow by
 LARGE, PLAIN_GROWTH = 1 << 30, 250  # a larger volume (bytes) does not grow by more
 CHUNK = 1 << 22
+BEYOND = 1 << 16  # bytes after the voxels that are read for the sake of the checksum
 ENDING = re.compile(
     r"(\.(nii|img|hdr|mgh|mgz|mnc|v|head|brik|par|rec|seg|nrrd|nhdr|mha|mhd|ome|tiff?|npy|npz|dcm))*(\.(gz|bz2|zst))?$",
     re.IGNORECASE,
@@ -209,7 +211,21 @@ def read_voxels(stream: Any, shape: Sequence[int], dtype: np.dtype[Any], where: 
             raise ValueError(f"{where}: must be a whole image; it holds {at:,} of {len(view):,} bytes of voxels")
         view[at : at + len(piece)] = np.frombuffer(piece, np.uint8)
         at += len(piece)
+    check_end(stream, where)
     return data.astype(dtype.newbyteorder("="), copy=False).reshape(tuple(shape), order="F")
+
+
+def check_end(stream: Any, where: str) -> None:
+    """Let a packed stream that ends near its voxels hold them against its checksum; no more than `BEYOND` is read."""
+    left = BEYOND
+    try:
+        while left > 0 and (piece := stream.read(left)):
+            left -= len(piece)
+    except gzip.BadGzipFile as error:
+        if "Not a gzipped file" not in str(error):  # what follows the stream is no part of it
+            raise ValueError(f"{where}: must be a whole image; {sentence(error)}") from None
+    except Exception as error:
+        raise ValueError(f"{where}: must be a whole image; {sentence(error)}") from None
 
 
 def optional(module: str, extra: str, what: str) -> Any:

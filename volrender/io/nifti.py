@@ -27,18 +27,22 @@ from volrender.io.files import (
     by,
     capacity,
     check_claim,
+    check_end,
     check_shape,
     file_of,
     quiet,
     sentence,
     short_name,
     title,
+    warn,
     write_beside,
 )
-from volrender.io.forms import code_of, length_unit, placement
+from volrender.io.forms import code_of, length_unit, placement, told
 
 READS = "NIfTI, Analyze, MGH/MGZ, MINC, AFNI, PAR/REC, DICOM, NRRD, MetaImage, TIFF, or a NumPy .npy or .npz"
 LOG = "nibabel.global"
+PARTNERS = {".hdr": ".img", ".img": ".hdr", ".par": ".rec", ".rec": ".par", ".head": ".brik", ".brik": ".head"}
+PACKED = ("", ".gz", ".bz2", ".zst")
 UNITS = {"z score": "z", "t test": "t", "f test": "F", "p value": "p", "correlation": "r"}
 CIFTI = range(3000, 3100)  # intents
 FIELDS = "a displacement field as ANTs and ITK write it, or a deformation as SPM does"
@@ -54,21 +58,44 @@ def fits(head: bytes) -> bool:
 
 
 def read(file: File) -> Image:
-    """Read what nibabel knows: a path by its ending, a stream by how it starts, a pair from both its files."""
+    """Read what nibabel knows: a single file by how it starts, a pair from both its files, others by their ending."""
     ending = Path(short_name(file.where)).suffix.lower()
     if file.path is None and ending in (".hdr", ".img"):
         return _from_pair(file)
-    single = (".nii", ".nii.gz", ".mgh", ".mgz")  # nibabel would leave the file open, or hold the voxels twice
-    if file.path is None or file.where.lower().endswith(single):
+    if file.path is None or _alone(file):  # nibabel would leave the file open, or hold the voxels twice
         return _from_stream(file)
     import nibabel as nib
 
+    _check_partner(file.path)
     try:
         with quiet(LOG):
             image: Any = _ecat(file.path) if ending == ".v" else nib.load(file.path)
     except Exception as error:
         raise ValueError(f"{file.where}: must be an image ({READS}); {sentence(error)}") from None
     return from_nibabel(image, file.where)
+
+
+def _alone(file: File) -> bool:
+    """Whether a path leads to a single-file image, whatever its name; one of a pair must start as NIfTI does."""
+    name, head = file.where.lower(), file.head()
+    if name.endswith((".nii", ".nii.gz", ".mgh", ".mgz")):
+        return True
+    if name.removesuffix(".gz").endswith((*PARTNERS, ".mnc", ".v")):
+        return any(test(head) for kind, test in _SNIFF if kind != "MGHImage")
+    return fits(head)
+
+
+def _check_partner(path: Path) -> None:
+    """Both files of a pair must be there; either may be packed."""
+    plain = next((path.name[: -len(end)] for end in PACKED if end and path.name.lower().endswith(end)), path.name)
+    ending = Path(plain).suffix
+    other = PARTNERS.get(ending.lower())
+    if other is None:
+        return
+    other = other if ending.islower() else other.upper()
+    partner = path.with_name(plain.removesuffix(ending) + other)
+    if not any(path.with_name(partner.name + end).is_file() for end in PACKED):
+        raise FileNotFoundError(f"{path}: needs {partner}: no such file")
 
 
 def _ecat(path: Path) -> Any:
@@ -109,7 +136,9 @@ def _from_stream(file: File) -> Image:
                 image = known.from_file_map(known.make_file_map({"image": stream}), mmap=False)
         except Exception as error:
             raise ValueError(f"{file.where}: must be a whole image; {sentence(error)}") from None
-        return from_nibabel(image, file.where, size=capacity(file.size, GROWTH[".gz"] if packed else 1))
+        out = from_nibabel(image, file.where, size=capacity(file.size, GROWTH[".gz"] if packed else 1))
+        check_end(stream, file.where)
+        return out
 
 
 class _Gzip(gzip.GzipFile):
@@ -176,6 +205,16 @@ def _matrix(file: File) -> File:
         return file_of(b"", file.where)
 
 
+def _guessed(image: Any) -> bool:
+    """Whether an Analyze image was read without the position that SPM keeps in a file beside it."""
+    voxels, matrix = (image.file_map.get(part) for part in ("image", "mat"))
+    if "Analyze" not in type(image).__name__ or voxels.filename is None is voxels.fileobj:  # made in memory
+        return False
+    if matrix is None:
+        return True
+    return not (matrix.fileobj.tell() if matrix.fileobj is not None else Path(str(matrix.filename)).is_file())
+
+
 def from_nibabel(image: Any, where: str, size: int | None = None) -> Image:
     """Check what the header claims, then read the voxels in their own type; scaled ones become float32."""
     kind = type(image).__name__
@@ -208,7 +247,8 @@ def from_nibabel(image: Any, where: str, size: int | None = None) -> Image:
         history.append("scaled by the header's slope and intercept")
     if data.dtype.kind == "f" and data.dtype.itemsize > 8:
         data = data.astype(np.float64)
-    if "Analyze" in kind and not Path(str(getattr(image.file_map.get("mat"), "filename", None))).is_file():
+    if _guessed(image):
+        warn(f"{where}: has no .mat beside it, so left and right are a guess; placed {told(affine, shape)}")
         history.append("without a position in the header: taken as LAS")
     kind = "rgb" if dtype.names or _bytes_of_color(image, intent) else "labels" if intent == "label" else "intensity"
     return Image(data, affine, title(where), UNITS.get(intent, ""), None, kind, tuple(history), space)
