@@ -252,7 +252,8 @@ def test_freesurfer_goes_from_source_to_destination(tmp_path):
 
 
 def itk_affine(sitk, kind):
-    made = getattr(sitk, kind)(3) if kind in ("AffineTransform", "TranslationTransform") else getattr(sitk, kind)()
+    free = ("AffineTransform", "TranslationTransform", "ScaleTransform")
+    made = getattr(sitk, kind)(3) if kind in free else getattr(sitk, kind)()
     if kind == "Transform":
         return made
     rng = np.random.default_rng(0)
@@ -272,6 +273,10 @@ def itk_affine(sitk, kind):
         "VersorRigid3DTransform",
         "Similarity3DTransform",
         "TranslationTransform",
+        "ScaleTransform",
+        "ScaleVersor3DTransform",
+        "ScaleSkewVersor3DTransform",
+        "VersorTransform",
         "Transform",
     ],
 )

@@ -266,7 +266,8 @@ def _itk_linear(name: str, p: Floats, fixed: Floats) -> tuple[Floats, Floats, Fl
     """Matrix, translation and center of ITK's linear transforms; None for any other."""
     wanted = {"IdentityTransform": 0, "TranslationTransform": 3, "Euler3DTransform": 6, "VersorRigid3DTransform": 6}
     wanted |= {"Rigid3DTransform": 12, "Similarity3DTransform": 7, "AffineTransform": 12}
-    wanted |= {"MatrixOffsetTransformBase": 12}
+    wanted |= {"MatrixOffsetTransformBase": 12, "ScaleTransform": 3, "VersorTransform": 3}
+    wanted |= {"ScaleVersor3DTransform": 9, "ScaleSkewVersor3DTransform": 15}
     if name not in wanted:
         return None
     if name != "IdentityTransform" and len(p) != wanted[name]:
@@ -276,13 +277,20 @@ def _itk_linear(name: str, p: Floats, fixed: Floats) -> tuple[Floats, Floats, Fl
         return np.eye(3), np.zeros(3), np.zeros(3)
     if name == "TranslationTransform":
         return np.eye(3), p, np.zeros(3)
+    if name == "ScaleTransform":
+        return np.diag(p), np.zeros(3), center
     if len(p) == 12:
         return p[:9].reshape(3, 3), p[9:], center
     if name == "Euler3DTransform":
         x, y, z = (affines.rotation(a, math.degrees(t))[:3, :3] for a, t in zip("xyz", p[:3], strict=True))
         return (z @ y @ x if len(fixed) > 3 and fixed[3] else z @ x @ y), p[3:6], center
     matrix = _from_versor(p[:3])
-    return (matrix * p[6] if name == "Similarity3DTransform" else matrix), p[3:6], center
+    if name == "Similarity3DTransform":
+        matrix = matrix * p[6]
+    elif name.startswith("Scale"):  # ITK adds scales and skews to the rotation, it does not multiply
+        matrix = matrix + np.diag(p[6:9] - 1)
+        matrix[~np.eye(3, dtype=bool)] += p[9:] if len(p) > 9 else 0
+    return matrix, p[3:6] if len(p) > 3 else np.zeros(3), center
 
 
 def _from_versor(vector: Floats) -> Floats:
