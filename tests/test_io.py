@@ -160,7 +160,7 @@ def test_halves_that_are_packed_in_two_ways(tmp_path):
     voxels = tmp_path / "pair.img"
     (tmp_path / "pair.img.gz").write_bytes(gzip.compress(voxels.read_bytes()))
     voxels.unlink()
-    with pytest.raises(ValueError, match="pair.hdr: "):  # nibabel packs both or neither
+    with pytest.raises(ValueError, match=r"pair\.hdr: "):  # nibabel packs both or neither
         vr.load(path)
 
 

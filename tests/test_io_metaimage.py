@@ -187,7 +187,10 @@ def test_a_header_reads_nothing_outside_its_folder(tmp_path, name):
         ({"DimSize": None}, "must have a DimSize"),
         ({"ElementType": "MET_STRING"}, "its ElementType is MET_STRING"),
         ({"ElementSpacing": "1 a 1"}, "must have numbers for ElementSpacing"),
-        ({"ElementSpacing": "0 1 1"}, "must have a position that is finite and invertible; its ElementSpacing is 0 1 1"),
+        (
+            {"ElementSpacing": "0 1 1"},
+            "must have a position that is finite and invertible; its ElementSpacing is 0 1 1",
+        ),
         ({"Offset": "nan 1 1"}, "must have a position that is finite and invertible; its Offset is nan 1 1"),
         ({"TransformMatrix": "1 0 0 1 0 0 0 0 1"}, "invertible; its TransformMatrix is 1 0 0 1 0 0 0 0 1"),
         ({"TransformMatrix": "1 0 0 1"}, "must have a TransformMatrix of 3 x 3; it has 4"),

@@ -215,10 +215,11 @@ def test_cut_short(tmp_path, write, caplog):
     path = tmp_path / "v.tif"
     for keep in range(4, len(whole), 7):
         path.write_bytes(whole[:keep])
-        try:
+        volume = None
+        with suppress(ValueError):
             volume = vr.load(path)
-        except ValueError as error:
-            assert str(error).startswith(f"{path}: ")
+        if volume is None:
+            refuses(ValueError, lambda: vr.load(path), f"{path}: ")
         else:
             assert np.array_equal(volume.data, DATA)
     assert not caplog.records

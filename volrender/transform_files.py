@@ -22,8 +22,8 @@ from numpy.typing import NDArray
 from volrender import affines
 from volrender.affines import Floats
 from volrender.fields import Field
-from volrender.io import nifti
-from volrender.io.files import LPS, capacity, file_at, sentence
+from volrender.io import metaimage, nifti, nrrd
+from volrender.io.files import FROM_LPS, LPS, capacity, file_at, sentence
 
 Step: TypeAlias = Floats | Field
 
@@ -31,7 +31,8 @@ MAX_TEXT = 1_000_000  # bytes: a matrix takes a few hundred
 MAX_VECTORS = 500_000_000
 GROWTH = 1_100  # the most that HDF5's deflate can shrink
 READS = (
-    "a 4x4 matrix as text or .npy, ITK .tfm/.txt/.mat/.h5 or a NIfTI displacement field, SPM's y_.nii, FreeSurfer .lta"
+    "a 4x4 matrix as text or .npy, ITK .tfm/.txt/.mat/.h5, a displacement field as .nii, .mha or .nrrd, "
+    "SPM's y_.nii, FreeSurfer .lta"
 )
 ITK_HEADER = "#Insight Transform File"
 
@@ -50,14 +51,19 @@ def read(source: str | os.PathLike[str]) -> list[Step]:
         if name.endswith(".npy"):
             return [_matrix(_numpy(path))]
         if name.endswith((".nii", ".nii.gz")):
-            return [_nifti(path)]
+            return [Field(*nifti.read_vectors(file_at(path)))]
+        if name.endswith((".mha", ".mhd")):
+            return [Field(*metaimage.read_vectors(file_at(path)))]
+        if name.endswith((".nrrd", ".nhdr")):
+            return [Field(*nrrd.read_vectors(file_at(path)))]
         if name.endswith((".h5", ".hdf5")):
             return _itk_hdf5(path)
         return _text_or_matlab(path)
-    except ModuleNotFoundError:
+    except ImportError:
         raise
     except Exception as error:
-        raise ValueError(f"{path}: {sentence(error)}") from None
+        said = sentence(error).removeprefix(f"{path}: ")
+        raise (FileNotFoundError if isinstance(error, FileNotFoundError) else ValueError)(f"{path}: {said}") from None
 
 
 def fsl_matrix(source: str | os.PathLike[str]) -> Floats:
@@ -314,9 +320,5 @@ def _itk_field(parameters: NDArray[Any], fixed: NDArray[Any]) -> Field:
         claimed = " x ".join(map(str, size))
         raise ValueError(f"must have a vector for each of {claimed} voxels; got {parameters.size:,} numbers")
     origin, spacing, direction = fixed[3:6], fixed[6:9], fixed[9:].reshape(3, 3)
-    vectors = parameters.reshape(*size[::-1], 3).transpose(2, 1, 0, 3) * nifti.FROM_LPS
+    vectors = parameters.reshape(*size[::-1], 3).transpose(2, 1, 0, 3) * FROM_LPS
     return Field(vectors, LPS @ affines.from_matvec(direction * spacing, origin))
-
-
-def _nifti(path: Path) -> Field:
-    return Field(*nifti.read_vectors(file_at(path)))

@@ -51,8 +51,8 @@ class Transform:
         In the order in which they move a volume (the reverse of the ``-t`` of antsApplyTransforms); none is the
         identity. A 4x4 array takes the points (mm, RAS+) of the volume to where they go. A file is a 4x4 matrix as
         text or ``.npy``; ITK's ``.tfm``, ``.txt``, ``.mat`` or ``.h5``, affine, displacement field or composite; a
-        displacement field as ANTs writes it (``1Warp.nii.gz``); a deformation as SPM does (``y_T1.nii``);
-        FreeSurfer's ``.lta``. FSL's matrices need their two images: see `fsl`.
+        displacement field as ANTs and ITK write it (``1Warp.nii.gz``, ``.mha``, ``.nrrd``); a deformation as SPM does
+        (``y_T1.nii``); FreeSurfer's ``.lta``. FSL's matrices need their two images: see `fsl`.
 
     Attributes
     ----------

@@ -47,6 +47,7 @@ SPELLINGS = {
     "micrometer": "um",
 }
 LPS = np.diag([-1.0, -1.0, 1.0, 1.0])  # LPS+ to RAS+, and back
+FROM_LPS = np.array([-1, -1, 1], dtype=np.float32)  # for vectors
 SCREEN = np.diag([1.0, -1.0, -1.0, 1.0])
 
 

@@ -32,7 +32,8 @@ def placement(image: Any, where: str, shape: tuple[int, ...]) -> tuple[NDArray[n
         if image.affine is None:
             raise ValueError(f"{where}: must have a position; its header holds none")
         scanner = type(image).__name__ == "MGHImage" and bool(image.header["goodRASFlag"])
-        return usable(image.affine, where, f"its affine is {np.asarray(image.affine).tolist()}"), named or ("scanner" if scanner else "")
+        affine = usable(image.affine, where, f"its affine is {np.asarray(image.affine).round(3).tolist()}")
+        return affine, named or ("scanner" if scanner else "")
     header, mm = image.header, length_unit(image.header)[1]
     to_mm = np.diag([mm, mm, mm, 1.0])
     sizes = np.array(_as_written(image)["pixdim"][1:4], dtype=float) * mm

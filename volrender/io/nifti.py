@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from volrender.io.files import (
     CHUNK,
+    FROM_LPS,
     GROWTH,
     File,
     Image,
@@ -48,7 +49,6 @@ CIFTI = range(3000, 3100)  # intents
 FIELDS = "a displacement field as ANTs and ITK write it, or a deformation as SPM does"
 DEFORMATION = re.compile(r"(inverse )?deformation", re.IGNORECASE)  # how SPM describes its y_ and iy_ files
 FLOW = re.compile(r"flow field|velocity", re.IGNORECASE)  # and its u_ and v_ files
-FROM_LPS = np.array([-1, -1, 1], dtype=np.float32)
 COLORS = ("rgb vector", "rgba vector", "vector", "none")  # of bytes
 
 
