@@ -1,3 +1,4 @@
+import errno
 import gzip
 import io
 import os
@@ -698,6 +699,14 @@ def test_an_existing_file_stays_whole_when_writing_fails(tmp_path, error):
         write_beside(target, fill)
     assert target.read_bytes() == b"precious"
     assert list(tmp_path.iterdir()) == [target]
+
+
+def test_a_full_disk_names_the_file(tmp_path):
+    def fill(file):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    said = refuses(OSError, lambda: write_beside(tmp_path / "v.nii", fill), f"{tmp_path / 'v.nii'}: cannot be written")
+    assert said.endswith("; No space left on device")
 
 
 def test_a_new_file_has_the_usual_rights(tmp_path):

@@ -380,10 +380,11 @@ class Volume:
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write a NIfTI-1 file, ``.nii`` or ``.nii.gz``; an existing file stays whole until the new one is.
 
+        Names and colors of labels are kept, in an extension of the header that `load` reads and others pass over.
         Labels that a 32-bit integer cannot hold are refused: the file would have them as fractions.
         """
-        image = io.Image(self.data, self.affine, self.name, self.unit, kind=self.kind, space=self.space)
-        io.write(path, image)
+        labels = self.labels if self.kind == "labels" else None
+        io.write(path, io.Image(self.data, self.affine, self.name, self.unit, labels, self.kind, space=self.space))
 
 
 def check_volume(given: Any, owner: str) -> None:

@@ -322,7 +322,9 @@ def write_beside(path: Path, fill: Callable[[BinaryIO], Any]) -> None:
         os.umask(mask)
         os.chmod(beside, 0o666 & ~mask)
         os.replace(beside, path)
-    except BaseException:
+    except BaseException as error:
         with suppress(OSError):
             os.unlink(beside)
+        if isinstance(error, OSError) and error.strerror:  # a full disk, a lost drive
+            raise OSError(f"{path}: cannot be written; {error.strerror}") from None
         raise

@@ -39,10 +39,12 @@ from volrender.io.files import (
     write_beside,
 )
 from volrender.io.forms import code_of, length_unit, placement, told
+from volrender.io.label_table import read_labels, write_labels
 
 READS = "NIfTI, Analyze, MGH/MGZ, MINC, AFNI, PAR/REC, DICOM, NRRD, MetaImage, TIFF, or a NumPy .npy or .npz"
 LOG = "nibabel.global"
 PARTNERS = {".hdr": ".img", ".img": ".hdr", ".par": ".rec", ".rec": ".par", ".head": ".brik", ".brik": ".head"}
+MOST = 1 << 26  # bytes of a header
 PACKED = ("", ".gz", ".bz2", ".zst")
 UNITS = {"z score": "z", "t test": "t", "f test": "F", "p value": "p", "correlation": "r"}
 CIFTI = range(3000, 3100)  # intents
@@ -142,7 +144,14 @@ def _from_stream(file: File) -> Image:
 
 
 class _Gzip(gzip.GzipFile):
-    """A gzip stream that fills a buffer piece by piece; its parent unpacks all of it into a second one first."""
+    """A gzip stream that fills a buffer piece by piece; its parent unpacks all of it into a second one first.
+
+    Voxels are read into buffers; what is read otherwise, such as an extension of the header, is no longer than `MOST`.
+    """
+
+    def read(self, size: int | None = -1) -> bytes:
+        """Read some bytes."""
+        return super().read(MOST if size is None or size < 0 else min(size, MOST))
 
     def readinto(self, buffer: Any) -> int:
         """Fill `buffer` as far as the stream goes."""
@@ -251,7 +260,8 @@ def from_nibabel(image: Any, where: str, size: int | None = None) -> Image:
         warn(f"{where}: has no .mat beside it, so left and right are a guess; placed {told(affine, shape)}")
         history.append("without a position in the header: taken as LAS")
     kind = "rgb" if dtype.names or _bytes_of_color(image, intent) else "labels" if intent == "label" else "intensity"
-    return Image(data, affine, title(where), UNITS.get(intent, ""), None, kind, tuple(history), space)
+    labels = read_labels(image.header, where) if kind == "labels" else None
+    return Image(data, affine, title(where), UNITS.get(intent, ""), labels, kind, tuple(history), space)
 
 
 def read_vectors(file: File) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
@@ -384,6 +394,8 @@ def write(path: str | os.PathLike[str], image: Image) -> None:
     if image.kind == "labels" or image.unit in intents:
         name = image.name[:16] if image.name.isascii() else ""
         out.header.set_intent("label" if image.kind == "labels" else intents[image.unit], name=name)
+    if image.labels:
+        write_labels(out.header, image.labels, str(target))
     packed = gzip.compress(out.to_bytes(), 6, mtime=0) if target.name.endswith(".gz") else out.to_bytes()
     write_beside(target, lambda file: file.write(packed))
 
