@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from volrender import affines
 from volrender.affines import Floats
 from volrender.fields import Field
-from volrender.io import metaimage, nifti, nrrd
+from volrender.io import metaimage, nifti_vectors, nrrd
 from volrender.io.files import FROM_LPS, LPS, capacity, file_at, sentence
 
 Step: TypeAlias = Floats | Field
@@ -51,7 +51,7 @@ def read(source: str | os.PathLike[str]) -> list[Step]:
         if name.endswith(".npy"):
             return [_matrix(_numpy(path))]
         if name.endswith((".nii", ".nii.gz")):
-            return [Field(*nifti.read_vectors(file_at(path)))]
+            return [Field(*nifti_vectors.read_vectors(file_at(path)))]
         if name.endswith((".mha", ".mhd")):
             return [Field(*metaimage.read_vectors(file_at(path)))]
         if name.endswith((".nrrd", ".nhdr")):
