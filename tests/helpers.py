@@ -1,5 +1,6 @@
 """Random places in the world, small volumes to put there, and what an error message must look like."""
 
+import zlib
 from itertools import permutations, product
 
 import numpy as np
@@ -57,6 +58,14 @@ def placed(volume):
     ijk = np.indices(data.shape[:3]).reshape(3, -1).T
     rows = np.column_stack([ijk @ affine[:3, :3].T + affine[:3, 3], data.reshape(len(ijk), -1)])
     return rows[np.lexsort(np.round(rows, 4).T)]
+
+
+def rotten(data, container=31):
+    """Voxels stored without compression, one of them changed afterwards: only the checksum tells."""
+    packer = zlib.compressobj(0, zlib.DEFLATED, container)
+    packed = bytearray(packer.compress(data) + packer.flush())
+    packed[-20] ^= 0xFF
+    return bytes(packed)
 
 
 def refuses(kind, call, *said):

@@ -1,3 +1,4 @@
+import errno
 import gzip
 import io
 import os
@@ -6,12 +7,13 @@ import time
 import tracemalloc
 import warnings
 import zipfile
+import zlib
 from pathlib import Path
 
 import nibabel as nib
 import numpy as np
 import pytest
-from helpers import placed, ramp, refuses, storage_affine
+from helpers import placed, ramp, refuses, rotten, storage_affine
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -92,6 +94,7 @@ def test_from_a_zip(tmp_path, name):
     assert volume.name == name.split(".")[0]
 
 
+@pytest.mark.filterwarnings("ignore:.*has no .mat beside it")
 @pytest.mark.parametrize("image_class", [nib.Nifti1Pair, nib.Nifti2Pair, nib.AnalyzeImage])
 @pytest.mark.parametrize("member", ["x.hdr", "x.img"])
 def test_a_pair_in_a_zip_finds_its_other_half(tmp_path, image_class, member):
@@ -114,7 +117,62 @@ def test_the_position_that_spm_keeps_in_a_mat_file_is_found_in_a_zip_too(tmp_pat
     nib.save(image_class(DATA, AFFINE), tmp_path / "x.img")
     parts = [tmp_path / f"x.{ending}" for ending in ("hdr", "img", "mat")]
     assert same(vr.load(parts[0]))
-    assert same(vr.load(f"{zipped(tmp_path, *parts)}!sub/x.hdr"))
+    zipped(tmp_path, *parts)
+    inside = vr.load(f"{tmp_path / 'all.zip'}!sub/x.hdr")
+    assert same(inside)
+    assert not any("LAS" in line for line in inside.history)
+
+
+@pytest.mark.parametrize("image_class", [nib.AnalyzeImage, nib.Spm99AnalyzeImage, nib.Spm2AnalyzeImage])
+def test_without_it_left_and_right_are_a_guess(tmp_path, image_class):
+    image = image_class(DATA, np.diag([-2, 3, 4, 1]))
+    assert vr.load(image).orientation == "LAS"  # the position was given with it
+    nib.save(image, tmp_path / "x.img")
+    (tmp_path / "x.mat").unlink(missing_ok=True)
+    archive = zipped(tmp_path, tmp_path / "x.hdr", tmp_path / "x.img")
+    for source in (tmp_path / "x.hdr", tmp_path / "x.img", nib.load(tmp_path / "x.hdr"), f"{archive}!sub/x.hdr"):
+        with pytest.warns(UserWarning, match="has no .mat beside it, so left and right are a guess; placed LAS with"):
+            volume = vr.load(source)
+        assert volume.orientation == "LAS"
+        assert volume.history[-1] == "without a position in the header: taken as LAS"
+
+
+@pytest.mark.parametrize(
+    ("names", "kept"),
+    [
+        (("x.hdr", "x.img"), 0),
+        (("x.hdr", "x.img"), 1),
+        (("x.hdr.gz", "x.img.gz"), 0),
+        (("X.HDR", "X.IMG"), 1),
+        (("x.PAR", "x.REC"), 0),
+        (("x.par", "x.rec"), 1),
+        (("x+orig.HEAD", "x+orig.BRIK"), 0),
+    ],
+)
+def test_half_a_pair(tmp_path, names, kept):
+    (tmp_path / names[kept]).write_bytes(bytes(400))
+    missing = tmp_path / names[1 - kept].removesuffix(".gz")
+    path = tmp_path / names[kept]
+    refuses(FileNotFoundError, lambda: vr.load(path), f"{path}: needs {missing}: no such file")
+
+
+def test_halves_that_are_packed_in_two_ways(tmp_path):
+    path = made(tmp_path, "pair.hdr")
+    voxels = tmp_path / "pair.img"
+    (tmp_path / "pair.img.gz").write_bytes(gzip.compress(voxels.read_bytes()))
+    voxels.unlink()
+    with pytest.raises(ValueError, match=r"pair\.hdr: "):  # nibabel packs both or neither
+        vr.load(path)
+
+
+@pytest.mark.parametrize("ending", [".nrrd", ".mha", ".tif", ".npy", ".npz", ".dcm", ".xyz", ".mgz", ".img", ""])
+@pytest.mark.parametrize("pack", [bytes, gzip.compress])
+def test_nifti_by_another_name(tmp_path, ending, pack):
+    if ending == ".img" and pack is gzip.compress:
+        ending = ".raw"
+    path = tmp_path / f"v{ending}"
+    path.write_bytes(pack(made(tmp_path, "v.nii").read_bytes()))
+    assert same(vr.load(path))
 
 
 def test_capitals_do_not_change_the_format(tmp_path):
@@ -126,6 +184,29 @@ def test_emptiness_packed_tighter_than_gzip_can(tmp_path):
     path = made(tmp_path, "v.nii.bz2", np.zeros((128, 128, 128), np.uint8))
     assert path.stat().st_size * 2000 < 128**3
     assert vr.load(path).shape == (128, 128, 128)
+
+
+@pytest.mark.parametrize("name", ["v.nii", "v2.nii", "v.mgh"])
+def test_the_checksum_of_gzip_is_asked(tmp_path, name):
+    data = ramp((20, 21, 22), np.int16)
+    whole = made(tmp_path, name, data).read_bytes()
+    packed = tmp_path / "p.nii.gz"
+    packed.write_bytes(rotten(whole))
+    assert zlib.decompressobj(31).decompress(packed.read_bytes()[:-8]) != whole
+    for source in (packed, packed.read_bytes()):
+        refuses(ValueError, lambda source=source: vr.load(source), "must be a whole image; CRC check failed")
+    packed.write_bytes(gzip.compress(whole)[:-5])
+    refuses(ValueError, lambda: vr.load(packed), "p.nii.gz: must be a whole image; Compressed file ended before")
+    for after in (b"no part of it", bytes(30), gzip.compress(bytes(100_000))):
+        packed.write_bytes(gzip.compress(whole) + after)
+        assert same(vr.load(packed), data)
+
+
+def test_the_checksum_of_a_zip_is_asked(tmp_path):
+    np.savez(tmp_path / "v.npz", data=DATA, affine=AFFINE)
+    packed = (tmp_path / "v.npz").read_bytes()
+    (tmp_path / "v.npz").write_bytes(packed.replace(DATA.tobytes(), DATA[::-1].tobytes()))
+    refuses(ValueError, lambda: vr.load(tmp_path / "v.npz"), "v.npz", "Bad CRC-32")
 
 
 def test_from_a_nibabel_image(tmp_path):
@@ -364,7 +445,6 @@ BAD = [
     ("flat.nii", lambda p: nib.save(nib.Nifti1Image(np.zeros((4, 5), "i2"), EYE), p), "it is 2-D (4 x 5)"),
     ("tensor.nii", lambda p: nib.save(nib.Nifti1Image(np.zeros((2, 2, 2, 1, 3), "i2"), EYE), p), "it has 5 (2 x 2"),
     ("pts.gii", lambda p: nib.save(nib.GiftiImage(), p), "a surface or a tractogram"),
-    ("lonely.hdr", lambda p: (made(p.parent, "pair.hdr").rename(p), (p.parent / "pair.img").unlink()), "must be"),
     ("flattened.nii", lambda p: singular(p), "invertible"),
 ]
 
@@ -619,6 +699,14 @@ def test_an_existing_file_stays_whole_when_writing_fails(tmp_path, error):
         write_beside(target, fill)
     assert target.read_bytes() == b"precious"
     assert list(tmp_path.iterdir()) == [target]
+
+
+def test_a_full_disk_names_the_file(tmp_path):
+    def fill(file):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    said = refuses(OSError, lambda: write_beside(tmp_path / "v.nii", fill), f"{tmp_path / 'v.nii'}: cannot be written")
+    assert said.endswith("; No space left on device")
 
 
 def test_a_new_file_has_the_usual_rights(tmp_path):

@@ -116,6 +116,36 @@ def test_rescaling(tmp_path):
         )
 
 
+def test_low_values_that_are_meant_to_be_bright(tmp_path):
+    path = series(tmp_path / "s", PhotometricInterpretation="MONOCHROME1")
+    with pytest.warns(UserWarning, match="s: is MONOCHROME1, whose low values are meant to be bright; .* as stored"):
+        volume = vr.load(path)
+    assert np.array_equal(volume.data, STACK.transpose(2, 1, 0))
+    assert volume.history[-1] == "MONOCHROME1: low values are meant to be bright, values as stored"
+
+
+def colored(n, pixels, **tags):
+    made = dataset(n, SamplesPerPixel=3, PhotometricInterpretation="RGB", PlanarConfiguration=0, **tags)
+    made.BitsAllocated, made.BitsStored, made.HighBit, made.PixelRepresentation = 8, 8, 7, 0
+    made.PixelData = pixels.tobytes()
+    return made
+
+
+def test_colors(tmp_path):
+    stack = np.arange(2 * 4 * 4 * 3).reshape(2, 4, 4, 3).astype(np.uint8)[:, :3]
+    path = folder(tmp_path / "s", *(colored(n, stack[n]) for n in range(2)))
+    volume = vr.load(path)
+    assert (volume.kind, volume.data.dtype) == ("rgb", np.uint8)
+    assert np.array_equal(volume.data, stack.transpose(2, 1, 0, 3))
+    assert np.allclose(volume.affine, vr.load(series(tmp_path / "gray")).affine)
+    write(path / "I5.dcm", dataset(2))
+    refuses(ValueError, lambda: vr.load(path), "must have slices of one size")
+    made = colored(0, stack[0])
+    made.PhotometricInterpretation = "YBR_FULL"
+    path = write(tmp_path / "y.dcm", made)
+    refuses(ValueError, lambda: vr.load(path), "y.dcm: must hold one number a pixel, or RGB of 8 bits; it holds 3 of 8")
+
+
 def test_of_several_series_one_is_chosen(tmp_path):
     path = series(tmp_path / "s")
     other = [dataset(n, SeriesInstanceUID="1.2.9", SeriesNumber=8, SeriesDescription="T2 axial") for n in range(2)]
@@ -129,7 +159,8 @@ def test_of_several_series_one_is_chosen(tmp_path):
     refuses(ValueError, lambda: vr.load(path, series=9), "got 9")
     refuses(ValueError, lambda: vr.load(path / "x", series=8), "series= chooses from a folder")
     folder(path, dataset(0, SeriesInstanceUID="1.2.10"), names=["z"])
-    refuses(ValueError, lambda: vr.load(path, series=7), "1.2.3 (5 files)", "1.2.10 (1 file)")
+    said = "1.2.3 (5 files)", "1.2.10 (1 file)", "; got 7, the number of 2 of them"
+    refuses(ValueError, lambda: vr.load(path, series=7), *said)
 
 
 def test_stray_files_are_left_aside(tmp_path):
@@ -204,10 +235,15 @@ WRONG = [
     (
         "a slice missing",
         lambda p: (p / "I2.dcm").unlink(),
-        "slices 1 and 2 are 8 mm apart, others 4 mm (is a slice mis",
+        "I1.dcm and I3.dcm are 8 mm apart, others 4 mm (is a slice mis",
     ),
     ("uneven", lambda p: write(p / "I4.dcm", dataset(4, position=[10, 20, 47])), "must have evenly spaced slices"),
     ("doubled", lambda p: write(p / "J.dcm", dataset(4)), "must have one slice at each position; 1 of its 6 share"),
+    (
+        "all in one place",
+        lambda p: [write(p / f"I{n}.dcm", dataset(n, position=[1, 2, 3])) for n in range(5)],
+        "must have one slice at each position; 4 of its 5 share",
+    ),
     ("bent", lambda p: write(p / "I4.dcm", dataset(4, position=[15, 20, 46])), "must have evenly spaced slices"),
     ("turned", lambda p: write(p / "I4.dcm", dataset(4, (0, 1, 0, 0, 0, 1))), "must have parallel slices"),
     (
@@ -221,9 +257,9 @@ WRONG = [
         lambda p: write(p / "I4.dcm", dataset(4, ImagePositionPatient=None)),
         "I4.dcm: must say where its slices",
     ),
-    ("flat", lambda p: write(p / "I4.dcm", dataset(4, PixelSpacing=[0, 1])), "I4.dcm: must say where its slices"),
+    ("flat", lambda p: write(p / "I4.dcm", dataset(4, PixelSpacing=[0, 1])), "its PixelSpacing is [0.0, 1.0]"),
     ("cut", cut, "I2.dcm: must be a whole"),
-    ("colors", lambda p: write(p / "I4.dcm", dataset(4, SamplesPerPixel=3)), "its pixels are colors"),
+    ("colors", lambda p: write(p / "I4.dcm", dataset(4, SamplesPerPixel=3)), "it holds 3 of 16 bits, MONOCHROME2"),
     ("frames", lambda p: write(p / "I4.dcm", dataset(4, NumberOfFrames=3)), "its 3 frames have no positions"),
     (
         "claim",

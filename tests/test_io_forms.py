@@ -11,8 +11,8 @@ from volrender import Volume, cli, space
 
 DATA = ramp((3, 4, 5), np.int16)
 AFFINE = storage_affine("LPS", (2, 3, 4), (10, -20, 30))
-AT = {"pixdim": 80, "slope": 112, "codes": 252, "srow": 280}
-SHAPES = {"pixdim": "<3f", "slope": "<2f", "codes": "<2h", "srow": "<12f"}
+AT = {"pixdim": 80, "slope": 112, "units": 123, "codes": 252, "srow": 280}
+SHAPES = {"pixdim": "<3f", "slope": "<2f", "units": "<B", "codes": "<2h", "srow": "<12f"}
 
 
 def made(path, qform=None, data=DATA, affine=AFFINE, **written):
@@ -113,7 +113,97 @@ def test_an_sform_that_cannot_be(tmp_path, wrong):
     with pytest.warns(UserWarning, match="its sform is no position .* placed by its qform, LPS with its middle"):
         assert np.allclose(vr.load(path).affine, AFFINE, atol=1e-4)
     path = made(tmp_path / "w.nii", srow=[wrong] * 12)
-    refuses(ValueError, lambda: vr.load(path), "must have an invertible, finite position; sform of its header are not")
+    rows = ", ".join(f"srow_{axis} {' '.join([f'{wrong:.4g}'] * 4)}" for axis in "xyz")
+    said = f"must have a position that is finite and invertible; its sform is not ({rows})"
+    refuses(ValueError, lambda: vr.load(path), "w.nii: ", said)
+
+
+def test_neither_form_can_be(tmp_path):
+    path = made(tmp_path / "v.nii", AFFINE, srow=[0] * 12)
+    packed = bytearray(path.read_bytes())
+    packed[256:268] = struct.pack("<3f", 2, 2, 2)  # no rotation has such a quaternion
+    path.write_bytes(packed)
+    refuses(ValueError, lambda: vr.load(path), "its sform and its qform are not (srow_x 0 0 0 0, ", "quatern_d 2)")
+
+
+@pytest.mark.filterwarnings("ignore:.*its pixdim claims")
+def test_nibabels_own_log_is_not_heard(tmp_path, caplog):
+    path = made(tmp_path / "v.nii", pixdim=(-2, 3, 4))
+    vr.load(path)
+    vr.load(path.read_bytes())
+    assert not caplog.records
+    nib.load(path)
+    assert len(caplog.records) == 1
+
+
+# Voxel sizes and units
+
+
+@pytest.mark.parametrize(("size", "told"), [(2.01, False), (2.05, True), (1.0, True)])
+def test_voxel_sizes_that_are_not_those_of_the_sform(tmp_path, size, told):
+    for source in sources(made(tmp_path / "v.nii", pixdim=(size, 3, 4))):
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            assert np.allclose(vr.load(source).affine, AFFINE)
+        said = f"its pixdim claims voxels of {size:.4g} x 3 x 4 mm, its sform 2 x 3 x 4; placed by the sform"
+        assert [said in str(one.message) for one in caught] == [True] * told
+
+
+UNITS = {1: ("meter", 1000), 3: ("micron", 1e-3), 0: ("", 1), 2: ("", 1), 7: ("", 1)}
+
+
+def in_unit(affine, code):
+    return np.diag([1 / UNITS[code][1]] * 3 + [1]) @ affine
+
+
+@pytest.mark.parametrize("code", UNITS)
+@pytest.mark.parametrize("codes", [(1, 0), (0, 1), (1, 1)], ids=["qform", "sform", "both"])
+def test_the_unit_of_the_header(tmp_path, code, codes):
+    affine = in_unit(AFFINE, code)
+    path = made(tmp_path / "v.nii", affine, affine=affine, codes=codes, units=[code | 8])  # and seconds
+    for source in sources(path):
+        volume = vr.load(source)
+        assert np.allclose(volume.affine, AFFINE, atol=1e-4)
+        assert volume.space == "scanner"
+        assert [line for line in volume.history if " to mm" in line] == (
+            [f"converted from {UNITS[code][0]} to mm"] if UNITS[code][0] else []
+        )
+
+
+@pytest.mark.parametrize("code", [0, 1, 2, 3])
+def test_the_unit_of_the_header_as_simpleitk_reads_it(tmp_path, code):
+    sitk = pytest.importorskip("SimpleITK", reason="SimpleITK is absent")
+    affine = in_unit(AFFINE, code)
+    path = made(tmp_path / "v.nii", affine, affine=affine, units=[code])
+    image, volume = sitk.ReadImage(path), vr.load(path)
+    assert np.allclose(image.GetSpacing(), volume.spacing, rtol=1e-5)
+    assert np.allclose(np.array([-1, -1, 1]) * image.GetOrigin(), volume.affine[:3, 3], rtol=1e-5)
+
+
+def test_the_unit_of_a_pair_and_of_a_header_without_forms(tmp_path):
+    image = nib.Nifti1Pair(DATA, in_unit(AFFINE, 3))
+    image.header.set_xyzt_units("micron")
+    nib.save(image, tmp_path / "v.hdr")
+    assert np.allclose(vr.load(tmp_path / "v.hdr").affine, AFFINE, atol=1e-4)
+    path = made(tmp_path / "w.nii", affine=in_unit(AFFINE, 3), codes=(0, 0), units=[3])
+    with pytest.warns(UserWarning, match=r"neither sform .* own rule is RAS with its middle at \(2, 4.5, 8\) mm"):
+        assert vr.load(path).spacing == pytest.approx((2, 3, 4))
+
+
+def test_the_limits_between_answers_are_in_mm(tmp_path):
+    near, far = AFFINE.copy(), AFFINE.copy()
+    near[0, 3] += 0.9
+    far[0, 3] += 1.1
+    affine = in_unit(AFFINE, 1)
+    assert vr.load(made(tmp_path / "v.nii", in_unit(near, 1), affine=affine, units=[1])).orientation == "LPS"
+    with pytest.warns(UserWarning, match="disagree by up to 1.1 mm"):
+        vr.load(made(tmp_path / "v.nii", in_unit(far, 1), affine=affine, units=[1]))
+    path = made(tmp_path / "v.nii", affine=in_unit(AFFINE, 3), units=[3], pixdim=(1000, 3000, 4000))
+    with pytest.warns(UserWarning, match="claims voxels of 1 x 3 x 4 mm, its sform 2 x 3 x 4"):
+        vr.load(path)
+
+
+# Slopes
 
 
 @pytest.mark.parametrize("slope", [(0, 7), (np.nan, 7), (np.inf, 7)])

@@ -4,7 +4,7 @@ import zlib
 
 import numpy as np
 import pytest
-from helpers import affines, ramp, refuses
+from helpers import affines, ramp, refuses, rotten
 from hypothesis import given
 
 import volrender as vr
@@ -180,14 +180,19 @@ def test_a_header_reads_nothing_outside_its_folder(tmp_path, name):
     ("said", "says"),
     [
         ({"DimSize": "100000 100000 100000"}, "must have at most 4,000,000,000 voxels"),
-        ({"DimSize": "300 300 300"}, "must be a whole image; its header claims"),
+        ({"DimSize": "300 300 300"}, "must be a whole image; its header claims 300 x 300 x 300 voxels"),
         ({"DimSize": "300 300 300", "CompressedData": True}, "must be a whole image; its header claims"),
         ({"DimSize": "3 4 0"}, "must have voxels"),
         ({"DimSize": "3 4 z"}, "must have a DimSize; it says '3 4 z'"),
         ({"DimSize": None}, "must have a DimSize"),
         ({"ElementType": "MET_STRING"}, "its ElementType is MET_STRING"),
         ({"ElementSpacing": "1 a 1"}, "must have numbers for ElementSpacing"),
-        ({"ElementSpacing": "0 1 1"}, "v.mha: an affine must"),
+        (
+            {"ElementSpacing": "0 1 1"},
+            "must have a position that is finite and invertible; its ElementSpacing is 0 1 1",
+        ),
+        ({"Offset": "nan 1 1"}, "must have a position that is finite and invertible; its Offset is nan 1 1"),
+        ({"TransformMatrix": "1 0 0 1 0 0 0 0 1"}, "invertible; its TransformMatrix is 1 0 0 1 0 0 0 0 1"),
         ({"TransformMatrix": "1 0 0 1"}, "must have a TransformMatrix of 3 x 3; it has 4"),
         ({"BinaryData": "False"}, "must hold binary voxels"),
         ({"NDims": "many"}, "must have a number for NDims"),
@@ -195,6 +200,12 @@ def test_a_header_reads_nothing_outside_its_folder(tmp_path, name):
 )
 def test_a_bad_header(tmp_path, said, says):
     refuses(ValueError, lambda: vr.load(made(tmp_path / "v.mha", **said)), "v.mha: ", says)
+
+
+@pytest.mark.parametrize("container", [15, 31], ids=["zlib", "gzip"])
+def test_the_checksum_is_asked(tmp_path, container):
+    path = made(tmp_path / "v.mha", rotten(DATA.tobytes(), container), CompressedData=True)
+    refuses(ValueError, lambda: vr.load(path), "v.mha: must be a whole image; ", "incorrect data check")
 
 
 def test_cut_short(tmp_path):

@@ -4,7 +4,7 @@ import zipfile
 
 import numpy as np
 import pytest
-from helpers import affines, ramp, refuses
+from helpers import affines, ramp, refuses, rotten
 from hypothesis import given
 
 import volrender as vr
@@ -238,7 +238,9 @@ def test_a_missing_slice(tmp_path):
         ("3 4 5", "12 5", "must have one size an axis"),
         ("short", "block", "its type is block"),
         ("encoding: raw", "encoding: hex", "must be encoded as raw, gzip, bzip2; its header says hex"),
-        ("(2.0,0.0,0.0)", "(0,0,0)", "v.nrrd"),
+        ("(2.0,0.0,0.0)", "(0,0,0)", "its space directions are (0, 0, 0) (0, 3, 0) (0, 0, 4)"),
+        ("(2.0,0.0,0.0) ", "", "must have one of its space directions for each axis; it has 2 for 3"),
+        ("(2.0,0.0,0.0)", "(2,0)", "v.nrrd: must have"),
         ("(2.0,0.0,0.0)", "(nan,0,0)", "v.nrrd: must have three axes in space"),
         ("(2.0,0.0,0.0)", "none", "v.nrrd: must have three axes in space"),
         ("endian: little", "endian: middle", "its endian is middle"),
@@ -250,6 +252,12 @@ def test_a_bad_header(tmp_path, old, new, says):
     path = made(tmp_path / "v.nrrd")
     path.write_bytes(path.read_bytes().replace(old.encode(), new.encode(), 1))
     refuses(ValueError, lambda: vr.load(path), path, says)
+
+
+def test_the_checksum_of_gzip_is_asked(tmp_path):
+    path = tmp_path / "v.nrrd"
+    path.write_bytes(head(encoding="gzip").encode() + rotten(DATA.tobytes(order="F")))
+    refuses(ValueError, lambda: vr.load(path), "v.nrrd: must be a whole image; CRC check failed")
 
 
 @pytest.mark.parametrize("encoding", PACK)

@@ -1,3 +1,4 @@
+import logging
 import warnings
 import zipfile
 from contextlib import suppress
@@ -193,12 +194,59 @@ def test_imagej_that_lies(tmp_path, old, new):
         assert vr.load(path).data.nbytes <= path.stat().st_size
 
 
-@pytest.mark.parametrize("keep", [4, 20, 200, 300])
+def plain(path, **options):
+    tifffile.imwrite(path, STACK, photometric="minisblack", **options)
+    return path
+
+
+def sized(path):
+    return ome(path, X=1, Y=1, Z=1)
+
+
+def packed(path):
+    return plain(path, compression="zlib", metadata=None)
+
+
 @pytest.mark.filterwarnings("ignore:.*and no voxel size")
-def test_cut_short(tmp_path, keep):
-    path = imagej(tmp_path / "v.tif")
-    path.write_bytes(path.read_bytes()[:keep])
-    refuses(ValueError, lambda: vr.load(path), "v.tif: ")
+@pytest.mark.parametrize("write", [imagej, sized, plain, packed, lambda path: plain(path, bigtiff=True)])
+def test_cut_short(tmp_path, write, caplog):
+    """Wherever it is cut, it is refused, if it is not whole as it is; and tifffile says nothing beside."""
+    whole = write(tmp_path / "whole.tif").read_bytes()
+    path = tmp_path / "v.tif"
+    for keep in range(4, len(whole), 7):
+        path.write_bytes(whole[:keep])
+        volume = None
+        with suppress(ValueError):
+            volume = vr.load(path)
+        if volume is None:
+            refuses(ValueError, lambda: vr.load(path), f"{path}: ")
+        else:
+            assert np.array_equal(volume.data, DATA)
+    assert not caplog.records
+
+
+def test_cut_short_it_says_where(tmp_path):
+    path = tmp_path / "v.tif"
+    whole = imagej(path).read_bytes()
+    with tifffile.TiffFile(path) as tif:
+        second = tif.pages[1].offset
+    for keep, says in ((second, "it ends before its page 2"), (second + 4, "its page 2 is cut short")):
+        path.write_bytes(whole[:keep])
+        refuses(ValueError, lambda: vr.load(path), f"v.tif: must be whole; {says}")
+    tifffile.imwrite(path, STACK[:1], metadata=None, compression="zlib")
+    path.write_bytes(path.read_bytes()[:-1])
+    refuses(ValueError, lambda: vr.load(path), "v.tif: must be whole; it ends before the pixels of its page 1")
+
+
+def test_fewer_images_than_imagej_claims(tmp_path):
+    path = changed(imagej(tmp_path / "v.tif"), "images=5", "images=9")
+    refuses(ValueError, lambda: vr.load(path), "v.tif: must be whole; its ImageJ header claims 9 images, it has 5")
+
+
+def test_the_log_of_tifffile_is_its_own_again(tmp_path, caplog):
+    vr.load(imagej(tmp_path / "v.tif", unit="mm"))
+    logging.getLogger("tifffile").error("heard")
+    assert caplog.messages == ["heard"]
 
 
 def test_a_picture_that_is_far_too_large(tmp_path):

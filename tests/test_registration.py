@@ -46,6 +46,7 @@ def phantom(size=40, spacing=3.0):
 
 HEAD = vr.sample("mni152").downsize(64)
 SMALL = HEAD.downsize(48)
+COLORS = Volume(ramp((5, 6, 7, 3), np.uint8), np.eye(4), "rgb", "paint")
 RIGID = space.translation(6, -8, 5) @ space.euler(8, -6, 10)
 
 
@@ -210,11 +211,19 @@ def test_a_bar_is_shown_on_a_terminal(monkeypatch, stream, progress, shown):
         (lambda: register(HEAD, HEAD, stiffness=0), ValueError, "stiffness must be above 0 mm; got 0"),
         (lambda: register(HEAD, HEAD, start=bent(HEAD)), ValueError, "start must be affine; got"),
         (
-            lambda: register(HEAD, HEAD, start="centres"),
+            lambda: register(HEAD, HEAD, start="centres.mat"),
             FileNotFoundError,
-            "start must be one of world, centers, or a transform; centres: no such file",
+            "start must be one of world, centers, or a transform; centres.mat: no such file",
         ),
         (lambda: register(Volume(ramp((5, 5, 5, 2)), np.eye(4)), HEAD), ValueError, "register needs a 3-D volume"),
+        (
+            lambda: register(HEAD, HEAD, start="foo"),
+            ValueError,
+            "start must be one of world, centers, or a transform; got 'foo'",
+        ),
+        (lambda: register("T1.nii", HEAD), TypeError, "register needs a Volume, from volrender.load(...); got str"),
+        (lambda: register(HEAD, HEAD.data), TypeError, "from volrender.load(...); got ndarray"),
+        (lambda: register(HEAD, COLORS), ValueError, "needs one number a voxel; paint holds colors: give its .lumi"),
         (lambda: register(Volume(ramp((9, 9, 2)), np.eye(4)), HEAD), ValueError, "four voxels along each axis"),
         (lambda: register(Volume(np.zeros((9, 9, 9)), np.eye(4)), HEAD), ValueError, "nothing but background"),
     ],
@@ -283,7 +292,9 @@ def test_a_checkerboard_shows_the_fixed_volume_where_the_moved_one_has_no_voxels
         (lambda: checkerboard(ball(), ball(), size=0), "must be above 0 mm; got 0"),
         (lambda: checkerboard(vr.sample("atlas"), ball()), "is a label map: show it over the other in one Slices"),
         (lambda: checkerboard(ball(), Volume(ramp((5, 5, 5, 2)), np.eye(4))), "checkerboard needs a 3-D volume"),
+        (lambda: checkerboard(COLORS, ball()), "checkerboard needs one number a voxel; paint holds colors: give its"),
+        (lambda: checkerboard(ball(), "T1.nii"), "checkerboard needs a Volume, from volrender.load(...); got str"),
     ],
 )
 def test_a_checkerboard_is_checked(call, says):
-    refuses(ValueError, call, says)
+    refuses((ValueError, TypeError), call, says)

@@ -252,7 +252,8 @@ def test_freesurfer_goes_from_source_to_destination(tmp_path):
 
 
 def itk_affine(sitk, kind):
-    made = getattr(sitk, kind)(3) if kind in ("AffineTransform", "TranslationTransform") else getattr(sitk, kind)()
+    free = ("AffineTransform", "TranslationTransform", "ScaleTransform")
+    made = getattr(sitk, kind)(3) if kind in free else getattr(sitk, kind)()
     if kind == "Transform":
         return made
     rng = np.random.default_rng(0)
@@ -272,6 +273,10 @@ def itk_affine(sitk, kind):
         "VersorRigid3DTransform",
         "Similarity3DTransform",
         "TranslationTransform",
+        "ScaleTransform",
+        "ScaleVersor3DTransform",
+        "ScaleSkewVersor3DTransform",
+        "VersorTransform",
         "Transform",
     ],
 )
@@ -302,19 +307,41 @@ def itk_field(sitk, field):
     return image
 
 
-@pytest.mark.parametrize("ending", ["nii.gz", "nii", "tfm", "h5"])
+@pytest.mark.parametrize("ending", ["nii.gz", "nii", "mha", "mhd", "nrrd", "nhdr", "tfm", "h5"])
 def test_displacement_fields_as_itk_and_ants_write_them(tmp_path, sitk, ending):
     field = smooth_field((6, 7, 5), (9, 8, 10))
     image, path = itk_field(sitk, field), tmp_path / f"1Warp.{ending}"
-    if ending.startswith("nii"):
-        sitk.WriteImage(image, str(path))
+    if ending in ("nrrd", "nhdr"):
+        pytest.importorskip("nrrd", reason="pynrrd is absent")
+    if ending == "h5":
+        pytest.importorskip("h5py", reason='h5py is absent: pip install "volrender[transforms]"')
     made = sitk.DisplacementFieldTransform(sitk.Image(image))
-    if not ending.startswith("nii"):
-        if ending == "h5":
-            pytest.importorskip("h5py", reason='h5py is absent: pip install "volrender[transforms]"')
+    if ending in ("tfm", "h5"):
         sitk.WriteTransform(made, str(path))
+    else:
+        sitk.WriteImage(image, str(path))
     points = np.vstack([POINTS, np.random.default_rng(0).uniform(-20, 20, (50, 3)), [[500, 0, 0]]])
     assert np.allclose(Transform(path).pull(points), back_to_fixed(made, points), atol=1e-4)
+
+
+@pytest.mark.parametrize("ending", ["mha", "nrrd"])
+def test_images_that_are_no_fields(tmp_path, sitk, ending):
+    path = tmp_path / f"v.{ending}"
+    for image in (sitk.Image(3, 4, 5, sitk.sitkFloat32), sitk.Image([3, 4, 5], sitk.sitkVectorInt16, 3)):
+        sitk.WriteImage(image, str(path))
+        refuses(ValueError, lambda: Transform(path), f"{path}: must hold three floating-point numbers a voxel")
+
+
+def test_fields_in_another_space_or_unit(tmp_path, sitk):
+    image = itk_field(sitk, smooth_field((6, 7, 5), (9, 8, 10)))
+    swaps = {
+        "v.nrrd": (b"left-posterior-superior", b"right-anterior-superior", "in LPS and mm; its header says right-ant"),
+        "v.mha": (b"ElementSpacing", b"DistanceUnits = um\nElementSpacing", "in mm; its DistanceUnits are um"),
+    }
+    for name, (old, new, says) in swaps.items():
+        sitk.WriteImage(image, str(tmp_path / name))
+        (tmp_path / name).write_bytes((tmp_path / name).read_bytes().replace(old, new))
+        refuses(ValueError, lambda name=name: Transform(tmp_path / name), "must be a displacement field", says)
 
 
 @pytest.mark.parametrize("ending", ["tfm", "h5"])
@@ -400,6 +427,32 @@ def test_spm_brings_a_volume_to_its_template(tmp_path):
 def test_vectors_that_mean_something_else_are_refused(tmp_path, said, says):
     path = five_axes(tmp_path / "w.nii.gz", np.zeros((2, 3, 4, 3)), EYE, **said)
     refuses(ValueError, lambda: Transform(path), f"{path}: must be a displacement field as ANTs", "as SPM does", says)
+
+
+def test_the_grids_of_fsl_are_volumes(tmp_path):
+    np.savetxt(tmp_path / "m.mat", EYE)
+    image = nib.Nifti1Image(np.zeros((3, 4, 5)), EYE)
+    said = "Transform.fsl needs two Volumes, from volrender.load(...); got str"
+    refuses(TypeError, lambda: Transform.fsl(tmp_path / "m.mat", image, "T1.nii"), said)
+    assert np.allclose(Transform.fsl(tmp_path / "m.mat", image, image).matrix, EYE)
+
+
+def test_a_path_that_is_empty_and_a_matrix_that_is_cut_short(tmp_path):
+    refuses(ValueError, lambda: Transform(""), "the path of a transform must not be empty")
+    refuses(ValueError, lambda: vr.load(""), "a path must not be empty")
+    np.save(tmp_path / "m.npy", EYE)
+    (tmp_path / "m.npy").write_bytes((tmp_path / "m.npy").read_bytes()[:-9])
+    refuses(ValueError, lambda: Transform(tmp_path / "m.npy"), "m.npy: must be a whole .npy file of 4x4 numbers; it is")
+
+
+def test_vectors_in_another_unit_are_refused(tmp_path):
+    path = five_axes(tmp_path / "w.nii.gz", np.zeros((2, 3, 4, 3)), EYE)
+    image = nib.load(path)
+    image.header.set_xyzt_units("micron")
+    nib.save(nib.Nifti1Image(image.get_fdata(), EYE, image.header), tmp_path / "um.nii")
+    refuses(
+        ValueError, lambda: Transform(tmp_path / "um.nii"), "must be a displacement field", "its header says micron"
+    )
 
 
 def test_a_warp_of_fnirt_is_told_by_its_intent(tmp_path):

@@ -395,6 +395,13 @@ def test_the_timecourse_leaves_nan_out():
         assert np.array_equal(Volume(data, EYE).timecourse(mask), [1, 1, np.nan], equal_nan=True)
 
 
+@pytest.mark.parametrize("target", ["T1.nii", np.zeros((3, 4, 5)), None])
+def test_what_is_resampled_to_is_a_volume(target):
+    volume = Volume(ramp((3, 4, 5)), np.eye(4))
+    said = f"resample_to needs a Volume, from volrender.load(...); got {type(target).__name__}"
+    refuses(TypeError, lambda: volume.resample_to(target), said)
+
+
 def test_a_frame_is_counted_in_whole_numbers():
     refuses(TypeError, lambda: SERIES.frame(1.5), "frame must be a whole number; got 1.5")
 

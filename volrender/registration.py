@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,7 +21,7 @@ from volrender import intensity, space
 from volrender.bending import bend, in_part
 from volrender.fields import Field
 from volrender.transforms import Movement, Transform
-from volrender.volume import Volume
+from volrender.volume import Volume, check_volume
 
 KINDS = {"rigid": ("rigid",), "affine": ("rigid", "affine"), "nonlinear": ("rigid", "affine", "nonlinear")}
 METRICS = ("mutual information", "correlation", "squares")
@@ -72,8 +73,8 @@ def register(
     ------
     ModuleNotFoundError
         If SimpleITK is not installed.
-    ValueError
-        If a volume is 4-D or thinner than four voxels, or the two do not overlap.
+    TypeError, ValueError
+        If a volume is none, is 4-D, holds colors or is thinner than four voxels, or the two do not overlap.
 
     References
     ----------
@@ -90,6 +91,8 @@ def register(
     >>> bool(np.abs(vr.register(moved, head).apply((9, 0, 0))).max() < 1)
     True
     """
+    for volume in (moving, fixed):
+        _check(volume, "register")
     for word, known, value in (("kind", KINDS, kind), ("metric", METRICS, metric)):
         if value not in known:
             raise ValueError(f"{word} must be one of {', '.join(known)}; got {value!r}")
@@ -109,7 +112,18 @@ def register(
     return found.named(f"{kind} registration", fixed.space)
 
 
+def _check(volume: Volume, owner: str) -> None:
+    """Refuse what is no volume, is a series, or holds colors."""
+    check_volume(volume, owner)
+    if volume.still(owner).kind == "rgb":
+        raise ValueError(
+            f"{owner} needs one number a voxel; {volume.name or 'the volume'} holds colors: give its .luminance"
+        )
+
+
 def _given(start: str | Movement) -> Transform:
+    if isinstance(start, str) and not Path(start).suffix and not Path(start).exists():
+        raise ValueError(f"start must be one of {', '.join(STARTS)}, or a transform; got {start!r}")
     try:
         return Transform(start)
     except FileNotFoundError as error:
@@ -142,7 +156,8 @@ def checkerboard(moved: Volume, fixed: Volume, *, size: float = 20.0) -> Volume:
     if not (np.isfinite(size) and size > 0):
         raise ValueError(f"the size of a checkerboard's cubes must be above 0 mm; got {size}")
     for volume in (moved, fixed):
-        if volume.still("checkerboard").kind == "labels":
+        _check(volume, "checkerboard")
+        if volume.kind == "labels":
             raise ValueError(
                 f"checkerboard needs intensities; {volume.name or 'the volume'} is a label map: "
                 "show it over the other in one Slices"

@@ -22,8 +22,8 @@ from numpy.typing import NDArray
 from volrender import affines
 from volrender.affines import Floats
 from volrender.fields import Field
-from volrender.io import nifti
-from volrender.io.files import LPS, capacity, file_at, sentence
+from volrender.io import metaimage, nifti_vectors, nrrd
+from volrender.io.files import FROM_LPS, LPS, capacity, file_at, sentence
 
 Step: TypeAlias = Floats | Field
 
@@ -31,13 +31,16 @@ MAX_TEXT = 1_000_000  # bytes: a matrix takes a few hundred
 MAX_VECTORS = 500_000_000
 GROWTH = 1_100  # the most that HDF5's deflate can shrink
 READS = (
-    "a 4x4 matrix as text or .npy, ITK .tfm/.txt/.mat/.h5 or a NIfTI displacement field, SPM's y_.nii, FreeSurfer .lta"
+    "a 4x4 matrix as text or .npy, ITK .tfm/.txt/.mat/.h5, a displacement field as .nii, .mha or .nrrd, "
+    "SPM's y_.nii, FreeSurfer .lta"
 )
 ITK_HEADER = "#Insight Transform File"
 
 
 def read(source: str | os.PathLike[str]) -> list[Step]:
     """Read the steps of a transform, in the order in which they move a volume."""
+    if not os.fspath(source):
+        raise ValueError("the path of a transform must not be empty; got ''")
     path = Path(source)
     if path.is_dir():
         raise ValueError(f"{path}: must be a file; it is a folder")
@@ -48,14 +51,19 @@ def read(source: str | os.PathLike[str]) -> list[Step]:
         if name.endswith(".npy"):
             return [_matrix(_numpy(path))]
         if name.endswith((".nii", ".nii.gz")):
-            return [_nifti(path)]
+            return [Field(*nifti_vectors.read_vectors(file_at(path)))]
+        if name.endswith((".mha", ".mhd")):
+            return [Field(*metaimage.read_vectors(file_at(path)))]
+        if name.endswith((".nrrd", ".nhdr")):
+            return [Field(*nrrd.read_vectors(file_at(path)))]
         if name.endswith((".h5", ".hdf5")):
             return _itk_hdf5(path)
         return _text_or_matlab(path)
-    except ModuleNotFoundError:
+    except ImportError:
         raise
     except Exception as error:
-        raise ValueError(f"{path}: {sentence(error)}") from None
+        said = sentence(error).removeprefix(f"{path}: ")
+        raise (FileNotFoundError if isinstance(error, FileNotFoundError) else ValueError)(f"{path}: {said}") from None
 
 
 def fsl_matrix(source: str | os.PathLike[str]) -> Floats:
@@ -114,7 +122,10 @@ def _matrix(value: NDArray[Any]) -> Floats:
 
 
 def _numpy(path: Path) -> NDArray[Any]:
-    array = np.load(path, mmap_mode="r", allow_pickle=False)
+    try:
+        array = np.load(path, mmap_mode="r", allow_pickle=False)
+    except Exception:
+        raise ValueError("must be a whole .npy file of 4x4 numbers; it is cut short or holds something else") from None
     if array.shape != (4, 4):
         raise ValueError(f"must hold a 4x4 matrix; got shape {array.shape}")
     return np.array(array)
@@ -261,7 +272,8 @@ def _itk_linear(name: str, p: Floats, fixed: Floats) -> tuple[Floats, Floats, Fl
     """Matrix, translation and center of ITK's linear transforms; None for any other."""
     wanted = {"IdentityTransform": 0, "TranslationTransform": 3, "Euler3DTransform": 6, "VersorRigid3DTransform": 6}
     wanted |= {"Rigid3DTransform": 12, "Similarity3DTransform": 7, "AffineTransform": 12}
-    wanted |= {"MatrixOffsetTransformBase": 12}
+    wanted |= {"MatrixOffsetTransformBase": 12, "ScaleTransform": 3, "VersorTransform": 3}
+    wanted |= {"ScaleVersor3DTransform": 9, "ScaleSkewVersor3DTransform": 15}
     if name not in wanted:
         return None
     if name != "IdentityTransform" and len(p) != wanted[name]:
@@ -271,13 +283,20 @@ def _itk_linear(name: str, p: Floats, fixed: Floats) -> tuple[Floats, Floats, Fl
         return np.eye(3), np.zeros(3), np.zeros(3)
     if name == "TranslationTransform":
         return np.eye(3), p, np.zeros(3)
+    if name == "ScaleTransform":
+        return np.diag(p), np.zeros(3), center
     if len(p) == 12:
         return p[:9].reshape(3, 3), p[9:], center
     if name == "Euler3DTransform":
         x, y, z = (affines.rotation(a, math.degrees(t))[:3, :3] for a, t in zip("xyz", p[:3], strict=True))
         return (z @ y @ x if len(fixed) > 3 and fixed[3] else z @ x @ y), p[3:6], center
     matrix = _from_versor(p[:3])
-    return (matrix * p[6] if name == "Similarity3DTransform" else matrix), p[3:6], center
+    if name == "Similarity3DTransform":
+        matrix = matrix * p[6]
+    elif name.startswith("Scale"):  # ITK adds scales and skews to the rotation, it does not multiply
+        matrix = matrix + np.diag(p[6:9] - 1)
+        matrix[~np.eye(3, dtype=bool)] += p[9:] if len(p) > 9 else 0
+    return matrix, p[3:6] if len(p) > 3 else np.zeros(3), center
 
 
 def _from_versor(vector: Floats) -> Floats:
@@ -301,9 +320,5 @@ def _itk_field(parameters: NDArray[Any], fixed: NDArray[Any]) -> Field:
         claimed = " x ".join(map(str, size))
         raise ValueError(f"must have a vector for each of {claimed} voxels; got {parameters.size:,} numbers")
     origin, spacing, direction = fixed[3:6], fixed[6:9], fixed[9:].reshape(3, 3)
-    vectors = parameters.reshape(*size[::-1], 3).transpose(2, 1, 0, 3) * nifti.FROM_LPS
+    vectors = parameters.reshape(*size[::-1], 3).transpose(2, 1, 0, 3) * FROM_LPS
     return Field(vectors, LPS @ affines.from_matvec(direction * spacing, origin))
-
-
-def _nifti(path: Path) -> Field:
-    return Field(*nifti.read_vectors(file_at(path)))

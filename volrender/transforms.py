@@ -51,8 +51,8 @@ class Transform:
         In the order in which they move a volume (the reverse of the ``-t`` of antsApplyTransforms); none is the
         identity. A 4x4 array takes the points (mm, RAS+) of the volume to where they go. A file is a 4x4 matrix as
         text or ``.npy``; ITK's ``.tfm``, ``.txt``, ``.mat`` or ``.h5``, affine, displacement field or composite; a
-        displacement field as ANTs writes it (``1Warp.nii.gz``); a deformation as SPM does (``y_T1.nii``);
-        FreeSurfer's ``.lta``. FSL's matrices need their two images: see `fsl`.
+        displacement field as ANTs and ITK write it (``1Warp.nii.gz``, ``.mha``, ``.nrrd``); a deformation as SPM does
+        (``y_T1.nii``); FreeSurfer's ``.lta``. FSL's matrices need their two images: see `fsl`.
 
     Attributes
     ----------
@@ -77,7 +77,8 @@ class Transform:
     --------
     First to the right by 10 mm, then about z by a quarter turn:
 
-    >>> move = Transform(affines.translation(x=10), affines.rotation("z", 90))
+    >>> from volrender import space
+    >>> move = Transform(space.translation(x=10), space.rotation("z", 90))
     >>> move.apply((0, 0, 0)).round(6)
     array([ 0., 10.,  0.])
     >>> move.inverse.apply((0, 10, 0)).round(6)
@@ -85,7 +86,7 @@ class Transform:
 
     As with matrices, ``a @ b`` is first `b`, then `a`:
 
-    >>> a, b = Transform(affines.translation(x=10)), Transform(affines.rotation("z", 90))
+    >>> a, b = Transform(space.translation(x=10)), Transform(space.rotation("z", 90))
     >>> (a @ b).apply((1, 0, 0)).round(6)
     array([10.,  1.,  0.])
     """
@@ -188,6 +189,9 @@ class Transform:
         Transform
             It moves `moving` onto `reference`.
         """
+        for grid in (moving, reference):
+            if not (hasattr(grid, "shape") and hasattr(grid, "affine")):
+                raise TypeError(f"Transform.fsl needs two Volumes, from volrender.load(...); got {type(grid).__name__}")
         matrix = transform_files.fsl_matrix(path)
         push = reference.affine @ np.linalg.inv(_fsl_mm(reference)) @ matrix @ _fsl_mm(moving)
         return Transform(push @ np.linalg.inv(moving.affine)).named(Path(path).name)

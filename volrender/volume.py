@@ -290,6 +290,7 @@ class Volume:
         >>> Volume(np.array([0, 10, 20]).reshape(3, 1, 1), np.eye(4)).resample_to(fine).data[:, 0, 0]
         array([ 0.,  5., 10., 15., 20.])
         """
+        check_volume(target, "resample_to")
         move = Transform() if transform is None else Transform(transform)
         data = resample(self.data, self.affine, target, move, labels=self.kind == "labels")
         through = "" if transform is None else f", {move.name}"
@@ -368,6 +369,7 @@ class Volume:
             raise ValueError(f"timecourse needs a 4-D volume; this one has shape {self.shape}")
         if mask is None:
             return _finite_mean(self.data.reshape(-1, self.shape[3]), axis=0)
+        check_volume(mask, "timecourse")
         inside = mask.data != 0
         if inside.shape != self.shape[:3] or not np.allclose(mask.affine, self.affine, atol=1e-3):
             raise ValueError("the mask of a timecourse must be on the volume's grid: call mask.resample_to(volume)")
@@ -378,10 +380,17 @@ class Volume:
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write a NIfTI-1 file, ``.nii`` or ``.nii.gz``; an existing file stays whole until the new one is.
 
+        Names and colors of labels are kept, in an extension of the header that `load` reads and others pass over.
         Labels that a 32-bit integer cannot hold are refused: the file would have them as fractions.
         """
-        image = io.Image(self.data, self.affine, self.name, self.unit, kind=self.kind, space=self.space)
-        io.write(path, image)
+        labels = self.labels if self.kind == "labels" else None
+        io.write(path, io.Image(self.data, self.affine, self.name, self.unit, labels, self.kind, space=self.space))
+
+
+def check_volume(given: Any, owner: str) -> None:
+    """Refuse what is no volume, in the words that the layers use."""
+    if not isinstance(given, Volume):
+        raise TypeError(f"{owner} needs a Volume, from volrender.load(...); got {type(given).__name__}")
 
 
 def _finite_mean(data: NDArray[Any], axis: int) -> NDArray[np.float64]:

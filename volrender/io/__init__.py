@@ -83,6 +83,8 @@ def read(source: Any, *, affine: ArrayLike | None = None, series: str | int | No
             f"got {type(source).__name__}"
         )
     text = os.fspath(source)
+    if not text:
+        raise ValueError("a path must not be empty; got ''")
     archive, bang, member = text.partition("!")
     if bang and archive.lower().endswith(".zip"):
         return _from_zip(Path(archive), member, wish)

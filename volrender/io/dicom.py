@@ -64,6 +64,7 @@ MACROS = {
     "RescaleSlope": "PixelValueTransformationSequence",
     "RescaleIntercept": "PixelValueTransformationSequence",
 }
+PLACE = ("ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing")
 GROWN = 5_000  # the most that a compressed frame may grow by
 LINE = 0.1  # mm, or of the gap: how far a slice may be from its even place
 
@@ -80,7 +81,7 @@ class Slice:
     apart: float  # what the header says of the distance to the next slice, mm
     slope: float
     intercept: float
-    shape: tuple[int, int]  # columns, rows
+    shape: tuple[int, ...]  # columns, rows, and 3 for colors
 
 
 def fits(head: bytes) -> bool:
@@ -132,6 +133,8 @@ def _chosen(groups: dict[str, list[tuple[File, Any]]], series: str | int | None,
         name = uid if doubled or not numbers[uid] else numbers[uid]
         listed.append(f"{name} ({words + ', ' if words else ''}{len(found)} file{'s' * (len(found) > 1)})")
     got = "" if series is None else f"; got {series!r}"
+    if len(asked) > 1:
+        got += f", the number of {len(asked)} of them"
     raise ValueError(f"{folder}: holds {len(groups)} series; choose with series= from {', '.join(listed)}{got}")
 
 
@@ -173,7 +176,11 @@ def _image(found: Sequence[tuple[File, Any]], where: str, fallback: str) -> Imag
     affine[:3, :3] = np.column_stack([across * dx, down * dy, step])
     affine[:3, 3] = slices[0].position
     stored = _pixels(slices, where)
-    data, scaled = _rescaled(stored, slices, where)
+    colored = len(slices[0].shape) == 3
+    data, scaled = (stored, []) if colored else _rescaled(stored, slices, where)
+    if _text(first, "PhotometricInterpretation") == "MONOCHROME1":
+        warn(f"{where}: is MONOCHROME1, whose low values are meant to be bright; the values are as stored")
+        scaled = [*scaled, "MONOCHROME1: low values are meant to be bright, values as stored"]
     number = _text(first, "SeriesNumber")
     series = f" series {number}" if number not in ("", "None") else ""
     history = [
@@ -187,7 +194,7 @@ def _image(found: Sequence[tuple[File, Any]], where: str, fallback: str) -> Imag
         history.append(f"gantry tilt of {tilt:.1f} degrees kept as shear")
     modality = str(first.get("Modality", ""))
     name = _text(first, "SeriesDescription") or fallback
-    kind = "labels" if modality == "SEG" else "intensity"
+    kind = "rgb" if colored else "labels" if modality == "SEG" else "intensity"
     unit = "HU" if modality == "CT" else ""
     return Image(data, LPS @ affine, name, unit, None, kind, tuple(history), "scanner")
 
@@ -197,14 +204,13 @@ def _slices(file: File, header: Any) -> Iterator[Slice]:
     where = file.where
     try:
         frames = int(header.get("NumberOfFrames") or 1)
-        shape = int(header.Columns), int(header.Rows)
+        size = int(header.Columns), int(header.Rows)
         groups = header.get("PerFrameFunctionalGroupsSequence")
         shared = header.get("SharedFunctionalGroupsSequence") or [None]
     except Exception as error:
         raise ValueError(f"{where}: must be a DICOM image; {sentence(error)}") from None
-    check_shape(where, (*shape, frames))
-    if int(header.get("SamplesPerPixel") or 1) > 1:
-        raise ValueError(f"{where}: must hold one number a pixel; its pixels are colors")
+    check_shape(where, (*size, frames))
+    shape = (*size, 3) if _is_rgb(header, where) else size
     if groups is None and frames > 1:
         raise ValueError(f"{where}: must say where its slices lie; its {frames} frames have no positions of their own")
     if groups is not None and len(groups) != frames:
@@ -233,8 +239,23 @@ def _slices(file: File, header: Any) -> Iterator[Slice]:
             ) from None
         numbers = np.array([*position.ravel(), *directions.ravel(), rows, columns])
         if position.shape != (3,) or not np.isfinite(numbers).all() or min(rows, columns) <= 0:
-            raise ValueError(f"{where}: must say where its slices lie; its position or pixel spacing is no such thing")
+            held = ", ".join(f"its {word} is {found(word)}" for word in PLACE)
+            raise ValueError(f"{where}: must say where its slices lie; {held}")
         yield Slice(file, n, position, directions, (columns, rows), abs(apart), *scale, shape)
+
+
+def _is_rgb(header: Any, where: str) -> bool:
+    """Whether a pixel is a color; an error if it is one that is not read."""
+    samples, bits = int(header.get("SamplesPerPixel") or 1), int(header.get("BitsAllocated") or 16)
+    if samples == 1:
+        return False
+    means = _text(header, "PhotometricInterpretation")
+    if (samples, bits, means) != (3, 8, "RGB"):
+        raise ValueError(
+            f"{where}: must hold one number a pixel, or RGB of 8 bits; it holds {samples} of {bits} bits, "
+            f"{means or 'of no said meaning'}"
+        )
+    return True
 
 
 def _same(slices: Sequence[Slice], where: str) -> None:
@@ -261,8 +282,8 @@ def _row(slices: Sequence[Slice], where: str) -> tuple[list[Slice], NDArray[np.f
     positions = np.array([part.position for part in row])
     gaps = np.diff(positions @ normal / length)
     usual = float(np.median(gaps))
-    if gaps.min() < 1e-3 * max(usual, gaps.max()):
-        doubled = int((gaps < 1e-3 * gaps.max()).sum())
+    if gaps.min() <= 1e-3 * max(usual, gaps.max()):
+        doubled = int((gaps <= 1e-3 * gaps.max()).sum())
         raise ValueError(
             f"{where}: must have one slice at each position; {doubled} of its {len(row)} share theirs with another "
             "(a time series, several echoes, or a file twice)"
@@ -272,40 +293,47 @@ def _row(slices: Sequence[Slice], where: str) -> tuple[list[Slice], NDArray[np.f
     if off.max() > LINE * min(1.0, usual):
         at = int(np.argmax(np.abs(gaps - usual)))
         raise ValueError(
-            f"{where}: must have evenly spaced slices; slices {at} and {at + 1} are {gaps[at]:.4g} mm apart, "
-            f"others {usual:.4g} mm (is a slice missing?)"
+            f"{where}: must have evenly spaced slices; {_called(row[at])} and {_called(row[at + 1])} are "
+            f"{gaps[at]:.4g} mm apart, others {usual:.4g} mm (is a slice missing?)"
         )
     return row, step
+
+
+def _called(part: Slice) -> str:
+    """The name of a slice's file, and its frame if it is not the first."""
+    return short_name(part.file.where) + (f" frame {part.frame + 1}" if part.frame else "")
 
 
 def _pixels(slices: Sequence[Slice], where: str) -> NDArray[Any]:
     """Stored values, columns x rows x slices."""
     data: NDArray[Any] | None = None
     open_file, frames = "", np.empty(0)
-    check_shape(where, (*slices[0].shape, len(slices)))
+    size, colors = slices[0].shape[:2], slices[0].shape[2:]
+    check_shape(where, (*size, len(slices), *colors))
     for n, part in enumerate(slices):
         if part.file.where != open_file:
             frames, open_file = _frames(part.file), part.file.where
-        plane = frames[part.frame].T
+        plane = frames[part.frame].swapaxes(0, 1)
         if data is None:
-            data = np.empty((*part.shape, len(slices)), plane.dtype)
+            data = np.empty((*size, len(slices), *colors), plane.dtype)
         if plane.shape != part.shape:
             raise ValueError(f"{part.file.where}: must be a whole image; its pixels are not of its size")
         data = data.astype(np.result_type(data, plane), copy=False)
-        data[..., n] = plane
+        data[:, :, n] = plane
     assert data is not None
     return data
 
 
 def _frames(file: File) -> NDArray[Any]:
-    """The decoded frames of one file, frames x rows x columns; their claim is held against the file first."""
+    """The decoded frames of one file, frames x rows x columns [x 3]; their claim is held against the file first."""
     dataset = _dataset(file)
     syntax = getattr(getattr(dataset, "file_meta", None), "TransferSyntaxUID", None)
     try:
         packed = bool(getattr(syntax, "is_compressed", False))
         frames = int(dataset.get("NumberOfFrames") or 1)
         shape = (int(dataset.Columns), int(dataset.Rows), frames)
-        bits = int(dataset.get("BitsAllocated", 16))
+        samples = int(dataset.get("SamplesPerPixel") or 1)
+        bits = int(dataset.get("BitsAllocated", 16)) * samples
     except Exception as error:
         raise ValueError(f"{file.where}: must be a whole DICOM file; {sentence(error)}") from None
     check_claim(
@@ -319,12 +347,13 @@ def _frames(file: File) -> NDArray[Any]:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             array = np.asarray(dataset.pixel_array)
+        array = array.reshape(frames, shape[1], shape[0], *([samples] if samples > 1 else []))
     except Exception as error:
         said = f", stored as {getattr(syntax, 'name', 'compressed')}," if packed else ""
         raise ValueError(
             f"{file.where}: must be a whole image; its pixels{said} cannot be decoded: {sentence(error)}"
         ) from None
-    return array.reshape(frames, shape[1], shape[0])
+    return array
 
 
 def _rescaled(stored: NDArray[Any], slices: Sequence[Slice], where: str) -> tuple[NDArray[Any], list[str]]:

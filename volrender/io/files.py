@@ -6,17 +6,20 @@ and compressed voxels are read up to the claim and no further.
 
 from __future__ import annotations
 
+import gzip
 import importlib
 import io
+import logging
 import math
 import os
 import re
 import sys
 import tempfile
+import threading
 import warnings
 import zlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from types import FrameType
@@ -29,6 +32,7 @@ MAX_VOXELS = 4_000_000_000
 GROWTH = {".gz": 1_100, ".mgz": 1_100, ".bz2": 1_200_000, ".zst": 40_000}  # the most that a stream can grow by
 LARGE, PLAIN_GROWTH = 1 << 30, 250  # a larger volume (bytes) does not grow by more
 CHUNK = 1 << 22
+BEYOND = 1 << 16  # bytes after the voxels that are read for the sake of the checksum
 ENDING = re.compile(
     r"(\.(nii|img|hdr|mgh|mgz|mnc|v|head|brik|par|rec|seg|nrrd|nhdr|mha|mhd|ome|tiff?|npy|npz|dcm))*(\.(gz|bz2|zst))?$",
     re.IGNORECASE,
@@ -43,6 +47,7 @@ SPELLINGS = {
     "micrometer": "um",
 }
 LPS = np.diag([-1.0, -1.0, 1.0, 1.0])  # LPS+ to RAS+, and back
+FROM_LPS = np.array([-1, -1, 1], dtype=np.float32)  # for vectors
 SCREEN = np.diag([1.0, -1.0, -1.0, 1.0])
 
 
@@ -207,7 +212,21 @@ def read_voxels(stream: Any, shape: Sequence[int], dtype: np.dtype[Any], where: 
             raise ValueError(f"{where}: must be a whole image; it holds {at:,} of {len(view):,} bytes of voxels")
         view[at : at + len(piece)] = np.frombuffer(piece, np.uint8)
         at += len(piece)
+    check_end(stream, where)
     return data.astype(dtype.newbyteorder("="), copy=False).reshape(tuple(shape), order="F")
+
+
+def check_end(stream: Any, where: str) -> None:
+    """Let a packed stream that ends near its voxels hold them against its checksum; no more than `BEYOND` is read."""
+    left = BEYOND
+    try:
+        while left > 0 and (piece := stream.read(left)):
+            left -= len(piece)
+    except gzip.BadGzipFile as error:
+        if "Not a gzipped file" not in str(error):  # what follows the stream is no part of it
+            raise ValueError(f"{where}: must be a whole image; {sentence(error)}") from None
+    except Exception as error:
+        raise ValueError(f"{where}: must be a whole image; {sentence(error)}") from None
 
 
 def optional(module: str, extra: str, what: str) -> Any:
@@ -216,6 +235,21 @@ def optional(module: str, extra: str, what: str) -> Any:
         return importlib.import_module(module)
     except ImportError:
         raise ImportError(f'{what} is read with {module}: pip install "volrender[{extra}]"') from None
+
+
+@contextmanager
+def quiet(library: str) -> Iterator[None]:
+    """Keep a library's log lines of this thread back: what matters of them is an error or a warning of ours."""
+    logger, here = logging.getLogger(library), threading.get_ident()
+
+    def others(record: logging.LogRecord) -> bool:
+        return record.thread != here
+
+    logger.addFilter(others)
+    try:
+        yield
+    finally:
+        logger.removeFilter(others)
 
 
 def warn(text: str) -> None:
@@ -288,7 +322,9 @@ def write_beside(path: Path, fill: Callable[[BinaryIO], Any]) -> None:
         os.umask(mask)
         os.chmod(beside, 0o666 & ~mask)
         os.replace(beside, path)
-    except BaseException:
+    except BaseException as error:
         with suppress(OSError):
             os.unlink(beside)
+        if isinstance(error, OSError) and error.strerror:  # a full disk, a lost drive
+            raise OSError(f"{path}: cannot be written; {error.strerror}") from None
         raise

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from volrender.io.files import (
+    FROM_LPS,
     GROWTH,
     LPS,
     File,
@@ -30,7 +31,7 @@ from volrender.io.files import (
     title,
     warn,
 )
-from volrender.io.forms import named_space, warn_of_guess
+from volrender.io.forms import named_space, usable, warn_of_guess
 from volrender.io.nrrd import lines_of, numbered
 
 MAX_HEADER = 1 << 16
@@ -48,6 +49,9 @@ TYPES = {
     "MET_FLOAT": "f4",
     "MET_DOUBLE": "f8",
 }
+SPACING, ORIGIN = ("ElementSpacing", "ElementSize"), ("Offset", "Position", "Origin")
+MATRIX = ("TransformMatrix", "Rotation", "Orientation")
+FLOATS = ("MET_FLOAT", "MET_DOUBLE")
 ITK = "RAI"  # where ITK takes the axes to come from if there is no matrix
 FIRST = re.compile(rb"(ObjectType|ObjectSubType|Comment|NDims|Name|ID|FormTypeName)\s*=")
 
@@ -60,15 +64,37 @@ def fits(head: bytes) -> bool:
 def read(file: File) -> Image:
     """Read a ``.mha``, or a ``.mhd`` and the files that it names."""
     where = file.where
+    header, data = _voxels(file, vectors=False)
+    kind = "rgb" if data.shape[0] > 1 else "intensity"
+    shape = data.shape[1:]
+    data = np.moveaxis(data, 0, -1)
+    while data.ndim > 3 and data.shape[-1] == 1:
+        data = data[..., 0]
+    affine = _affine(header, shape, where)
+    history = (f"read {short_name(where)}, MetaImage, {data.dtype}", "converted from LPS to RAS")
+    return Image(data, affine, title(where), kind=kind, history=history, space=named_space(where))
+
+
+def read_vectors(file: File) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
+    """A displacement at each voxel (mm, RAS+), (i, j, k, 3), and the affine, of a field that ITK wrote."""
+    header, data = _voxels(file, vectors=True)
+    if (in_mm(header.get("DistanceUnits", "mm")) or 1.0) != 1:
+        raise ValueError(f"must be a displacement field in mm; its DistanceUnits are {header['DistanceUnits']}")
+    return np.moveaxis(data, 0, -1) * FROM_LPS, _affine(header, data.shape[1:], file.where)
+
+
+def _voxels(file: File, vectors: bool) -> tuple[Mapping[str, str], NDArray[Any]]:
+    """The header, and the voxels with their channels first."""
+    where = file.where
     with file.open() as stream:
         header, start = _header(stream, where)
         names = _named(header, stream, where)
-    shape, channels, dtype = _claim(header, where)
+    shape, channels, dtype = _claim(header, where, vectors)
     packed = _yes(header, "CompressedData")
     parts = [file.beside(name) for name in names] or [file]
     growth = GROWTH[".gz"] if packed else 1
     full = (channels, *shape)
-    check_claim(where, full, dtype, capacity(sum(part.size for part in parts), growth))
+    check_claim(where, shape, np.dtype((dtype, (channels,))), capacity(sum(part.size for part in parts), growth))
     if shape[-1] % len(parts):
         raise ValueError(f"{where}: must share its {shape[-1]} slices among its data files; it names {len(parts)}")
     share = (*full[:-1], full[-1] // len(parts))
@@ -79,14 +105,7 @@ def read(file: File) -> Image:
             size = int(np.prod(share, dtype=np.int64)) * dtype.itemsize
             stream.seek(max(part.size - size, 0) if skip < 0 else skip)
             pieces.append(read_voxels(Inflating(stream) if packed else stream, share, dtype, part.where))
-    data = pieces[0] if len(pieces) == 1 else np.concatenate(pieces, axis=-1)
-    data = data[0] if channels == 1 else np.moveaxis(data, 0, -1)
-    while data.ndim > 3 and data.shape[-1] == 1:
-        data = data[..., 0]
-    affine = _affine(header, shape, where)
-    kind = "intensity" if channels == 1 else "rgb"
-    history = (f"read {short_name(where)}, MetaImage, {data.dtype}", "converted from LPS to RAS")
-    return Image(data, affine, title(where), kind=kind, history=history, space=named_space(where))
+    return header, pieces[0] if len(pieces) == 1 else np.concatenate(pieces, axis=-1)
 
 
 def _header(stream: BinaryIO, where: str) -> tuple[Mapping[str, str], int]:
@@ -116,7 +135,7 @@ def _named(header: Mapping[str, str], stream: BinaryIO, where: str) -> list[str]
     return numbered(text.split(), where) if "%" in text else [text]
 
 
-def _claim(header: Mapping[str, str], where: str) -> tuple[tuple[int, ...], int, np.dtype[Any]]:
+def _claim(header: Mapping[str, str], where: str, vectors: bool) -> tuple[tuple[int, ...], int, np.dtype[Any]]:
     """The shape, the channels and the type of a voxel."""
     kind = header.get("ElementType", "").removesuffix("_ARRAY")
     if kind not in TYPES:
@@ -132,18 +151,21 @@ def _claim(header: Mapping[str, str], where: str) -> tuple[tuple[int, ...], int,
     check_shape(where, shape)
     if len(shape) > 4:
         raise ValueError(f"{where}: must have three axes, or four with time; it has {len(shape)} ({by(shape)})")
-    if channels != 1 and not (channels in (3, 4) and kind == "MET_UCHAR" and len(shape) == 3):
-        raise ValueError(f"{where}: must hold one number a voxel, or a color; it holds {channels} of {kind}")
+    color = channels in (3, 4) and kind == "MET_UCHAR" and len(shape) == 3
+    field = channels == 3 and kind in FLOATS and len(shape) == 3
+    if not (field if vectors else color or channels == 1):
+        wanted = "three floating-point numbers a voxel (a field)" if vectors else "one number a voxel, or a color"
+        raise ValueError(f"{where}: must hold {wanted}; it holds {channels} of {kind}")
     big = _yes(header, "BinaryDataByteOrderMSB") or _yes(header, "ElementByteOrderMSB")
     return shape, channels, np.dtype(TYPES[kind]).newbyteorder(">" if big else "<")
 
 
 def _affine(header: Mapping[str, str], shape: tuple[int, ...], where: str) -> NDArray[np.float64]:
     dims = int(_number(header, "NDims", where)) or len(shape)
-    spacing = _vector(header, where, "ElementSpacing", "ElementSize")
+    spacing = _vector(header, where, *SPACING)
     spacing = np.ones(3) if spacing is None else np.append(spacing, np.ones(3))[:3]
-    origin = _vector(header, where, "Offset", "Position", "Origin")
-    matrix = _vector(header, where, "TransformMatrix", "Rotation", "Orientation")
+    origin = _vector(header, where, *ORIGIN)
+    matrix = _vector(header, where, *MATRIX)
     letters = header.get("AnatomicalOrientation", "")
     named = _axes_of(letters)
     if matrix is not None and matrix.size == dims * dims:
@@ -168,7 +190,9 @@ def _affine(header: Mapping[str, str], shape: tuple[int, ...], where: str) -> ND
     affine = np.eye(4)
     affine[:3, :3] = steps @ np.diag(spacing) * scale
     affine[:3, 3] = 0 if origin is None else np.append(origin, np.zeros(3))[:3] * scale
-    affine = LPS @ affine
+    sound = bool(np.isfinite(spacing).all() and (spacing != 0).all())
+    guilty = MATRIX if sound and np.isfinite(affine[:3, 3]).all() else ORIGIN if sound else SPACING
+    affine = usable(LPS @ affine, where, ", ".join(f"its {key} is {header[key]}" for key in guilty if key in header))
     told = {"TransformMatrix or AnatomicalOrientation": matrix is not None or named is not None}
     missing = [what for what, there in {**told, "Offset": origin is not None}.items() if not there]
     warn_of_guess(where, missing, affine, shape)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import gzip
 import os
-import re
 import struct
 from collections.abc import Callable
 from contextlib import suppress
@@ -26,23 +25,26 @@ from volrender.io.files import (
     Image,
     by,
     capacity,
-    check_claim,
+    check_end,
     check_shape,
     file_of,
+    quiet,
     sentence,
     short_name,
     title,
+    warn,
     write_beside,
 )
-from volrender.io.forms import code_of, placement
+from volrender.io.forms import code_of, length_unit, placement, told
+from volrender.io.label_table import read_labels, write_labels
 
 READS = "NIfTI, Analyze, MGH/MGZ, MINC, AFNI, PAR/REC, DICOM, NRRD, MetaImage, TIFF, or a NumPy .npy or .npz"
+LOG = "nibabel.global"
+PARTNERS = {".hdr": ".img", ".img": ".hdr", ".par": ".rec", ".rec": ".par", ".head": ".brik", ".brik": ".head"}
+MOST = 1 << 26  # bytes of a header
+PACKED = ("", ".gz", ".bz2", ".zst")
 UNITS = {"z score": "z", "t test": "t", "f test": "F", "p value": "p", "correlation": "r"}
 CIFTI = range(3000, 3100)  # intents
-FIELDS = "a displacement field as ANTs and ITK write it, or a deformation as SPM does"
-DEFORMATION = re.compile(r"(inverse )?deformation", re.IGNORECASE)  # how SPM describes its y_ and iy_ files
-FLOW = re.compile(r"flow field|velocity", re.IGNORECASE)  # and its u_ and v_ files
-FROM_LPS = np.array([-1, -1, 1], dtype=np.float32)
 COLORS = ("rgb vector", "rgba vector", "vector", "none")  # of bytes
 
 
@@ -52,20 +54,44 @@ def fits(head: bytes) -> bool:
 
 
 def read(file: File) -> Image:
-    """Read what nibabel knows: a path by its ending, a stream by how it starts, a pair from both its files."""
+    """Read what nibabel knows: a single file by how it starts, a pair from both its files, others by their ending."""
     ending = Path(short_name(file.where)).suffix.lower()
     if file.path is None and ending in (".hdr", ".img"):
         return _from_pair(file)
-    single = (".nii", ".nii.gz", ".mgh", ".mgz")  # nibabel would leave the file open, or hold the voxels twice
-    if file.path is None or file.where.lower().endswith(single):
+    if file.path is None or _alone(file):  # nibabel would leave the file open, or hold the voxels twice
         return _from_stream(file)
     import nibabel as nib
 
+    _check_partner(file.path)
     try:
-        image: Any = _ecat(file.path) if ending == ".v" else nib.load(file.path)
+        with quiet(LOG):
+            image: Any = _ecat(file.path) if ending == ".v" else nib.load(file.path)
     except Exception as error:
         raise ValueError(f"{file.where}: must be an image ({READS}); {sentence(error)}") from None
     return from_nibabel(image, file.where)
+
+
+def _alone(file: File) -> bool:
+    """Whether a path leads to a single-file image, whatever its name; one of a pair must start as NIfTI does."""
+    name, head = file.where.lower(), file.head()
+    if name.endswith((".nii", ".nii.gz", ".mgh", ".mgz")):
+        return True
+    if name.removesuffix(".gz").endswith((*PARTNERS, ".mnc", ".v")):
+        return any(test(head) for kind, test in _SNIFF if kind != "MGHImage")
+    return fits(head)
+
+
+def _check_partner(path: Path) -> None:
+    """Both files of a pair must be there; either may be packed."""
+    plain = next((path.name[: -len(end)] for end in PACKED if end and path.name.lower().endswith(end)), path.name)
+    ending = Path(plain).suffix
+    other = PARTNERS.get(ending.lower())
+    if other is None:
+        return
+    other = other if ending.islower() else other.upper()
+    partner = path.with_name(plain.removesuffix(ending) + other)
+    if not any(path.with_name(partner.name + end).is_file() for end in PACKED):
+        raise FileNotFoundError(f"{path}: needs {partner}: no such file")
 
 
 def _ecat(path: Path) -> Any:
@@ -102,14 +128,24 @@ def _from_stream(file: File) -> Image:
         try:
             stream.seek(0)
             known = getattr(nib, image_class)
-            image = known.from_file_map(known.make_file_map({"image": stream}), mmap=False)
+            with quiet(LOG):
+                image = known.from_file_map(known.make_file_map({"image": stream}), mmap=False)
         except Exception as error:
             raise ValueError(f"{file.where}: must be a whole image; {sentence(error)}") from None
-        return from_nibabel(image, file.where, size=capacity(file.size, GROWTH[".gz"] if packed else 1))
+        out = from_nibabel(image, file.where, size=capacity(file.size, GROWTH[".gz"] if packed else 1))
+        check_end(stream, file.where)
+        return out
 
 
 class _Gzip(gzip.GzipFile):
-    """A gzip stream that fills a buffer piece by piece; its parent unpacks all of it into a second one first."""
+    """A gzip stream that fills a buffer piece by piece; its parent unpacks all of it into a second one first.
+
+    Voxels are read into buffers; what is read otherwise, such as an extension of the header, is no longer than `MOST`.
+    """
+
+    def read(self, size: int | None = -1) -> bytes:
+        """Read some bytes."""
+        return super().read(MOST if size is None or size < 0 else min(size, MOST))
 
     def readinto(self, buffer: Any) -> int:
         """Fill `buffer` as far as the stream goes."""
@@ -145,9 +181,9 @@ def _from_pair(file: File) -> Image:
     with header.open() as head, data.open() as voxels, _matrix(file).open() as matrix:
         parts = {"header": head, "image": voxels, "mat": matrix}
         try:
-            image = pair.from_file_map(
-                {part: FileHolder(fileobj=parts[part]) for part, _ in pair.files_types}, mmap=False
-            )
+            holders = {part: FileHolder(fileobj=parts[part]) for part, _ in pair.files_types}
+            with quiet(LOG):
+                image = pair.from_file_map(holders, mmap=False)
         except Exception as error:
             raise ValueError(f"{file.where}: must be a NIfTI or Analyze pair; {sentence(error)}") from None
         return from_nibabel(image, file.where, size=data.size)
@@ -172,6 +208,16 @@ def _matrix(file: File) -> File:
         return file_of(b"", file.where)
 
 
+def _guessed(image: Any) -> bool:
+    """Whether an Analyze image was read without the position that SPM keeps in a file beside it."""
+    voxels, matrix = (image.file_map.get(part) for part in ("image", "mat"))
+    if "Analyze" not in type(image).__name__ or voxels.filename is None is voxels.fileobj:  # made in memory
+        return False
+    if matrix is None:
+        return True
+    return not (matrix.fileobj.tell() if matrix.fileobj is not None else Path(str(matrix.filename)).is_file())
+
+
 def from_nibabel(image: Any, where: str, size: int | None = None) -> Image:
     """Check what the header claims, then read the voxels in their own type; scaled ones become float32."""
     kind = type(image).__name__
@@ -192,6 +238,8 @@ def from_nibabel(image: Any, where: str, size: int | None = None) -> Image:
         raise ValueError(f"{where}: must be a whole image; {sentence(error)}") from None
     plain = "RGBA"[: len(dtype.names)] if dtype.names else dtype.name
     history = [f"read {short_name(where)}, {kind}, {plain}"]
+    if unit := length_unit(image.header)[0]:
+        history.append(f"converted from {unit} to mm")
     if dtype.names:
         data = _colors(data, where)
     elif data.dtype.kind == "c":
@@ -202,55 +250,12 @@ def from_nibabel(image: Any, where: str, size: int | None = None) -> Image:
         history.append("scaled by the header's slope and intercept")
     if data.dtype.kind == "f" and data.dtype.itemsize > 8:
         data = data.astype(np.float64)
-    if "Analyze" in kind and not Path(str(getattr(image.file_map.get("mat"), "filename", None))).is_file():
+    if _guessed(image):
+        warn(f"{where}: has no .mat beside it, so left and right are a guess; placed {told(affine, shape)}")
         history.append("without a position in the header: taken as LAS")
     kind = "rgb" if dtype.names or _bytes_of_color(image, intent) else "labels" if intent == "label" else "intensity"
-    return Image(data, affine, title(where), UNITS.get(intent, ""), None, kind, tuple(history), space)
-
-
-def read_vectors(file: File) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
-    """A displacement at each voxel (mm, RAS+), (i, j, k, 3), and the affine: five axes, the fourth of length one.
-
-    ITK and ANTs write displacements, in LPS; SPM writes a mapping, the places (mm, RAS+) that the values come from.
-    Both lie on the grid of the result. What FSL, NiftyReg and DARTEL write in files of such a shape is refused.
-    """
-    import nibabel as nib
-
-    try:
-        image: Any = nib.load(file.path)
-    except Exception as error:
-        raise ValueError(f"must be a NIfTI displacement field; {sentence(error)}") from None
-    mapping = _is_mapping(image.header)
-    shape = tuple(int(n) for n in image.shape)
-    if len(shape) != 5 or shape[3:] != (1, 3):
-        raise ValueError(f"must be {FIELDS}, i x j x k x 1 x 3; got {by(shape)}")
-    growth = GROWTH.get(Path(file.where).suffix.lower(), 1)
-    check_claim(file.where, shape, image.get_data_dtype(), capacity(file.size, growth))
-    vectors = np.asarray(image.dataobj, dtype=np.float32)[:, :, :, 0, :]
-    if not mapping:
-        return vectors * FROM_LPS, image.affine
-    i, j, k = np.ogrid[: shape[0], : shape[1], : shape[2]]
-    for world, (to_i, to_j, to_k, start) in enumerate(image.affine[:3]):
-        vectors[..., world] -= to_i * i + to_j * j + to_k * k + start
-    return vectors, image.affine
-
-
-def _is_mapping(header: Any) -> bool:
-    """Whether vectors are places, as SPM writes them, and not displacements; an error if they are neither."""
-    said = {
-        key: bytes(header[key]).rstrip(b"\0").decode("latin-1") for key in ("intent_name", "descrip") if key in header
-    }
-    name, about = said.get("intent_name", ""), said.get("descrip", "")
-    other = ""
-    if "intent_code" in header and 2006 <= int(header["intent_code"]) <= 2018:
-        other = "a warp of FSL's, in FSL's own millimetres: convert it first"
-    elif name.startswith("NREG"):
-        other = f"a transform of NiftyReg's ({name}): convert it first"
-    elif FLOW.match(about):
-        other = f"DARTEL's ({about}), which is no displacement: export it as a deformation first"
-    if other:
-        raise ValueError(f"must be {FIELDS}; it is {other}")
-    return name == "Mapping" or DEFORMATION.match(about) is not None
+    labels = read_labels(image.header, where) if kind == "labels" else None
+    return Image(data, affine, title(where), UNITS.get(intent, ""), labels, kind, tuple(history), space)
 
 
 def _colors(data: NDArray[Any], where: str) -> NDArray[Any]:
@@ -335,6 +340,8 @@ def write(path: str | os.PathLike[str], image: Image) -> None:
     if image.kind == "labels" or image.unit in intents:
         name = image.name[:16] if image.name.isascii() else ""
         out.header.set_intent("label" if image.kind == "labels" else intents[image.unit], name=name)
+    if image.labels:
+        write_labels(out.header, image.labels, str(target))
     packed = gzip.compress(out.to_bytes(), 6, mtime=0) if target.name.endswith(".gz") else out.to_bytes()
     write_beside(target, lambda file: file.write(packed))
 

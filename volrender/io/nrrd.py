@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from volrender.io.files import (
     CHUNK,
+    FROM_LPS,
     GROWTH,
     LPS,
     File,
@@ -35,7 +36,7 @@ from volrender.io.files import (
     short_name,
     title,
 )
-from volrender.io.forms import named_space, warn_of_guess
+from volrender.io.forms import named_space, usable, warn_of_guess
 
 MAX_HEADER = 1 << 20
 TYPES = {
@@ -70,6 +71,38 @@ def fits(head: bytes) -> bool:
 def read(file: File) -> Image:
     """Read a ``.nrrd``, or a ``.nhdr`` and the files that it names."""
     where = file.where
+    header, data, axes, colors = _voxels(file, vectors=False)
+    sizes = data.shape
+    history = [f"read {short_name(where)}, NRRD, {data.dtype}"]
+    affine, convention = _affine(header, sizes, axes, where)
+    history.append(convention)
+    other = [axis for axis in range(data.ndim) if axis not in axes]
+    data = data.transpose(*axes, *other)
+    while data.ndim > 3 and data.shape[-1] == 1:
+        data = data[..., 0]
+    if other and str(_kinds(header, sizes)[other[0]]) == "complex":
+        data = np.hypot(data[..., 0].astype(float), data[..., 1]).astype(np.float32)
+        history.append("complex values replaced by their magnitude")
+    labels = _segments(header, where)
+    kind = "rgb" if colors else "intensity" if labels is None else "labels"
+    return Image(data, affine, title(where), "", labels, kind, tuple(history), named_space(where))
+
+
+def read_vectors(file: File) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
+    """A displacement at each voxel (mm, RAS+), (i, j, k, 3), and the affine, of a field that ITK wrote: in LPS, mm."""
+    header, data, axes, _ = _voxels(file, vectors=True)
+    affine, convention = _affine(header, data.shape, axes, file.where)
+    units = {str(unit) for unit in header.get("space units", [])}
+    if convention != "converted from LPS to RAS" or any((in_mm(unit) or 1.0) != 1 for unit in units):
+        said = ", ".join([str(header.get("space", "nothing of its space")), *sorted(units)])
+        raise ValueError(f"must be a displacement field in LPS and mm; its header says {said}")
+    (other,) = {0, 1, 2, 3} - set(axes)
+    return data.transpose(*axes, other) * FROM_LPS, affine
+
+
+def _voxels(file: File, vectors: bool) -> tuple[Mapping[str, Any], NDArray[Any], list[int], bool]:
+    """The header, the voxels in the order of the file, which axes are space, and whether the other one is color."""
+    where = file.where
     with file.open() as stream:
         header, start = _header(stream, where)
         try:
@@ -94,7 +127,7 @@ def read(file: File) -> Image:
         parts = [file.beside(name) for name in names] or [file]
         shares = _shares(sizes, len(parts), where)
         check_claim(where, sizes, dtype, capacity(sum(part.size for part in parts), growth))
-    axes, colors = _axes(header, sizes, where)
+    axes, colors = _axes(header, sizes, where, vectors)
     pieces = []
     for shape, part in zip(shares, parts):
         with part.open() as stream:
@@ -108,21 +141,7 @@ def read(file: File) -> Image:
             if skipped > 0:
                 inner.read(min(skipped, CHUNK))
             pieces.append(read_voxels(inner, shape, dtype, part.where))
-    data = pieces[0] if len(pieces) == 1 else np.concatenate(pieces, axis=-1)
-    del pieces
-    history = [f"read {short_name(where)}, NRRD, {data.dtype}"]
-    affine, convention = _affine(header, sizes, axes, where)
-    history.append(convention)
-    other = [axis for axis in range(data.ndim) if axis not in axes]
-    data = data.transpose(*axes, *other)
-    while data.ndim > 3 and data.shape[-1] == 1:
-        data = data[..., 0]
-    if other and str(_kinds(header, sizes)[other[0]]) == "complex":
-        data = np.hypot(data[..., 0].astype(float), data[..., 1]).astype(np.float32)
-        history.append("complex values replaced by their magnitude")
-    labels = _segments(header, where)
-    kind = "rgb" if colors else "intensity" if labels is None else "labels"
-    return Image(data, affine, title(where), "", labels, kind, tuple(history), named_space(where))
+    return header, pieces[0] if len(pieces) == 1 else np.concatenate(pieces, axis=-1), axes, colors
 
 
 def _header(stream: BinaryIO, where: str) -> tuple[Mapping[str, Any], int]:
@@ -207,10 +226,14 @@ def _kinds(header: Mapping[str, Any], sizes: tuple[int, ...]) -> list[str]:
     return kinds if len(kinds) == len(sizes) else ["???"] * len(sizes)
 
 
-def _axes(header: Mapping[str, Any], sizes: tuple[int, ...], where: str) -> tuple[list[int], bool]:
+def _axes(header: Mapping[str, Any], sizes: tuple[int, ...], where: str, vectors: bool) -> tuple[list[int], bool]:
     """Which axes are space, and whether the other one is color."""
     kinds, directions = _kinds(header, sizes), _directions(header, where)
-    if directions is not None and len(directions) == len(sizes):
+    if directions is not None and len(directions) != len(sizes):
+        raise ValueError(
+            f"{where}: must have one of its space directions for each axis; it has {len(directions)} for {len(sizes)}"
+        )
+    if directions is not None:
         axes = [n for n, row in enumerate(directions) if np.isfinite(row).all()]
     elif set(kinds) & set(SPATIAL):
         axes = [n for n, kind in enumerate(kinds) if kind in SPATIAL]
@@ -221,7 +244,9 @@ def _axes(header: Mapping[str, Any], sizes: tuple[int, ...], where: str) -> tupl
         raise ValueError(
             f"{where}: must have three axes in space and at most one other; its kinds are {', '.join(kinds)}"
         )
-    if not other:
+    if vectors and (not other or sizes[other[0]] != 3 or str(header["type"]) not in ("float", "double")):
+        raise ValueError(f"{where}: must hold three floating-point numbers a voxel (a field); it is {by(sizes)}")
+    if not other or vectors:
         return axes, False
     kind, size = kinds[other[0]], sizes[other[0]]
     if kind in COLORS and size in (3, 4) and TYPES[str(header["type"])] == "u1":
@@ -260,6 +285,7 @@ def _affine(
     directions = _directions(header, where)
     if directions is not None:
         steps = directions[axes].T
+        told = "its space directions are " + " ".join(f"({', '.join(f'{n:g}' for n in row)})" for row in directions)
     else:
         missing.append("directions")
         spacings = [float(header["spacings"][n]) if "spacings" in header else np.nan for n in axes]
@@ -267,6 +293,7 @@ def _affine(
             missing.append("spacing")
             convention += ", voxels of 1 mm assumed where no spacing is told"
         steps = np.diag(np.nan_to_num(spacings, nan=1.0))
+        told = f"its spacings are {' '.join(f'{n:g}' for n in spacings)}"
     scale = [in_mm(str(unit)) or 1.0 for unit in header.get("space units", [])] or [1.0]
     steps = frame[:3, :3] @ np.diag(np.resize(scale, 3)) @ steps
     shape = [sizes[n] for n in axes]
@@ -277,6 +304,7 @@ def _affine(
     else:
         missing.append("origin")
         convention += ", centred"
+    affine = usable(affine, where, told)
     warn_of_guess(where, missing, affine, shape)
     return affine, convention
 

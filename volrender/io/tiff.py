@@ -7,6 +7,7 @@ here, within this one file and without entities.
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -26,6 +27,7 @@ from volrender.io.files import (
     check_shape,
     in_mm,
     optional,
+    quiet,
     sentence,
     short_name,
     title,
@@ -61,12 +63,13 @@ def read(file: File, affine: ArrayLike | None, series: str | int | None) -> Imag
     where = file.where
     with file.whole() as stream:
         try:
-            with tifffile.TiffFile(stream, is_ome=False) as tif:
+            with quiet("tifffile"), tifffile.TiffFile(stream, is_ome=False) as tif:
                 page = tif.pages[0]
+                _check_pages(tif, file.size, where)
                 stack = _ome(tif, page.description, where) if "<OME" in page.description else _stack(tif, where)
-                check_shape(where, (1, *stack.shape))
+                claimed = (1,) * (3 - len(stack.shape)) + stack.shape
                 growth = GROWN.get(int(page.compression), MOST)
-                check_claim(where, (1, *stack.shape), page.dtype, capacity(file.size, growth))
+                check_claim(where, claimed, page.dtype, capacity(file.size, growth))
                 data = _pixels(tif, stack)
                 colored = int(page.photometric) == RGB
         except (ValueError, ImportError) as error:
@@ -99,12 +102,33 @@ def read(file: File, affine: ArrayLike | None, series: str | int | None) -> Imag
     return Image(data, np.asarray(affine), name, kind=kind, history=tuple(history), space=named_space(where))
 
 
+def _check_pages(tif: Any, size: int, where: str) -> None:
+    """All pages are in the file: the last one says that it is the last, and none has its pixels beyond the end."""
+    form, stream = tif.tiff, tif.filehandle
+    count = len(tif.pages)
+    try:
+        stream.seek(tif.pages[count - 1].offset)
+        (tags,) = struct.unpack(form.tagnoformat, stream.read(form.tagnosize))
+        stream.seek(tags * form.tagsize, 1)
+        (following,) = struct.unpack(form.offsetformat, stream.read(form.offsetsize))
+    except Exception:
+        raise ValueError(f"{where}: must be whole; its page {count} is cut short") from None
+    if following and following not in {page.offset for page in tif.pages}:
+        raise ValueError(f"{where}: must be whole; it ends before its page {count + 1}")
+    for n, page in enumerate(tif.pages):
+        if any(at + packed > size for at, packed in zip(page.dataoffsets, page.databytecounts)):
+            raise ValueError(f"{where}: must be whole; it ends before the pixels of its page {n + 1}")
+
+
 def _stack(tif: Any, where: str) -> Stack:
     """A stack as ImageJ, or tifffile for any other, lays it out."""
     if not tif.series:
         raise ValueError(f"{where}: must have pages; it has none")
     first = tif.series[0]
     imagej = tif.imagej_metadata or {}
+    planes = int(np.prod([n for n, axis in zip(first.shape, first.axes) if axis not in "YXS"]))
+    if imagej.get("images", 1) > planes:
+        raise ValueError(f"{where}: must be whole; its ImageJ header claims {imagej['images']} images, it has {planes}")
     count = first.shape[first.axes.index("C")] if "C" in first.axes else 1
     spacing: tuple[float | None, ...] = (None, None, None)
     if imagej:
