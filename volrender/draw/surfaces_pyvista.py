@@ -20,7 +20,7 @@ from volrender.space import Clip, canonical, spacing
 from volrender.volume import Volume
 
 NEAR = 0.01  # of a voxel: no point of a surface lies nearer to a voxel's centre
-COLLAPSE = 0.1  # of its volume: a body that would lose more is too small to be smoothed
+COLLAPSE, COLLAPSED_LABEL = 0.1, 0.5  # of its volume: a body that would lose more is too small to be smoothed
 
 
 def placement(volume: Volume) -> NDArray[np.float64]:
@@ -100,19 +100,28 @@ def _smoothed(mesh: pv.PolyData, step: NDArray[np.float64], shape: NDArray[np.in
     """
     before = np.asarray(mesh.points, dtype=np.float64)
     faces = mesh.regular_faces
-    points = np.asarray(mesh.smooth_taubin(n_iter=20, pass_band=0.1).points, dtype=np.float64)
+    points = _as_large(before, np.asarray(mesh.smooth_taubin(n_iter=20, pass_band=0.1).points, dtype=np.float64), faces)
+    low, high = -0.5 * step, (shape - 0.5) * step
+    edge = (before <= low + 1e-4 * step) | (before >= high - 1e-4 * step)
+    mesh.points = np.where(edge, before, points.clip(low, high)).astype(np.float32)
+    return mesh
+
+
+def _as_large(
+    before: NDArray[np.float64], points: NDArray[np.float64], faces: NDArray[np.intp], collapse: float = COLLAPSE
+) -> NDArray[np.float64]:
+    """Smoothed points, pushed along their normals so that each body is as large as before.
+
+    A body that lost more than the part `collapse` is too small to be smoothed, and stays as it was.
+    """
     body = _bodies(faces, len(before))
     areas = _areas(points, faces)
     volume, left = (_volumes(p, faces, a, body) for p, a in ((before, _areas(before, faces)), (points, areas)))
-    collapsed = np.abs(volume - left) >= COLLAPSE * np.abs(volume)
+    collapsed = np.abs(volume - left) >= collapse * np.abs(volume)
     surface = np.bincount(body[faces[:, 0]], weights=np.linalg.norm(areas, axis=1))
     missing = (volume - left) / np.maximum(surface, 1e-30)
-    points += _normals(faces, areas, len(points)) * missing[body][:, None]
-    low, high = -0.5 * step, (shape - 0.5) * step
-    edge = (before <= low + 1e-4 * step) | (before >= high - 1e-4 * step)
-    kept = edge | collapsed[body][:, None]
-    mesh.points = np.where(kept, before, points.clip(low, high)).astype(np.float32)
-    return mesh
+    pushed = points + _normals(faces, areas, len(points)) * missing[body][:, None]
+    return np.where(collapsed[body][:, None], before, pushed)
 
 
 def _bodies(faces: NDArray[np.intp], n_points: int) -> NDArray[np.intp]:
@@ -176,7 +185,10 @@ def label_surface(layer: LabelMap) -> pv.PolyData:
     grid = grid_of(layer.volume, padded, pad=1)
     mesh = grid.contour_labels("external", output_mesh_type="triangles", scalars="values", smoothing=False)
     mesh.cell_data.clear()
+    before = np.asarray(mesh.points, dtype=np.float64)
     mesh = mesh.smooth_taubin(n_iter=30, pass_band=0.045, non_manifold_smoothing=True)
+    points = np.asarray(mesh.points, dtype=np.float64)
+    mesh.points = _as_large(before, points, mesh.regular_faces, COLLAPSED_LABEL).astype(np.float32)
     colors = np.array([(0, 0, 0), *(rgb for _, rgb in layer.table.values())])
     owners = _owners(padded, mesh, np.asarray(grid.spacing))
     mesh.cell_data["rgb"] = np.rint(colors[owners] * 255).astype(np.uint8)
