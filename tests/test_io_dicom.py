@@ -255,7 +255,7 @@ WRONG = [
     (
         "nowhere",
         lambda p: write(p / "I4.dcm", dataset(4, ImagePositionPatient=None)),
-        "I4.dcm: must say where its slices",
+        "I4.dcm: must say where its slices lie; it has no ImagePositionPatient",
     ),
     ("flat", lambda p: write(p / "I4.dcm", dataset(4, PixelSpacing=[0, 1])), "its PixelSpacing is [0.0, 1.0]"),
     ("cut", cut, "I2.dcm: must be a whole"),

@@ -8,7 +8,7 @@ them.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -234,14 +234,20 @@ def _slices(file: File, header: Any) -> Iterator[Slice]:
             slope, intercept = (found("RescaleSlope"), found("RescaleIntercept"))
             scale = (1.0 if slope is None else float(slope), 0.0 if intercept is None else float(intercept))
         except (TypeError, ValueError):
-            raise ValueError(
-                f"{where}: must say where its slices lie; it lacks a position, an orientation or a pixel spacing"
-            ) from None
+            raise ValueError(f"{where}: must say where its slices lie; {_held(found)}") from None
         numbers = np.array([*position.ravel(), *directions.ravel(), rows, columns])
         if position.shape != (3,) or not np.isfinite(numbers).all() or min(rows, columns) <= 0:
-            held = ", ".join(f"its {word} is {found(word)}" for word in PLACE)
-            raise ValueError(f"{where}: must say where its slices lie; {held}")
+            raise ValueError(f"{where}: must say where its slices lie; {_held(found)}")
         yield Slice(file, n, position, directions, (columns, rows), abs(apart), *scale, shape)
+
+
+def _held(found: Callable[[str], Any]) -> str:
+    """What the three fields that place a slice hold."""
+    held = [(word, found(word)) for word in PLACE]
+    lacking = [word for word, value in held if value is None]
+    if lacking:
+        return f"it has no {' and no '.join(lacking)}"
+    return ", ".join(f"its {word} is {value}" for word, value in held)
 
 
 def _is_rgb(header: Any, where: str) -> bool:
@@ -275,7 +281,9 @@ def _row(slices: Sequence[Slice], where: str) -> tuple[list[Slice], NDArray[np.f
     normal = np.cross(*slices[0].directions)
     length = np.linalg.norm(normal)
     if not 0.9 < length < 1.1:
-        raise ValueError(f"{where}: must have rows and columns at right angles; its orientation is no such thing")
+        raise ValueError(
+            f"{where}: must have rows and columns at right angles; {slices[0].directions.tolist()} are not"
+        )
     row = sorted(slices, key=lambda part: float(part.position @ normal))
     if len(row) == 1:
         return row, normal / length * (row[0].apart or 1.0)
