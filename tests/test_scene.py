@@ -164,6 +164,16 @@ def test_a_finding_behind_a_translucent_cut_plane_is_seen():
     assert red[None] < 60 < red[0.3]
 
 
+def test_a_cut_plane_through_a_single_bright_voxel_shows_it():
+    data = np.zeros((24, 24, 24), np.float32)
+    data[10, 10, 10] = 100
+    volume = Volume(data, np.diag([2, 2, 2, 1.0]))
+    scene = Scene(CutPlane(volume, Plane(normal=(0.9, 0.2, 0.6), origin=(20, 20, 20))), camera=(30, 20))
+    rows, columns = np.nonzero((scene.render((100, 100))[..., :3] < 250).any(axis=-1))
+    assert len(rows) > 20
+    assert np.hypot(*(np.array([columns.mean(), rows.mean()]) - scene.project((20, 20, 20), (100, 100)))) < 25
+
+
 def test_one_hot_voxel_does_not_change_the_picture():
     data = np.array(hill(EYE, (11, 11, 11), 12).data)
     hot = data.copy()

@@ -50,6 +50,8 @@ class Survey:
         Whether values lie on both sides of a zero that means "nothing", as in a statistical map.
     smallest : float
         The smallest magnitude other than 0: the level of a map that has been thresholded.
+    background : float
+        The background's own level: the median of what is below Otsu's threshold.
     """
 
     low: float
@@ -58,6 +60,7 @@ class Survey:
     air: float
     signed: bool
     smallest: float
+    background: float
 
 
 def survey(data: NDArray[Any]) -> Survey:
@@ -80,8 +83,8 @@ def survey(data: NDArray[Any]) -> Survey:
     if values.size == 0 or values.min() == values.max():  # a few bright voxels can slip through the subsample
         values = data[np.isfinite(data)].astype(np.float64)
     if high - low <= max(1e-12 * max(abs(low), abs(high)), 1e-300):
-        return Survey(low, high, (low, high), low, False, abs(low))
-    air = _background_level(values)
+        return Survey(low, high, (low, high), low, False, abs(low), low)
+    background, air = _background(values)
     front = values[values > air] if (values > air).any() else values
     nonzero = values[values != 0]
     smallest, top = float(np.abs(nonzero).min()), float(np.percentile(np.abs(nonzero), 99.8))
@@ -92,11 +95,11 @@ def survey(data: NDArray[Any]) -> Survey:
     robust = (-top, top) if signed else (float(np.percentile(values, 0.5)), float(np.percentile(front, 99.8)))
     if robust[0] >= robust[1]:
         robust = (low, high)
-    return Survey(low, high, robust, air, signed, smallest)
+    return Survey(low, high, robust, air, signed, smallest, background)
 
 
-def _background_level(values: NDArray[np.float64]) -> float:
-    """Half way from the background's own level to Otsu's threshold (Otsu, IEEE Trans. SMC 9, 1979)."""
+def _background(values: NDArray[np.float64]) -> tuple[float, float]:
+    """The background's own level, and half way from it to Otsu's threshold (Otsu, IEEE Trans. SMC 9, 1979)."""
     low, high = np.percentile(values, (0.01, 99.99))
     if high - low > 1e-9 * np.ptp(values):  # a few hot voxels would press all tissue into one bin
         values = np.clip(values, low, high)
@@ -109,7 +112,7 @@ def _background_level(values: NDArray[np.float64]) -> float:
         apart = below * above * (total / below - (total[-1] - total) / above) ** 2
     otsu = centers[apart > (1 - 1e-9) * np.nanmax(apart[:-1])].mean()  # of a gap between two peaks, the middle
     background = float(np.median(values[values <= otsu]))
-    return float(background + 0.5 * (otsu - background))
+    return background, float(background + 0.5 * (otsu - background))
 
 
 @dataclass(frozen=True)
@@ -187,7 +190,8 @@ class Look:
                     (air + 0.5 * max(self.clim[1] - air, 0.0), top),
                     (max(high, self.clim[1]), top),
                 )
-            half = 0.45 * min(air - low, high - air)
+            # Above the background's own level, which in a CT lies far above the lowest value.
+            half = 0.45 * min(air - min(self.survey.background, air), high - air)
             return ((low, 0.0), (air - half, 0.0), (air + half, top), (max(high, air + half), top))
         return ((low, 0.0), (air, 0.0), (air, top), (max(air, high), top))
 

@@ -266,8 +266,16 @@ def line_ends(mask: NDArray[np.bool_]) -> NDArray[np.intp]:
 
 
 def _on_plane(layer: CutPlane) -> NDArray[np.float64]:
-    grid = plane_grid(layer.plane.halfspaces[0], [layer.volume], step=max(layer.volume.spacing))
-    return grid[solid(layer, grid)]
+    step = max(layer.volume.spacing)
+    grid = plane_grid(layer.plane.halfspaces[0], [layer.volume], step=step)
+    points = grid[solid(layer, grid)]
+    if len(points) > 2:
+        return points
+    # Hardly anything: a finer grid, and not a frame around a point.
+    grid = plane_grid(layer.plane.halfspaces[0], [layer.volume], step=step / 4)
+    points = grid[solid(layer, grid)]
+    sides = step / 2 * np.array([[x, y, z] for x in (-1, 1) for y in (-1, 1) for z in (-1, 1)])
+    return np.asarray((points[:, None, :] + sides).reshape(-1, 3))
 
 
 def plane_grid(row: NDArray[np.float64], volumes: Sequence[Volume], step: float) -> NDArray[np.float64]:

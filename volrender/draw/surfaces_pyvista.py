@@ -237,9 +237,10 @@ def cut(mesh: pv.PolyData, clips: Sequence[Clip]) -> pv.PolyData:
 
 def face_mesh(grid: NDArray[np.float64], picture: NDArray[np.float32], covered: NDArray[np.float32]) -> pv.PolyData:
     """A flat mesh over a grid (u, v, 3) of world points where it is covered, its border smooth."""
-    covered = ndimage.gaussian_filter(covered, 2.0)  # a voxel: the grid is twice as fine
     if covered.max() < 0.5:
         return pv.PolyData()
+    smooth = ndimage.gaussian_filter(covered, 2.0)  # a voxel: the grid is twice as fine
+    covered = smooth if smooth.max() >= 0.5 else covered  # a single voxel would be smoothed away
     flat = pv.StructuredGrid(*(np.ascontiguousarray(grid[:, :, None, axis]) for axis in range(3)))
     flat.point_data["covered"] = covered.ravel(order="F")
     # Between the last point with color and the next the border runs: it has that color, not a fade to none.
