@@ -304,3 +304,23 @@ def test_a_title_stands_at_the_top():
     assert text.get_color() == INK
     assert (box.x0 + box.x1) / 2 == pytest.approx(frame.figure.bbox.width / 2, abs=1)
     assert 0 <= frame.figure.bbox.height - box.y1 < 1.5 * frame.dots_per_mm
+
+
+@pytest.mark.parametrize("camera", [(20, 180), (20, 0), (30, 90), (20, 270), (70, 180), (-20, 180)])
+def test_no_letter_of_the_compass_lies_on_another_axis(camera):
+    """Seen from a side and a little from above, the axis that goes away runs up the page as superior does."""
+    page = MplFigure(figsize=(2, 2), dpi=100)
+    FigureCanvasAgg(page)
+    frame = Frame.whole(page, 7.0, "white")
+    canvas = frame.canvas()
+    compass(canvas, 20, 20, as_camera(camera), 4.0, 7.0)
+    page.canvas.draw()
+    boxes = [text.get_window_extent() for text in canvas.texts]
+    assert len(boxes) >= 2
+    for n, box in enumerate(boxes):
+        assert not any(box.overlaps(other) for other in boxes[:n])
+        middle = np.array([(box.x0 + box.x1) / 2, (box.y0 + box.y1) / 2])
+        for line in canvas.lines:
+            first, last = canvas.transData.transform(np.transpose(line.get_data()))
+            along = np.clip((middle - first) @ (last - first) / max((last - first) @ (last - first), 1e-9), 0, 1)
+            assert np.hypot(*(first + along * (last - first) - middle)) > 3

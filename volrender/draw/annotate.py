@@ -306,7 +306,7 @@ def compass(canvas: Axes, x: float, y: float, camera: Camera, length: float, fon
             continue
         # A letter needs room: a foreshortened axis beside another's line is turned round to its opposite letter.
         letter = "RAS"[w]
-        if any(np.hypot(*(step - other)) < 0.45 for _, other in shown):
+        if any(_beside(step, other) for _, other in shown):
             step, letter = -step, "LPI"[w]
         shown.append((letter, step))
     beyond = 0.6 * font_size * MM_PER_POINT
@@ -316,6 +316,12 @@ def compass(canvas: Axes, x: float, y: float, camera: Camera, length: float, fon
         end = start + step * length
         canvas.add_line(Line2D([start[0], end[0]], [start[1], end[1]], color="0.3", linewidth=0.7))
         canvas.text(place[0], place[1], letter, ha="center", va="center", fontsize=font_size, color=INK)
+
+
+def _beside(step: NDArray[np.float64], other: NDArray[np.float64]) -> bool:
+    """Whether the letter at the end of one axis would lie on the line or the letter of another, longer one."""
+    off = abs(step[0] * other[1] - step[1] * other[0]) / np.hypot(*other)
+    return bool(np.hypot(*(step - other)) < 0.45 or (step @ other > 0 and off < 0.2))
 
 
 def title(frame: Frame, text: str) -> None:
