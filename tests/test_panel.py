@@ -4,6 +4,7 @@ import warnings
 
 import numpy as np
 import pytest
+from matplotlib.colors import to_rgb
 
 from volrender import Histogram, LabelMap, Scene, Slices, Volume, Voxels, space
 
@@ -89,3 +90,28 @@ def test_no_tile_is_at_minus_zero():
     volume = Volume(data, space.translation(-9.3, -9.3, -9.3))
     assert [cut.label for cut in Slices(volume).cuts] == ["x = 0 mm", "y = 0 mm", "z = 0 mm"]
     assert Slices(volume, y=-1e-9).cuts[0].label == "y = 0 mm"
+
+
+@pytest.mark.parametrize(("background", "dark"), [("white", False), ("black", True), ("#222", True), ("0.9", False)])
+def test_lettering_can_be_read_on_any_page(background, dark):
+    volume = at("")
+    for panel in (Voxels(volume, axes=False, background=background), Slices(volume, volume, background=background)):
+        figure = panel.figure(60, 80)
+        tones = {sum(to_rgb(text.get_color())) / 3 for ax in figure.axes for text in ax.texts if text.get_text()}
+        assert tones
+        assert all((tone > 0.6) == dark for tone in tones) or isinstance(panel, Slices)
+
+
+def test_cubes_stand_around_what_the_camera_looks_at():
+    data = np.zeros((21, 21, 21))
+    data[4:17, 4:17, 4:17] = 100
+    volume = Volume(data, space.translation(-10, -10, -10))
+    page = []
+    for look_at in ((0, 0, 0), (0, 0, 6)):
+        camera = space.Camera(0, 90, look_at=look_at, zoom=0.5)
+        figure = Voxels(volume, camera=camera, axes=False).figure(60, 80)
+        figure.canvas.draw()
+        rows, _ = np.nonzero(np.asarray(figure.canvas.buffer_rgba())[:-40, :, 0] < 200)
+        page.append((rows.min(), rows.max()))
+    assert page[1][0] > page[0][0]  # what lies above the middle sinks
+    assert page[1][1] > page[0][1] - 3

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from volrender.draw.annotate import INK, Frame
+from volrender.draw.annotate import Frame
 from volrender.page import Printable, as_background, as_width
 from volrender.panel import Panel
 from volrender.panels import as_panel
@@ -107,7 +107,7 @@ class Figure(Printable):
                 # A figure letter is bold and a point larger than the text, as journals set it.
                 if self.letters:
                     letter = chr(ord("a") + number % 26)
-                    style: dict[str, Any] = {"fontsize": self.font_size + 1, "fontweight": "bold", "color": INK}
+                    style: dict[str, Any] = {"fontsize": self.font_size + 1, "fontweight": "bold", "color": frame.ink}
                     canvas.text(left + 0.3, top - 0.3, letter, va="top", ha="left", **style)
                 panel.compose(frame.part(left, top - self._head() - height, width, height))
                 left += width + BETWEEN

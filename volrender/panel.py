@@ -158,6 +158,6 @@ def orient(frame: Frame, width: float, scale: float, camera: space.Camera) -> No
     """
     canvas = frame.canvas()
     if not camera.perspective:
-        scale_bar(canvas, 1.0, 1.2, 0.34 * width, scale, frame.font_size)
+        scale_bar(canvas, 1.0, 1.2, 0.34 * width, scale, frame.font_size, frame.ink)
     line = frame.line_height
-    compass(canvas, width - 2 * line, FOOT * line / 2, camera, line, frame.font_size)
+    compass(canvas, width - 2 * line, FOOT * line / 2, camera, line, frame.font_size, frame.ink)

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.colors import is_color_like, to_rgb
 from matplotlib.font_manager import FontProperties
 from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
@@ -22,6 +23,7 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from volrender.color import RGB, Look
+from volrender.intensity import luma
 from volrender.space import Camera
 
 MM_PER_INCH = 25.4
@@ -32,7 +34,7 @@ SHORTEST_BAR = 8.0
 MAX_LEGEND = 20
 WHOLE_LEGEND = 5  # entries, for which a panel makes itself high enough
 EMPTY = 0.86  # the gray that stands for "transparent" in a color bar
-INK = "#1a1a1a"
+INK, CHALK = "#1a1a1a", "#f2f2f2"  # lettering on a light page, and on a dark one
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,12 @@ class Frame:
     height: float
     font_size: float = 7.0
     background: Any = "white"
+
+    @property
+    def ink(self) -> str:
+        """The color of lettering that can be read on the background."""
+        dark = is_color_like(self.background) and float(luma(np.array(to_rgb(self.background)))) < 0.4
+        return CHALK if dark else INK
 
     @staticmethod
     def whole(figure: Any, font_size: float = 7.0, background: Any = "white") -> Frame:
@@ -238,7 +246,14 @@ class Sidebar:
                 if rgb is not None:
                     edge: dict[str, Any] = {"edgecolor": "0.6" if min(rgb) > 0.8 else "none", "linewidth": 0.4}
                     canvas.add_patch(Rectangle((x + GAP, middle - 0.9), 1.8, 1.8, facecolor=rgb, **edge))
-                canvas.text(x + GAP + 3.0, middle, name, va="center_baseline", fontsize=self.frame.font_size, color=INK)
+                canvas.text(
+                    x + GAP + 3.0,
+                    middle,
+                    name,
+                    va="center_baseline",
+                    fontsize=self.frame.font_size,
+                    color=self.frame.ink,
+                )
 
     def _fitted(self, label: str, room: float) -> str:
         """A color bar's label, its name cut where it is longer than `room` mm; a unit in brackets stays."""
@@ -258,9 +273,11 @@ class Sidebar:
         ticks = bar.ticks(height, self.frame.line_height)
         ax.yaxis.tick_right()
         ax.set_yticks(ticks, [number(v) for v in ticks])
-        ax.tick_params(axis="y", length=1.5, width=0.5, pad=1.2, labelsize=self.frame.font_size, labelcolor=INK)
+        ax.tick_params(
+            axis="y", length=1.5, width=0.5, pad=1.2, labelsize=self.frame.font_size, labelcolor=self.frame.ink
+        )
         for spine in ax.spines.values():
-            spine.set(linewidth=0.5, color=INK)
+            spine.set(linewidth=0.5, color=self.frame.ink)
         if bar.label:
             # The label stands clear of the widest tick label, whatever the numbers.
             shift = 1.3 + max(self.frame.text_width(number(v)) for v in ticks) + 0.8 + self.frame.line_height / 2
@@ -273,7 +290,7 @@ class Sidebar:
                 ha="center",
                 va="center",
                 fontsize=self.frame.font_size,
-                color=INK,
+                color=self.frame.ink,
             )
 
 
@@ -282,18 +299,18 @@ def short(text: str, most: int = 26) -> str:
     return text if len(text) <= most else text[: most - 1].rstrip() + "…"
 
 
-def scale_bar(canvas: Axes, x: float, y: float, room: float, scale: float, font_size: float) -> float:
+def scale_bar(canvas: Axes, x: float, y: float, room: float, scale: float, font_size: float, ink: str = INK) -> float:
     """Draw a scale bar from (x, y), at most `room` paper mm long; 1 paper mm is `scale` world mm. Its world mm."""
     world = round_length(room * scale)
     length = world / scale
-    canvas.add_line(Line2D([x, x + length], [y, y], color=INK, linewidth=1.2, solid_capstyle="butt"))
+    canvas.add_line(Line2D([x, x + length], [y, y], color=ink, linewidth=1.2, solid_capstyle="butt"))
     label = f"{world:g} mm"
     middle = x + max(length, _points(label, font_size) * MM_PER_POINT) / 2
-    canvas.text(middle, y + 0.7, label, ha="center", va="bottom", fontsize=font_size, color=INK)
+    canvas.text(middle, y + 0.7, label, ha="center", va="bottom", fontsize=font_size, color=ink)
     return world
 
 
-def compass(canvas: Axes, x: float, y: float, camera: Camera, length: float, font_size: float) -> None:
+def compass(canvas: Axes, x: float, y: float, camera: Camera, length: float, font_size: float, ink: str = INK) -> None:
     """Draw where right, anterior and superior lie, as lines with letters at their ends, all of it centred on (x, y).
 
     An axis that points away from the viewer or at them is left out when it is too short to be read.
@@ -314,8 +331,8 @@ def compass(canvas: Axes, x: float, y: float, camera: Camera, length: float, fon
     start = (x, y) - (np.minimum(letters.min(axis=0), 0) + np.maximum(letters.max(axis=0), 0)) / 2
     for (letter, step), place in zip(shown, start + letters):
         end = start + step * length
-        canvas.add_line(Line2D([start[0], end[0]], [start[1], end[1]], color="0.3", linewidth=0.7))
-        canvas.text(place[0], place[1], letter, ha="center", va="center", fontsize=font_size, color=INK)
+        canvas.add_line(Line2D([start[0], end[0]], [start[1], end[1]], color=ink, linewidth=0.7))
+        canvas.text(place[0], place[1], letter, ha="center", va="center", fontsize=font_size, color=ink)
 
 
 def _beside(step: NDArray[np.float64], other: NDArray[np.float64]) -> bool:
@@ -327,4 +344,6 @@ def _beside(step: NDArray[np.float64], other: NDArray[np.float64]) -> bool:
 def title(frame: Frame, text: str) -> None:
     """Write a panel's title at the top of its frame, centred."""
     canvas = frame.canvas()
-    canvas.text(frame.width / 2, frame.height - 0.4, text, ha="center", va="top", fontsize=frame.font_size, color=INK)
+    canvas.text(
+        frame.width / 2, frame.height - 0.4, text, ha="center", va="top", fontsize=frame.font_size, color=frame.ink
+    )

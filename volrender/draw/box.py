@@ -9,7 +9,7 @@ from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
 from volrender import space
-from volrender.draw.annotate import INK, MM_PER_INCH, Frame, nice_ticks
+from volrender.draw.annotate import MM_PER_INCH, Frame, nice_ticks
 
 
 def margins(frame: Frame, camera: space.Camera, lettered: bool) -> tuple[float, float, float, float]:
@@ -99,7 +99,7 @@ class Edges:
         self._name(w, paper[best], along, out, reach)
 
     def _line(self, ends: NDArray[np.float64]) -> None:
-        self.canvas.add_line(Line2D(ends[:, 0], ends[:, 1], color="0.35", linewidth=0.6))
+        self.canvas.add_line(Line2D(ends[:, 0], ends[:, 1], color=self.frame.ink, linewidth=0.6))
 
     def _numbers(self, w: int, ends: NDArray[np.float64], out: NDArray[np.float64], length: float) -> float:
         """Ticks and their numbers; how far out (mm) they reach."""
@@ -113,9 +113,11 @@ class Edges:
             text = f"{value:g}".replace("-", "−")
             half = np.array([self.frame.text_width(text) / 2, self.frame.line_height / 2.6])
             offset = 1.1 + float(np.abs(out) @ half)
-            self.canvas.add_line(Line2D(*np.stack([spot, spot + 0.8 * out], axis=-1), color="0.35", linewidth=0.6))
+            self.canvas.add_line(
+                Line2D(*np.stack([spot, spot + 0.8 * out], axis=-1), color=self.frame.ink, linewidth=0.6)
+            )
             middle = spot + offset * out
-            self.canvas.text(middle[0], middle[1], text, ha="center", va="center", fontsize=size, color=INK)
+            self.canvas.text(middle[0], middle[1], text, ha="center", va="center", fontsize=size, color=self.frame.ink)
             reach = max(reach, offset + float(np.abs(out) @ half))
         return reach
 
@@ -136,6 +138,6 @@ class Edges:
             "rotation": angle,
             "rotation_mode": "anchor",
             "fontsize": self.frame.font_size,
-            "color": INK,
+            "color": self.frame.ink,
         }
         self.canvas.text(spot[0], spot[1], text, ha="center", va="center", **style)

@@ -181,7 +181,7 @@ def _outline(ax: Axes, layer: Layer, points: NDArray[np.float64]) -> None:
 
 def _letters(frame: Frame, cut: Cut, base: color.RGB | None, label: str) -> None:
     """Where the tile's sides lie in the subject, and its position, over the tile."""
-    ink = "white" if base is not None and sum(base) < 1.5 else INK
+    ink = frame.ink if base is None else "white" if sum(base) < 1.5 else INK
     ax = frame.canvas()
     style: dict[str, Any] = {"fontsize": frame.font_size, "color": ink, "va": "center_baseline"}
     height = frame.height - 0.5 * band_of(frame)

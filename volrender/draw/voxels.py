@@ -213,7 +213,7 @@ def draw(frame: Frame, collection: VoxelCollection, camera: space.Camera, letter
     collection.set_clip_on(False)
     bounds = np.stack([cubes.corners_xyz.min(axis=0), cubes.corners_xyz.max(axis=0)], axis=1)
     ax.set(xlim=bounds[0], ylim=bounds[1], zlim=bounds[2])
-    _fill(ax, place, bounds, _box(bounds) if lettered else cubes.outline_xyz, camera.zoom)
+    _fill(ax, place, bounds, _box(bounds) if lettered else cubes.outline_xyz, camera)
     if lettered:
         pane(ax, bounds)
         Edges(ax, frame, bounds, camera).draw()
@@ -224,15 +224,24 @@ def draw(frame: Frame, collection: VoxelCollection, camera: space.Camera, letter
     return float(1 / np.hypot(*step))
 
 
-def _fill(ax: Any, frame: Frame, bounds: NDArray[np.float64], points_xyz: NDArray[np.float64], zoom: float) -> None:
-    """Zoom and move the axes so that the points fill the frame, `zoom` times over."""
+def _fill(
+    ax: Any, frame: Frame, bounds: NDArray[np.float64], points_xyz: NDArray[np.float64], camera: space.Camera
+) -> None:
+    """Zoom and move the axes so that the points fill the frame, `camera.zoom` times over, around what it looks at."""
     extent = np.ptp(bounds, axis=1)
-    ax.set_box_aspect(extent, zoom=1.0)
-    drawn = np.ptp(on_paper(ax, frame, points_xyz), axis=0)
-    fitting = float((np.array([frame.width, frame.height]) / np.maximum(drawn, 1e-6)).min())
-    ax.set_box_aspect(extent, zoom=zoom * fitting)
-    paper = on_paper(ax, frame, points_xyz)
-    off = (np.array([frame.width, frame.height]) - paper.min(axis=0) - paper.max(axis=0)) / 2
+
+    def seen(zoom: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        ax.set_box_aspect(extent, zoom=zoom)
+        paper = on_paper(ax, frame, points_xyz)
+        middle = (paper.min(axis=0) + paper.max(axis=0)) / 2
+        if camera.look_at is not None:
+            middle = on_paper(ax, frame, np.array(camera.look_at))
+        return middle, 2 * np.abs(paper - middle).max(axis=0)
+
+    room = np.array([frame.width, frame.height])
+    _, drawn = seen(1.0)
+    middle, _ = seen(camera.zoom * float((room / np.maximum(drawn, 1e-6)).min()))
+    off = room / 2 - middle
     frame.part(off[0], off[1], frame.width, frame.height).move(ax)
 
 
