@@ -468,6 +468,9 @@ def test_nothing_left_is_an_error(layer):
         ({"explode": 1}, ValueError, "explode must be 0 or more and below 1; got 1"),
         ({"explode": -0.1}, ValueError, "explode must be 0 or more and below 1; got -0.1"),
         ({"camera": "top"}, ValueError, "camera must be one of left, right"),
+        ({"size": "max"}, TypeError, "size must be a whole number of cubes, three, or None; got 'max'"),
+        ({"size": (5, 5)}, TypeError, "size must be a whole number of cubes, three, or None; got (5, 5)"),
+        ({"size": 5.5}, TypeError, "size must be a whole number"),
         ({"gap": 0.3}, TypeError, "Voxels"),
         ({"figsize": 3}, TypeError, "Voxels"),
     ],
@@ -513,7 +516,7 @@ def test_a_mask_chooses_cubes_whatever_its_grid_or_storage():
     [
         (np.ones((2, 2, 2), bool), ValueError, "mask must have the first volume's shape, (6, 5, 4); got (2, 2, 2)"),
         (np.ones((6, 5, 4)), TypeError, "mask must be a Volume or an array of bool; got ndarray of float64"),
-        ("mask.nii", TypeError, "mask must be a Volume or an array of bool"),
+        ("mask.nii", FileNotFoundError, "mask.nii: no such file"),
         (Volume(np.ones((2, 2, 2, 2)), EYE), ValueError, "frame"),
     ],
 )
@@ -575,6 +578,7 @@ def test_vectors_on_request_for_few_faces(tmp_path, ending):
     many = Voxels(Intensity(Volume(np.ones((60, 60, 60)), EYE), opacity=0.01), size=None, vector=True)
     refuses(ValueError, lambda: many.save(tmp_path / f"many.{ending}"), "vector must draw at most 100,000 faces")
     assert not (tmp_path / f"many.{ending}").exists()
+    many.save(tmp_path / "many.png", dpi=40)  # which has no paths
 
 
 # Volumes with hardly anything in them

@@ -6,6 +6,7 @@ engine is imported then. A bare volume, path or nibabel image becomes an `Intens
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -23,6 +24,7 @@ from volrender.layers import CutPlane, Intensity, Isosurface
 from volrender.page import TRANSPARENT
 from volrender.panel import FOOT, Panel, orient
 from volrender.rendering import Rendering
+from volrender.sources import load
 from volrender.volume import Volume
 from volrender.words import our_words
 
@@ -297,7 +299,7 @@ class Voxels(Panel):
         show more than 1,500,000 faces, as many as show no more, and says how many.
     explode : float
         The gap between cubes as a fraction of a voxel, 0 to below 1.
-    mask : Volume or array of bool, optional
+    mask : Volume, path, nibabel image or array of bool, optional
         Only where it is not 0 are there cubes: a volume on any grid, or an array of the first volume's shape.
     edgecolor : color, optional
         Of the cubes' edges.
@@ -337,8 +339,11 @@ class Voxels(Panel):
         self._check_places()
         if any(isinstance(layer, CutPlane) for layer in self.layers):
             raise TypeError("Voxels cannot show a CutPlane: cut with clip=Plane(...) instead")
-        if not isinstance(explode, (int, float)) or not 0 <= explode < 1:
+        if not isinstance(explode, (int, float, np.number)) or not 0 <= float(explode) < 1:
             raise ValueError(f"explode must be 0 or more and below 1; got {explode!r}")
+        sides = list(size) if isinstance(size, Sequence) else [size]
+        if not all(n is None or isinstance(n, (int, np.integer)) for n in sides) or len(sides) not in (1, 3):
+            raise TypeError(f"size must be a whole number of cubes, three, or None; got {size!r}")
         self.size = size
         self.explode = float(explode)
         self.mask = None if mask is None else _as_mask(mask, self.layers[0].volume)
@@ -413,6 +418,8 @@ class Voxels(Panel):
 
 def _as_mask(mask: Any, volume: Volume) -> Volume:
     """What chooses voxels, as a volume of 0 and 1."""
+    if isinstance(mask, (str, os.PathLike)) or hasattr(mask, "dataobj"):
+        mask = load(mask)
     if not isinstance(mask, Volume):
         chosen = np.asarray(mask)
         if chosen.dtype != bool:

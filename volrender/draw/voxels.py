@@ -129,10 +129,10 @@ class VoxelCollection(Collection):
         self._set_gc_clip(gc)  # type: ignore[attr-defined]
         gc.set_linewidth(renderer.points_to_pixels(EDGE_POINTS) if self._edge else 0)
         transform = self.get_transform().frozen()
-        if self._vector and 6 * len(self._order) > MOST_PATHS:
+        agg = isinstance(renderer, RendererAgg) or isinstance(getattr(renderer, "_renderer", None), RendererAgg)
+        if not agg and 6 * len(self._order) > MOST_PATHS:
             faces = f"{6 * len(self._order):,}"
             raise ValueError(f"vector must draw at most {MOST_PATHS:,} faces; these cubes have {faces}")
-        agg = isinstance(renderer, RendererAgg) or isinstance(getattr(renderer, "_renderer", None), RendererAgg)
         for quads, colors, _ in self.faces():
             edges = np.column_stack([np.tile(self._edge, (len(colors), 1)), colors[:, 3]]) if self._edge else None
             if agg:
