@@ -22,6 +22,7 @@ from vtkmodules.vtkRenderingVolumeOpenGL2 import vtkOpenGLGPUVolumeRayCastMapper
 from volrender import paint
 from volrender.color import RGB
 from volrender.draw import opengl, volumes_pyvista
+from volrender.draw.faces import Face, cut_faces, slice_face
 from volrender.draw.surfaces_pyvista import (
     cut,
     face_mesh,
@@ -44,7 +45,7 @@ from volrender.draw.volumes_pyvista import (
 )
 from volrender.layers import CutPlane, Intensity, Isosurface, LabelMap, Layer
 from volrender.rendering import Rendering
-from volrender.space import NEAREST, Clip, View, apply_affine, corners, removed
+from volrender.space import NEAREST, View, apply_affine, corners, removed
 
 # Camera-relative: a key light above the viewer's left shoulder, a fill from the right, a little from the front.
 LIGHTS = (((-0.5, 1.0, 1.0), 0.78), ((1.0, 0.1, 0.6), 0.32), ((0.0, 0.0, 1.0), 0.22))
@@ -52,7 +53,6 @@ CORE = (0.72, 0.66, 0.62)  # BODY as a surface: it comes out lighter than a volu
 FLAT = {"ambient": 1.0, "diffuse": 0.0, "specular": 0.0}
 FRONTAL = (((0.0, 0.0, 1.0), 1.0),)
 OUTLINE, OUTLINES = (0.15, 0.15, 0.15), 400  # its color, and how many of its widths a picture is wide
-LARGE_FACE = 1400  # points along one side of a cut face, at most
 
 BLEND = {
     "composite": "SetBlendModeToComposite",
@@ -171,9 +171,8 @@ class Stage:
             self.add(layer)
         if mist:
             self._add_mist(mist)
-        for clip, members in _by_clip(layers):
-            for row in range(len(clip.halfspaces)):
-                self._add_face(clip, row, members)
+        for face in cut_faces(layers):
+            self._add_face(face)
         self._smooth(layers)
         self._look_from(layers)
 
@@ -288,7 +287,7 @@ class Stage:
 
     @add.register
     def _(self, layer: CutPlane) -> None:
-        self._add_plane(layer.plane.halfspaces[0], [layer], ())
+        self._add_face(slice_face(layer))
 
     def _add_surface(self, mesh: pv.PolyData, layer: Isosurface | LabelMap, **look: Any) -> None:
         if mesh.n_points == 0:
@@ -305,44 +304,11 @@ class Stage:
             **look,
         )
 
-    def _add_face(self, clip: Clip, row: int, layers: Sequence[Layer]) -> None:
-        """Close one side of a clip with the slice of what it cut, so that a cut body is solid."""
-        others = [*np.delete(clip.halfspaces, row, axis=0)]
-        self._add_plane(clip.halfspaces[row], layers, others, own=clip)
-
-    def _add_plane(
-        self, row: NDArray[np.float64], layers: Sequence[Layer], within: Sequence[Any], own: Clip | None = None
-    ) -> None:
-        finest = min(min(layer.volume.spacing) for layer in layers) / 2
-        widest = max(float(np.ptp(layer.volume.bounds, axis=1).max()) for layer in layers)
-        grid = paint.plane_grid(row, [layer.volume for layer in layers], max(finest, widest / LARGE_FACE))
-        picture = np.zeros((*grid.shape[:2], 4), dtype=np.float32)
-        covered = np.zeros(grid.shape[:2], dtype=np.float32)
-        for n, layer in enumerate(layers):
-            cover = paint.coverage(layer, grid)
-            colors = paint.rgba(layer, paint.values_at(layer, grid), "overlay" if n else "slice")
-            if isinstance(layer, CutPlane) and isinstance(layer.opacity, tuple):
-                cover = np.minimum(cover, np.ceil(colors[..., 3]))
-            elif n == 0 and isinstance(layer, (Intensity, CutPlane)) and not layer.look.survey.signed:
-                # A face is closed: where the subject is dark it is drawn all the same.
-                whole = isinstance(layer, Intensity) or layer.opacity is None
-                colors[..., 3] = 1.0 if whole else layer.opacity
-            picture = paint.over(picture, colors)
-            covered = np.maximum(covered, cover)
-        mesh = face_mesh(grid, picture, covered)
-        for other in within:
+    def _add_face(self, face: Face) -> None:
+        mesh = face_mesh(face.grid, face.picture, face.covered)
+        for other in face.within:
             mesh = half(mesh, other, keep_inside=True)
-        for clip in {clip for layer in layers for clip in layer.clip if clip != own}:
-            mesh = cut(mesh, (clip,))
+        mesh = cut(mesh, face.clips)
         if mesh.n_points:
             look = {"show_scalar_bar": False, "lighting": False, "reset_camera": False, "render": False}
             self.stage.add_mesh(mesh, scalars="rgb", rgb=True, **look)
-
-
-def _by_clip(layers: Sequence[Layer]) -> list[tuple[Clip, list[Layer]]]:
-    """Each clip with the layers that it cuts: their cut faces are one picture."""
-    clips: dict[Clip, list[Layer]] = {}
-    for layer in layers:
-        for clip in layer.clip:
-            clips.setdefault(clip, []).append(layer)
-    return list(clips.items())

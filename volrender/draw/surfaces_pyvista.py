@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pyvista as pv
 from numpy.typing import NDArray
-from scipy import ndimage, sparse
+from scipy import sparse
 
 from volrender.io.files import warn
 from volrender.layers import Isosurface, LabelMap
@@ -239,13 +239,9 @@ def face_mesh(grid: NDArray[np.float64], picture: NDArray[np.float32], covered: 
     """A flat mesh over a grid (u, v, 3) of world points where it is covered, its border smooth."""
     if covered.max() < 0.5:
         return pv.PolyData()
-    smooth = ndimage.gaussian_filter(covered, 2.0)  # a voxel: the grid is twice as fine
-    covered = smooth if smooth.max() >= 0.5 else covered  # a single voxel would be smoothed away
     flat = pv.StructuredGrid(*(np.ascontiguousarray(grid[:, :, None, axis]) for axis in range(3)))
     flat.point_data["covered"] = covered.ravel(order="F")
-    # Between the last point with color and the next the border runs: it has that color, not a fade to none.
-    nearest = ndimage.distance_transform_edt(picture[..., 3] == 0, return_distances=False, return_indices=True)
     clear = (picture[..., 3][covered >= 0.5] < 0.999).any()
-    colors = np.rint(picture[(*nearest, slice(4 if clear else 3))] * 255).astype(np.uint8)
+    colors = np.rint(picture[..., : 4 if clear else 3] * 255).astype(np.uint8)
     flat.point_data["rgb"] = np.stack([c.ravel(order="F") for c in np.moveaxis(colors, -1, 0)], axis=-1)
     return flat.extract_surface(algorithm="dataset_surface").clip_scalar(scalars="covered", value=0.5, invert=False)
