@@ -5,7 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 QUALITIES = ("final", "draft")
-LIGHTS = ("studio", "flat")
+LIGHTINGS = ("studio", "flat")
+# Camera-relative: a key light above the viewer's left shoulder, a fill from the right, a little from the front.
+LIGHTS = (((-0.5, 1.0, 1.0), 0.78), ((1.0, 0.1, 0.6), 0.32), ((0.0, 0.0, 1.0), 0.22))
+FRONTAL = (((0.0, 0.0, 1.0), 1.0),)
+MATERIAL = {"ambient": 0.18, "diffuse": 0.85, "specular": 0.1, "specular_power": 10.0}
+FLAT = {"ambient": 1.0, "diffuse": 0.0, "specular": 0.0, "specular_power": 1.0}
 
 
 @dataclass(frozen=True)
@@ -35,7 +40,7 @@ class Rendering:
     silhouette: bool = False
 
     def __post_init__(self) -> None:
-        for name, value, known in (("quality", self.quality, QUALITIES), ("light", self.light, LIGHTS)):
+        for name, value, known in (("quality", self.quality, QUALITIES), ("light", self.light, LIGHTINGS)):
             if value not in known:
                 raise ValueError(f"{name} must be {' or '.join(known)}; got {value!r}")
 

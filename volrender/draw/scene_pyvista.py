@@ -33,7 +33,6 @@ from volrender.draw.surfaces_pyvista import (
     placement,
 )
 from volrender.draw.volumes_pyvista import (
-    MATERIAL,
     cells,
     clip_in_shader,
     dress,
@@ -44,14 +43,10 @@ from volrender.draw.volumes_pyvista import (
     with_colors,
 )
 from volrender.layers import CutPlane, Intensity, Isosurface, LabelMap, Layer
-from volrender.rendering import Rendering
+from volrender.rendering import FLAT, FRONTAL, LIGHTS, MATERIAL, Rendering
 from volrender.space import NEAREST, View, apply_affine, corners, removed
 
-# Camera-relative: a key light above the viewer's left shoulder, a fill from the right, a little from the front.
-LIGHTS = (((-0.5, 1.0, 1.0), 0.78), ((1.0, 0.1, 0.6), 0.32), ((0.0, 0.0, 1.0), 0.22))
 CORE = (0.72, 0.66, 0.62)  # BODY as a surface: it comes out lighter than a volume in the same light
-FLAT = {"ambient": 1.0, "diffuse": 0.0, "specular": 0.0}
-FRONTAL = (((0.0, 0.0, 1.0), 1.0),)
 OUTLINE, OUTLINES = (0.15, 0.15, 0.15), 400  # its color, and how many of its widths a picture is wide
 
 BLEND = {

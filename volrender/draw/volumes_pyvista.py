@@ -22,10 +22,10 @@ from volrender.draw.surfaces_pyvista import finite_data
 from volrender.intensity import downsize
 from volrender.io.files import by, warn
 from volrender.layers import Intensity
+from volrender.rendering import MATERIAL
 from volrender.space import View, spacing
 from volrender.volume import Volume
 
-MATERIAL = {"ambient": 0.18, "diffuse": 0.85, "specular": 0.1, "specular_power": 10.0}
 SHADING = {name: MATERIAL[name] for name in ("ambient", "diffuse", "specular")} | {"power": MATERIAL["specular_power"]}
 SAMPLE, DRAFT_SAMPLE = 0.5, 1.0  # voxels between samples along a ray
 PRESMOOTH = 0.9, 1.3  # voxels; without it the normals draw rings, most of all those of 8-bit data

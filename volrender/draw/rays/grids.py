@@ -172,16 +172,19 @@ def block_ranges(data, low, high, first, last):  # type: ignore[no-untyped-def]
 
 
 @Loop
-def blur(source, target, weights, first, last):  # type: ignore[no-untyped-def]
-    """Convolve planes first to last of (planes, along, across) along the second axis; edge values go on beyond."""
-    n, m = source.shape[1], source.shape[2]
+def blur(data, sizes, steps, weights, first, last):  # type: ignore[no-untyped-def]
+    """Convolve planes first to last of a flat field in place; edge values go on beyond.
+
+    `sizes` are those of a plane along the axis and across it, `steps` from plane to plane, along and across.
+    """
+    n, m = sizes[0], sizes[1]
     reach = len(weights) // 2
     plane = np.empty((n, m), dtype=np.float32)
     line = np.empty(m, dtype=np.float64)
     for p in range(first, last):
         for a in range(n):
             for b in range(m):
-                plane[a, b] = source[p, a, b]
+                plane[a, b] = data[p * steps[0] + a * steps[1] + b * steps[2]]
         for a in range(n):
             line[:] = 0
             for w in range(-reach, reach + 1):
@@ -189,4 +192,4 @@ def blur(source, target, weights, first, last):  # type: ignore[no-untyped-def]
                 for b in range(m):
                     line[b] += weights[w + reach] * plane[at, b]
             for b in range(m):
-                target[p, a, b] = line[b]
+                data[p * steps[0] + a * steps[1] + b * steps[2]] = line[b]
