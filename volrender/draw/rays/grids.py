@@ -1,178 +1,178 @@
-"""Fields of numbers, each on its own grid, and what a ray finds in them.
+"""What a ray finds in a field: values, how they change, where there is nothing.
 
 A field is float32 in closest-RAS order, trilinear between voxel centres and level from the outer centres to the outer
-faces. All fields of a scene lie one after another in `Grids.voxels`. `Grids.to_index` is the one place where affines
-are applied: it carries rays into a field's index space. Over every 4 x 4 x 4 voxels there is a block that says how
-many blocks around have nothing in them.
+faces. Its `matrix` is the one place where an affine is applied: it carries rays into index space. Over every 4 x 4 x 4
+voxels there is a block that says how many blocks around have nothing in them.
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple
+import math
 
 import numpy as np
 from numpy.typing import NDArray
 
 from volrender.draw.rays.compiled import Loop, inner
-
-BLOCK = 4  # voxels along the side of a block
-
-
-class Grids(NamedTuple):
-    """Fields on their grids.
-
-    Attributes
-    ----------
-    voxels : float32
-        All fields, each in C order.
-    start : (n,)
-        Where each begins.
-    shape : (n, 3)
-    to_index : (n, 3, 4)
-        From the world (mm, relative to the middle of the view) to the index of a voxel's centre.
-    room : uint8
-        For each block 0 if it has something, else to how many blocks around there is nothing either.
-    block_start : (n,)
-    blocks : (n, 3)
-    clips : (n, m)
-        Which clips cut which field.
-    """
-
-    voxels: NDArray[np.float32]
-    start: NDArray[np.int64]
-    shape: NDArray[np.int64]
-    to_index: NDArray[np.float64]
-    room: NDArray[np.uint8]
-    block_start: NDArray[np.int64]
-    blocks: NDArray[np.int64]
-    clips: NDArray[np.bool_]
+from volrender.draw.rays.scenery import BLOCK, Marks, Point, Pool, Record, Tables
 
 
 @inner
-def into(grids, g, x, y, z):  # type: ignore[no-untyped-def]
-    """A world point in the index space of field g."""
-    m = grids.to_index
+def into(f: Record, x: float, y: float, z: float) -> Point:
+    """A world point in a field's index space."""
+    m = f.matrix
     return (
-        m[g, 0, 0] * x + m[g, 0, 1] * y + m[g, 0, 2] * z + m[g, 0, 3],
-        m[g, 1, 0] * x + m[g, 1, 1] * y + m[g, 1, 2] * z + m[g, 1, 3],
-        m[g, 2, 0] * x + m[g, 2, 1] * y + m[g, 2, 2] * z + m[g, 2, 3],
+        m[0, 0] * x + m[0, 1] * y + m[0, 2] * z + m[0, 3],
+        m[1, 0] * x + m[1, 1] * y + m[1, 2] * z + m[1, 3],
+        m[2, 0] * x + m[2, 1] * y + m[2, 2] * z + m[2, 3],
     )
 
 
 @inner
-def turned(grids, g, x, y, z):  # type: ignore[no-untyped-def]
-    """A world direction in the index space of field g."""
-    m = grids.to_index
-    return (
-        m[g, 0, 0] * x + m[g, 0, 1] * y + m[g, 0, 2] * z,
-        m[g, 1, 0] * x + m[g, 1, 1] * y + m[g, 1, 2] * z,
-        m[g, 2, 0] * x + m[g, 2, 1] * y + m[g, 2, 2] * z,
-    )
-
-
-@inner
-def value(voxels, start, ni, nj, nk, i, j, k):  # type: ignore[no-untyped-def]
-    """A field at an index."""
-    i, j, k = min(max(i, 0.0), ni - 1.0), min(max(j, 0.0), nj - 1.0), min(max(k, 0.0), nk - 1.0)
-    i0, j0, k0 = int(i), int(j), int(k)
-    u, v, w = i - i0, j - j0, k - k0
-    di = nj * nk if i0 + 1 < ni else 0
-    dj = nk if j0 + 1 < nj else 0
-    dk = 1 if k0 + 1 < nk else 0
-    at = np.uint64(start + (i0 * nj + j0) * nk + k0)
-    a, b, c = np.uint64(di), np.uint64(dj), np.uint64(dk)
-    near = (voxels[at] * (1 - w) + voxels[at + c] * w) * (1 - v) + (
-        voxels[at + b] * (1 - w) + voxels[at + b + c] * w
-    ) * v
-    at += a
-    far = (voxels[at] * (1 - w) + voxels[at + c] * w) * (1 - v) + (
-        voxels[at + b] * (1 - w) + voxels[at + b + c] * w
-    ) * v
-    return near * (1 - u) + far * u
-
-
-@inner
-def field(grids, g, i, j, k):  # type: ignore[no-untyped-def]
-    """Field g at an index."""
-    s = grids.shape
-    return value(grids.voxels, grids.start[g], s[g, 0], s[g, 1], s[g, 2], i, j, k)
-
-
-@inner
-def gradient(grids, g, i, j, k):  # type: ignore[no-untyped-def]
-    """How field g changes per mm along the world's axes: central differences over a voxel to each side."""
-    a = 0.5 * (field(grids, g, i + 1, j, k) - field(grids, g, i - 1, j, k))
-    b = 0.5 * (field(grids, g, i, j + 1, k) - field(grids, g, i, j - 1, k))
-    c = 0.5 * (field(grids, g, i, j, k + 1) - field(grids, g, i, j, k - 1))
-    m = grids.to_index
-    return (
-        m[g, 0, 0] * a + m[g, 1, 0] * b + m[g, 2, 0] * c,
-        m[g, 0, 1] * a + m[g, 1, 1] * b + m[g, 2, 1] * c,
-        m[g, 0, 2] * a + m[g, 1, 2] * b + m[g, 2, 2] * c,
-    )
-
-
-@inner
-def span(grids, g, i, j, k, di, dj, dk):  # type: ignore[no-untyped-def]
-    """Between which t a ray (index space) is within the outer faces of field g, and the axis by which it enters."""
+def carry(f: Record, r: Record, o: Point, d: Point) -> int:
+    """Carry a world ray into a field's index space; the axis across which it enters the outer faces."""
+    m, at, along = f.matrix, r.at, r.along
     first, last, axis = -np.inf, np.inf, 0
     for a in range(3):
-        at, along = (i, di) if a == 0 else (j, dj) if a == 1 else (k, dk)
-        low, high = -0.5 - at, grids.shape[g, a] - 0.5 - at
-        if abs(along) < 1e-12:
+        at[a] = m[a, 0] * o[0] + m[a, 1] * o[1] + m[a, 2] * o[2] + m[a, 3]
+        along[a] = m[a, 0] * d[0] + m[a, 1] * d[1] + m[a, 2] * d[2]
+        low, high = -0.5 - at[a], f.shape[a] - 0.5 - at[a]
+        if abs(along[a]) < 1e-12:
             if low > 0 or high < 0:
-                return np.inf, -np.inf, 0
+                last = -np.inf
             continue
-        low, high = low / along, high / along
+        low, high = low / along[a], high / along[a]
         if low > high:
             low, high = high, low
         if low > first:
             first, axis = low, a
         last = min(last, high)
-    return first, last, axis
+    r.first, r.last = first, last
+    return axis
 
 
 @inner
-def leave(grids, g, i, j, k, di, dj, dk):  # type: ignore[no-untyped-def]
-    """How far a ray at an index goes on through empty blocks; 0 in a block that has something."""
-    n = grids.blocks
-    bi = min(max(int(i), 0) // BLOCK, n[g, 0] - 1)
-    bj = min(max(int(j), 0) // BLOCK, n[g, 1] - 1)
-    bk = min(max(int(k), 0) // BLOCK, n[g, 2] - 1)
-    room = np.int64(grids.room[grids.block_start[g] + (bi * n[g, 1] + bj) * n[g, 2] + bk])
+def value(pool: Pool, start: int, shape: NDArray[np.int64], i: float, j: float, k: float) -> float:
+    """What lies in the pool from `start` on, in C order, at an index."""
+    ni, nj, nk = shape[0], shape[1], shape[2]
+    i, j, k = min(max(i, 0.0), ni - 1.0), min(max(j, 0.0), nj - 1.0), min(max(k, 0.0), nk - 1.0)
+    i0, j0, k0 = int(i), int(j), int(k)
+    u, v, w = i - i0, j - j0, k - k0
+    at = np.uint64(start + (i0 * nj + j0) * nk + k0)
+    a = np.uint64(nj * nk if i0 + 1 < ni else 0)
+    b = np.uint64(nk if j0 + 1 < nj else 0)
+    c = np.uint64(1 if k0 + 1 < nk else 0)
+    x0, x1, y0, y1 = pool[at], pool[at + c], pool[at + b], pool[at + b + c]
+    at += a
+    z0, z1, w0, w1 = pool[at], pool[at + c], pool[at + b], pool[at + b + c]
+    near0, near1 = x0 + (x1 - x0) * w, y0 + (y1 - y0) * w
+    far0, far1 = z0 + (z1 - z0) * w, w0 + (w1 - w0) * w
+    near = near0 + (near1 - near0) * v
+    return near + (far0 + (far1 - far0) * v - near) * u
+
+
+@inner
+def at_t(pool: Pool, f: Record, r: Record, t: float) -> float:
+    """A field where a ray is at t."""
+    o, d = r.at, r.along
+    return value(pool, f.start, f.shape, o[0] + t * d[0], o[1] + t * d[1], o[2] + t * d[2])
+
+
+@inner
+def gradient(pool: Pool, f: Record, r: Record, t: float) -> Point:
+    """How a field changes per mm along the world's axes: central differences over a voxel to each side."""
+    i, j, k = r.at[0] + t * r.along[0], r.at[1] + t * r.along[1], r.at[2] + t * r.along[2]
+    s, n, m = f.start, f.shape, f.matrix
+    a = 0.5 * (value(pool, s, n, i + 1, j, k) - value(pool, s, n, i - 1, j, k))
+    b = 0.5 * (value(pool, s, n, i, j + 1, k) - value(pool, s, n, i, j - 1, k))
+    c = 0.5 * (value(pool, s, n, i, j, k + 1) - value(pool, s, n, i, j, k - 1))
+    return (
+        m[0, 0] * a + m[1, 0] * b + m[2, 0] * c,
+        m[0, 1] * a + m[1, 1] * b + m[2, 1] * c,
+        m[0, 2] * a + m[1, 2] * b + m[2, 2] * c,
+    )
+
+
+@inner
+def outward(pool: Pool, f: Record, r: Record, d: Point, t: float) -> Point:
+    """The unit normal, toward the viewer, of the level on which a field is at t."""
+    x, y, z = gradient(pool, f, r, t)
+    return unit(x, y, z, d)
+
+
+@inner
+def unit(x: float, y: float, z: float, d: Point) -> Point:
+    """A vector as a unit vector against the direction d; the viewer's direction itself if it is 0."""
+    size = math.sqrt(x * x + y * y + z * z)
+    if size < 1e-12:
+        return -d[0], -d[1], -d[2]
+    if x * d[0] + y * d[1] + z * d[2] > 0:
+        size = -size
+    return x / size, y / size, z / size
+
+
+@inner
+def block_at(f: Record, i: float, j: float, k: float) -> int:
+    """The place of the block that an index is in."""
+    n = f.blocks
+    a = min(max(int(i), 0) // BLOCK, n[0] - 1)
+    b = min(max(int(j), 0) // BLOCK, n[1] - 1)
+    c = min(max(int(k), 0) // BLOCK, n[2] - 1)
+    return (a * n[1] + b) * n[2] + c
+
+
+@inner
+def leave(marks: Marks, f: Record, r: Record, t: float) -> float:
+    """How far a ray at t goes on through empty blocks; 0 in a block that has something."""
+    i, j, k = r.at[0] + t * r.along[0], r.at[1] + t * r.along[1], r.at[2] + t * r.along[2]
+    room = np.int64(marks[f.room + block_at(f, i, j, k)])
     if room == 0:
         return 0.0
     far = np.inf
     for a in range(3):
-        at, along, b = (i, di, bi) if a == 0 else (j, dj, bj) if a == 1 else (k, dk, bk)
+        at, along = i if a == 0 else j if a == 1 else k, r.along[a]
+        b = min(max(int(at), 0) // BLOCK, f.blocks[a] - 1)
         if along > 1e-12:
-            if b + room < n[g, a]:
+            if b + room < f.blocks[a]:
                 far = min(far, ((b + room) * BLOCK - at) / along)
         elif along < -1e-12 and b - room + 1 > 0:
             far = min(far, ((b - room + 1) * BLOCK - at) / along)
     return max(far, 0.0)
 
 
+@inner
+def is_gone(clips: int, gone: Tables, t: float) -> bool:
+    """Whether one of some clips (bits) removes t."""
+    c = 0
+    while clips:
+        if clips & 1 and gone[c, 0] < t < gone[c, 1]:
+            return True
+        clips >>= 1
+        c += 1
+    return False
+
+
 @Loop
-def block_ranges(data, low, high, first, last):  # type: ignore[no-untyped-def]
+def block_ranges(data: Pool, low: Pool, high: Pool, first: int, last: int) -> None:
     """Fill in the lowest and highest value (blocks) of the blocks first to last along i.
 
     A block has the voxels at its far faces too, since values between them belong to it.
     """
     ni, nj, nk = data.shape
-    for bi in range(first, last):
-        for bj in range(low.shape[1]):
-            for bk in range(low.shape[2]):
+    for a in range(first, last):
+        for b in range(low.shape[1]):
+            for c in range(low.shape[2]):
                 least, most = np.float32(np.inf), np.float32(-np.inf)
-                for i in range(bi * BLOCK, min(bi * BLOCK + BLOCK + 1, ni)):
-                    for j in range(bj * BLOCK, min(bj * BLOCK + BLOCK + 1, nj)):
-                        for k in range(bk * BLOCK, min(bk * BLOCK + BLOCK + 1, nk)):
+                for i in range(a * BLOCK, min(a * BLOCK + BLOCK + 1, ni)):
+                    for j in range(b * BLOCK, min(b * BLOCK + BLOCK + 1, nj)):
+                        for k in range(c * BLOCK, min(c * BLOCK + BLOCK + 1, nk)):
                             least, most = min(least, data[i, j, k]), max(most, data[i, j, k])
-                low[bi, bj, bk], high[bi, bj, bk] = least, most
+                low[a, b, c], high[a, b, c] = least, most
 
 
 @Loop
-def blur(data, sizes, steps, weights, first, last):  # type: ignore[no-untyped-def]
+def blur(
+    data: Pool, sizes: NDArray[np.int64], steps: NDArray[np.int64], weights: Tables, first: int, last: int
+) -> None:
     """Convolve planes first to last of a flat field in place; edge values go on beyond.
 
     `sizes` are those of a plane along the axis and across it, `steps` from plane to plane, along and across.

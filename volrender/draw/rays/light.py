@@ -1,75 +1,42 @@
 """Light on what rays meet: directions that go with the viewer, folds that are dark, soft shadow.
 
-How much of the light reaches a place is kept on a coarse grid in the world (`Air`), made from what is opaque there.
+How open each place is, and how much of the key light arrives there, lies on a coarse grid in the world, the air.
 """
 
 from __future__ import annotations
-
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from volrender.draw.rays.compiled import Loop, inner
 from volrender.draw.rays.grids import value
+from volrender.draw.rays.scenery import Point, Pool, Record, Tables
 
 LOG2E, LN2_HIGH, LN2_LOW = 1.4426950408889634, 0.693147180369123816490, 1.90821492927058770002e-10
 POWERS = 2.0 ** -np.arange(1100.0)
-FLAT_WALL = 0.16  # what is counted around a point one blur above a flat wall
+UP = 2.0  # cells above a surface where its air is looked up
+WALL_AIR = 0.16  # how full it is there above a flat wall
 FOLD, SHADE = 1.15, 0.55  # how dark a fold and a full shadow are
 CONE = 0.25  # the key light's reach to its sides, a part of the distance
 
 
-class Air(NamedTuple):
-    """How open each place is, on a coarse grid along the world's axes.
-
-    Attributes
-    ----------
-    solid, lit : float32
-        How much of the surroundings is filled, and how much of the key light arrives, in C order.
-    shape : (3,)
-    origin : (3,)
-        The first cell's centre (mm, relative to the middle of the view).
-    cell : float
-        Its side (mm); 0 where there is no such light.
-    """
-
-    solid: NDArray[np.float32]
-    lit: NDArray[np.float32]
-    shape: NDArray[np.int64]
-    origin: NDArray[np.float64]
-    cell: float
-
-
-class Light(NamedTuple):
-    """Lights at infinity, and the air they come through.
-
-    Attributes
-    ----------
-    toward : (n, 4)
-        Unit vectors toward the lights, and how strong they are; the first throws shadows.
-    air : Air
-    """
-
-    toward: NDArray[np.float64]
-    air: Air
-
-
 @inner
-def fading(x):  # type: ignore[no-untyped-def]
+def fading(x: float) -> float:
     """exp(-x) for x >= 0 by a series, the same bits on every machine."""
     if x > 700.0:
         return 0.0
     n = int(x * LOG2E + 0.5)
-    r = -((x - n * LN2_HIGH) - n * LN2_LOW)
-    series = 1.0
-    for term in range(12, 0, -1):
-        series = 1.0 + series * r / term
-    return series * POWERS[n]
+    r = (n * LN2_HIGH - x) + n * LN2_LOW
+    series = 1.0 + r * (1 / 11) * (1.0 + r * (1 / 12))
+    series = 1.0 + r * (1 / 9) * (1.0 + r * (1 / 10) * series)
+    series = 1.0 + r * (1 / 7) * (1.0 + r * (1 / 8) * series)
+    series = 1.0 + r * (1 / 5) * (1.0 + r * (1 / 6) * series)
+    series = 1.0 + r * (1 / 3) * (1.0 + r * (1 / 4) * series)
+    return (1.0 + r * (1.0 + r * 0.5 * series)) * POWERS[n]
 
 
 @inner
-def power(base, exponent):  # type: ignore[no-untyped-def]
+def power(base: float, exponent: float) -> float:
     """base ** exponent for a base of 0 to 1 and an exponent of 0 or more; whole exponents by multiplication."""
     whole = int(exponent)
     result, square, left = 1.0, base, whole
@@ -84,51 +51,42 @@ def power(base, exponent):  # type: ignore[no-untyped-def]
 
 
 @inner
-def near(grid, air, x, y, z):  # type: ignore[no-untyped-def]
-    """A grid of the air's at a world point."""
-    n = air.shape
-    i, j, k = (x - air.origin[0]) / air.cell, (y - air.origin[1]) / air.cell, (z - air.origin[2]) / air.cell
-    return value(grid, 0, n[0], n[1], n[2], i, j, k)
-
-
-@inner
-def openness(light, x, y, z, nx, ny, nz):  # type: ignore[no-untyped-def]
-    """How open a surface point lies (0 to 1), and how much of the key light reaches it."""
-    air = light.air
-    if air.cell == 0.0:
-        return 1.0, 1.0
-    up = 2.0 * air.cell
-    around = near(air.solid, air, x + up * nx, y + up * ny, z + up * nz)
-    fold = min(max((around - FLAT_WALL) / (1.0 - FLAT_WALL), 0.0), 1.0)
-    lit = near(air.lit, air, x + up * nx, y + up * ny, z + up * nz)
-    return max(1.0 - FOLD * fold, 0.0), 1.0 - SHADE * (1.0 - lit)
-
-
-@inner
-def shaded(light, material, red, green, blue, n, at, eye):  # type: ignore[no-untyped-def]
-    """The color of a lit point: of a material (ambient, diffuse, specular, power), with the outward unit normal `n`.
+def shaded(
+    air: Pool, tables: Tables, sight: Record, material: Record, red: float, green: float, blue: float,
+    n: Point, at: Point, d: Point,
+) -> Point:  # fmt: skip
+    """The color of a point in the light, with an outward unit normal `n`, seen along `d`.
 
     The model is Phong's (Communications of the ACM 18, 1975).
     """
-    opened, lit = openness(light, at[0], at[1], at[2], n[0], n[1], n[2])
+    opened, lit = 1.0, 1.0
+    if sight.cell > 0:
+        i = (at[0] - sight.origin[0]) / sight.cell + UP * n[0]
+        j = (at[1] - sight.origin[1]) / sight.cell + UP * n[1]
+        k = (at[2] - sight.origin[2]) / sight.cell + UP * n[2]
+        around = value(air, sight.solid, sight.shape, i, j, k)
+        opened = 1.0 - FOLD * min(max((around - WALL_AIR) / (1.0 - WALL_AIR), 0.0), 1.0 / FOLD)
+        lit = 1.0 - SHADE * (1.0 - value(air, sight.lit, sight.shape, i, j, k))
     diffuse, specular = 0.0, 0.0
-    for a in range(len(light.toward)):
-        to = light.toward[a]
-        facing = n[0] * to[0] + n[1] * to[1] + n[2] * to[2]
+    head_on = -(n[0] * d[0] + n[1] * d[1] + n[2] * d[2])
+    for light in range(sight.n_lights):
+        to = sight.lights + 4 * light
+        facing = n[0] * tables[to] + n[1] * tables[to + 1] + n[2] * tables[to + 2]
         if facing > 0:
-            strength = to[3] * (lit if a == 0 else 1.0)
+            strength = tables[to + 3] * (lit if light == 0 else 1.0)
             diffuse += strength * facing
-            mirrored = 2 * facing * (n[0] * eye[0] + n[1] * eye[1] + n[2] * eye[2])
-            mirrored -= to[0] * eye[0] + to[1] * eye[1] + to[2] * eye[2]
+            mirrored = 2 * facing * head_on + tables[to] * d[0] + tables[to + 1] * d[1] + tables[to + 2] * d[2]
             if mirrored > 0:
-                specular += strength * power(min(mirrored, 1.0), material[3])
-    body = (material[0] + material[1] * diffuse) * opened
-    gloss = material[2] * specular * opened
+                specular += strength * power(min(mirrored, 1.0), material.power)
+    body = (material.ambient + material.diffuse * diffuse) * opened
+    gloss = material.specular * specular * opened
     return min(red * body + gloss, 1.0), min(green * body + gloss, 1.0), min(blue * body + gloss, 1.0)
 
 
 @Loop
-def cast(solid, lit, n, direction, first, last):  # type: ignore[no-untyped-def]
+def cast(
+    pool: Pool, solid: int, lit: int, n: NDArray[np.int64], direction: Tables, first: int, last: int
+) -> None:
     """Fill planes first to last of `lit`: how much of a light from `direction` gets to each cell through `solid`."""
     for i in range(first, last):
         for j in range(n[1]):
@@ -138,7 +96,7 @@ def cast(solid, lit, n, direction, first, last):  # type: ignore[no-untyped-def]
                     x, y, z = i + away * direction[0], j + away * direction[1], k + away * direction[2]
                     if not (-1 < x < n[0] and -1 < y < n[1] and -1 < z < n[2]):
                         break
-                    passed *= fading(step * max(value(solid, 0, n[0], n[1], n[2], x, y, z) - 0.25, 0.0))
+                    passed *= fading(step * max(value(pool, solid, n, x, y, z) - 0.25, 0.0))
                     step = 1.0 + CONE * away
                     away += step
-                lit[(i * n[1] + j) * n[2] + k] = passed
+                pool[lit + (i * n[1] + j) * n[2] + k] = passed

@@ -9,54 +9,73 @@ from __future__ import annotations
 
 import math
 
-import numpy as np
-
 from volrender.draw.rays.compiled import inner
-from volrender.draw.rays.grids import gradient
+from volrender.draw.rays.grids import at_t, gradient, is_gone, outward
 from volrender.draw.rays.light import fading, shaded
-from volrender.draw.rays.meet import at_t, is_gone, outward
-from volrender.draw.rays.scenery import TONES
+from volrender.draw.rays.scenery import TONES, Marks, Point, Pool, Record, Records, Tables
 
 VISIBLE_DEPTH = 0.7  # optical depth up to which a medium's color is seen
 THIN = 1e-7
 
 
 @inner
-def look_up(table, m, v):  # type: ignore[no-untyped-def]
-    """A table of medium m between its entries."""
+def look_up(tables: Tables, start: int, v: float) -> float:
+    """A table between its entries."""
     at = min(max(v, 0.0), 1.0) * (TONES - 1)
     n = min(int(at), TONES - 2)
-    return table[m, n] + (table[m, n + 1] - table[m, n]) * (at - n)
+    low = tables[start + n]
+    return low + (tables[start + n + 1] - low) * (at - n)
 
 
 @inner
-def absorbed(media, m, v0, v1, part):  # type: ignore[no-untyped-def]
-    """The mean extinction per mm of medium m over the first part of a way on which the value runs from v0 to v1."""
+def absorbed(tables: Tables, m: Record, v0: float, v1: float, part: float) -> float:
+    """The mean extinction per mm over the first part of a way on which the value runs from v0 to v1, times the part."""
     to = v0 + part * (v1 - v0)
     if abs(to - v0) < THIN:
-        return part * look_up(media.density, m, v0)
-    return part * (look_up(media.total, m, to) - look_up(media.total, m, v0)) / (to - v0)
+        return part * look_up(tables, m.density, v0)
+    return part * (look_up(tables, m.total, to) - look_up(tables, m.total, v0)) / (to - v0)
 
 
 @inner
-def segment(scene, notes, o, d, t, to):  # type: ignore[no-untyped-def]
-    """The premultiplied color of the media between two places of a ray."""
-    media, length = scene.media, to - t
-    middle, total = 0.5 * (t + to), 0.0
+def seen(tables: Tables, m: Record, v0: float, v1: float, length: float, amount: float) -> float:
+    """The part of a way after which the middle of what is seen of it lies."""
+    wanted = min(0.5 * amount, VISIBLE_DEPTH)
+    low, high = 0.0, 1.0
+    for _ in range(6):
+        part = 0.5 * (low + high)
+        if absorbed(tables, m, v0, v1, part) * length < wanted:
+            low = part
+        else:
+            high = part
+    return 0.5 * (low + high)
+
+
+@inner
+def segment(
+    pool: Pool, air: Pool, marks: Marks, tables: Tables, sight: Record, fields: Records, media: Records, rays: Records,
+    last: Tables, gone: Tables, o: Point, d: Point, t: float, to: float,
+) -> tuple[float, float, float, float]:  # fmt: skip
+    """The premultiplied color and alpha of the media between two places of a ray."""
+    length, middle, total = to - t, 0.5 * (t + to), 0.0
     red, green, blue = 0.0, 0.0, 0.0
-    for m in range(len(media.field)):
-        g = media.field[m]
-        if not notes.spans[g, 0] <= middle <= notes.spans[g, 1] or is_gone(scene.grids.clips, g, notes, middle):
+    for n in range(len(media)):
+        m = media[n]
+        f, r = fields[m.field], rays[m.field]
+        if not r.first <= middle <= r.last or is_gone(f.clips, gone, middle):
             continue
-        v0 = notes.last[m, 1] if notes.last[m, 0] == t else at_t(scene.grids, g, notes, t)
-        v1 = at_t(scene.grids, g, notes, to)
-        notes.last[m, 0], notes.last[m, 1] = to, v1
-        amount = absorbed(media, m, v0, v1, 1.0) * length
+        v0 = last[n, 1] if last[n, 0] == t else at_t(pool, f, r, t)
+        v1 = at_t(pool, f, r, to)
+        last[n, 0], last[n, 1] = to, v1
+        amount = absorbed(tables, m, v0, v1, 1.0) * length
         if amount < THIN:
             continue
-        part = seen(media, m, v0, v1, length, amount)
-        r, g_, b, amount = color(scene, notes, o, d, m, t + part * length, v0 + part * (v1 - v0), amount, length)
-        red, green, blue, total = red + amount * r, green + amount * g_, blue + amount * b, total + amount
+        part = seen(tables, m, v0, v1, length, amount)
+        at = t + part * length
+        if m.n_steep > 1:
+            amount = steepened(pool, tables, f, r, m, at, amount, length)
+        color = colored(pool, air, marks, tables, sight, f, r, m, o, d, at, v0 + part * (v1 - v0))
+        red, green, blue = red + amount * color[0], green + amount * color[1], blue + amount * color[2]
+        total += amount
     if total < THIN:
         return 0.0, 0.0, 0.0, 0.0
     alpha = 1.0 - fading(total)
@@ -65,74 +84,58 @@ def segment(scene, notes, o, d, t, to):  # type: ignore[no-untyped-def]
 
 
 @inner
-def seen(media, m, v0, v1, length, amount):  # type: ignore[no-untyped-def]
-    """The part of a way after which the middle of what is seen of it lies."""
-    wanted = min(0.5 * amount, VISIBLE_DEPTH)
-    low, high = 0.0, 1.0
-    for _ in range(6):
-        part = 0.5 * (low + high)
-        if absorbed(media, m, v0, v1, part) * length < wanted:
-            low = part
-        else:
-            high = part
-    return 0.5 * (low + high)
-
-
-@inner
-def color(scene, notes, o, d, m, t, v, amount, length):  # type: ignore[no-untyped-def]
-    """The color of medium m at t, in its light, and what it absorbs when its steepness is counted in."""
-    media, g = scene.media, scene.media.field[m]
-    if media.paint[m] >= 0:
-        red, green, blue = pigment(scene, notes, m, t)
+def colored(
+    pool: Pool, air: Pool, marks: Marks, tables: Tables, sight: Record, f: Record, r: Record, m: Record,
+    o: Point, d: Point, t: float, v: float,
+) -> Point:  # fmt: skip
+    """The color of a medium at t, where its value is v, in its light."""
+    if m.pigments >= 0:
+        red, green, blue = pigment(marks, f, r, m.pigments, t)
     else:
-        n = int(min(max(v, 0.0), 1.0) * (TONES - 1) + 0.5)
-        red, green, blue = media.rgb[m, n, 0], media.rgb[m, n, 1], media.rgb[m, n, 2]
-    if media.steep.shape[1] > 1:
-        amount = steepened(scene, notes, m, t, amount, length)
-    if media.material[m, 1] > 0:
-        normal = outward(scene, notes, g, d, t, -1)
-        at = (o[0] + t * d[0], o[1] + t * d[1], o[2] + t * d[2])
-        eye = (-d[0], -d[1], -d[2])
-        red, green, blue = shaded(scene.light, media.material[m], red, green, blue, normal, at, eye)
-    return red, green, blue, amount
+        at = m.rgb + 3 * int(min(max(v, 0.0), 1.0) * (TONES - 1) + 0.5)
+        red, green, blue = tables[at], tables[at + 1], tables[at + 2]
+    if m.diffuse <= 0:
+        return red, green, blue
+    n = outward(pool, f, r, d, t)
+    at_xyz = (o[0] + t * d[0], o[1] + t * d[1], o[2] + t * d[2])
+    return shaded(air, tables, sight, m, red, green, blue, n, at_xyz, d)
 
 
 @inner
-def pigment(scene, notes, m, t):  # type: ignore[no-untyped-def]
-    """The color that the voxels of medium m themselves have at t, between voxels."""
-    g, shape = scene.media.field[m], scene.grids.shape[scene.media.field[m]]
-    first, weight = np.empty(3, dtype=np.int64), np.empty(3)
-    for a in range(3):
-        at = min(max(notes.index[g, a] + t * notes.along[g, a], 0.0), shape[a] - 1.0)
-        first[a] = min(int(at), max(shape[a] - 2, 0))
-        weight[a] = at - first[a]
-    mixed = np.zeros(3)
+def pigment(marks: Marks, f: Record, r: Record, start: int, t: float) -> Point:
+    """The color that voxels themselves have at t, between their centres."""
+    shape = f.shape
+    i = min(max(r.at[0] + t * r.along[0], 0.0), shape[0] - 1.0)
+    j = min(max(r.at[1] + t * r.along[1], 0.0), shape[1] - 1.0)
+    k = min(max(r.at[2] + t * r.along[2], 0.0), shape[2] - 1.0)
+    a, b, c = int(i), int(j), int(k)
+    u, v, w = i - a, j - b, k - c
+    red, green, blue = 0.0, 0.0, 0.0
     for corner in range(8):
-        share, place = 1.0, 0
-        for a in range(3):
-            up = (corner >> a) & 1
-            share *= weight[a] if up else 1.0 - weight[a]
-            place = place * shape[a] + min(first[a] + up, shape[a] - 1)
-        at = scene.media.paint[m] + 3 * place
-        for channel in range(3):
-            mixed[channel] += share * scene.media.pigments[at + channel]
-    return mixed[0] / 255, mixed[1] / 255, mixed[2] / 255
+        x, y, z = corner & 1, (corner >> 1) & 1, corner >> 2
+        share = (u if x else 1 - u) * (v if y else 1 - v) * (w if z else 1 - w)
+        place = (min(a + x, shape[0] - 1) * shape[1] + min(b + y, shape[1] - 1)) * shape[2] + min(c + z, shape[2] - 1)
+        red += share * marks[start + 3 * place]
+        green += share * marks[start + 3 * place + 1]
+        blue += share * marks[start + 3 * place + 2]
+    return red / 255, green / 255, blue / 255
 
 
 @inner
-def steepened(scene, notes, m, t, amount, length):  # type: ignore[no-untyped-def]
+def steepened(
+    pool: Pool, tables: Tables, f: Record, r: Record, m: Record, t: float, amount: float, length: float
+) -> float:
     """What is absorbed when opacity has the factor that belongs to the field's steepness at t."""
-    g = scene.media.field[m]
-    o, d = notes.index[g], notes.along[g]
-    x, y, z = gradient(scene.grids, g, o[0] + t * d[0], o[1] + t * d[1], o[2] + t * d[2])
-    steepness, nodes = math.sqrt(x * x + y * y + z * z), scene.media.steep[m]
-    factor = nodes[0, 1]
-    for n in range(1, len(nodes)):
-        if steepness >= nodes[n, 0]:
-            factor = nodes[n, 1]
-        elif steepness > nodes[n - 1, 0]:
-            part = (steepness - nodes[n - 1, 0]) / (nodes[n, 0] - nodes[n - 1, 0])
-            factor = nodes[n - 1, 1] + part * (nodes[n, 1] - nodes[n - 1, 1])
+    x, y, z = gradient(pool, f, r, t)
+    steepness = math.sqrt(x * x + y * y + z * z)
+    factor = tables[m.steep + 1]
+    for n in range(1, m.n_steep):
+        at = m.steep + 2 * n
+        if steepness >= tables[at]:
+            factor = tables[at + 1]
+        elif steepness > tables[at - 2]:
+            part = (steepness - tables[at - 2]) / (tables[at] - tables[at - 2])
+            factor = tables[at - 1] + part * (tables[at + 1] - tables[at - 1])
     if factor >= 1.0:
         return amount
     return -math.log1p(-factor * (1.0 - fading(amount / length))) * length

@@ -1,182 +1,115 @@
-"""What a scene is to the compiled loops: plain arrays, and what a ray collects on its way."""
+"""What a scene is to the compiled loops: records, and a few arrays that hold what records are long for.
+
+The loops are given arrays one by one: what is taken out of a tuple is counted by every thread, which is slow. So the
+numbers of everything lie in `pool` (fields, blocks, pictures), `air` (what light comes through), `tables` (curves, colors, lights), `marks` (bytes)
+and `numbers` (labels), and a record says where its own begin. World points are relative to the middle of the view.
+"""
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from volrender.draw.rays.grids import Grids
-from volrender.draw.rays.light import Light
+Pool: TypeAlias = NDArray[np.float32]
+Tables: TypeAlias = NDArray[np.float64]
+Marks: TypeAlias = NDArray[np.uint8]
+Numbers: TypeAlias = NDArray[np.uint16]
+Records: TypeAlias = NDArray[np.void]
+Record: TypeAlias = Any
+Point: TypeAlias = tuple[float, float, float]
 
+BLOCK = 4  # voxels along the side of a block
 TONES = 4096  # entries of a table over a field's values, 0 to 1
-MOST_HITS = 256  # that one ray can collect
+MOST_CLIPS = 62  # bits that tell which clips cut what
+MATERIAL = [(name, "f8") for name in ("ambient", "diffuse", "specular", "power")]
 
-
-class Media(NamedTuple):
-    """Volumes that are seen through; their fields run from 0 to 1.
-
-    Attributes
-    ----------
-    field : (n,)
-        Which of the grids.
-    density, total : (n, TONES)
-        Extinction per mm (the negative logarithm of what one mm lets through), and its integral over the values.
-    rgb : (n, TONES, 3)
-    material : (n, 4)
-        Ambient, diffuse, specular and power; diffuse 0 for no shades.
-    steep : (n, m, 2)
-        Factors of the opacity over the change of the field per mm; 1 throughout where there are none.
-    paint : (n,)
-        Where the voxels' own colors begin in `pigments`, -1 where they have none.
-    pigments : uint8
-    """
-
-    field: NDArray[np.int64]
-    density: NDArray[np.float64]
-    total: NDArray[np.float64]
-    rgb: NDArray[np.float64]
-    material: NDArray[np.float64]
-    steep: NDArray[np.float64]
-    paint: NDArray[np.int64]
-    pigments: NDArray[np.uint8]
-
-
-class Projections(NamedTuple):
-    """Volumes of which each ray shows one value: the highest of the field, or the mean.
-
-    Attributes
-    ----------
-    field : (n,)
-    mean : (n,)
-        Whether it is the mean.
-    within : (n, 2)
-        The values that count.
-    rgba : (n, TONES, 4)
-    peak : float32
-        The highest value of each block, of all fields that have it, at `Grids.block_start`.
-    """
-
-    field: NDArray[np.int64]
-    mean: NDArray[np.bool_]
-    within: NDArray[np.float64]
-    rgba: NDArray[np.float64]
-    peak: NDArray[np.float32]
-
-
-class Surfaces(NamedTuple):
-    """Where a field crosses 0, above it inside.
-
-    Attributes
-    ----------
-    field : (n,)
-    rgba : (n, 4)
-    material : (n, 4)
-    numbers : uint16
-        For label maps, the place of each voxel's color in `palette`; 0 is no label.
-    number_start : (n,)
-        Where those of a surface begin; -1 for an isosurface.
-    palette : (p, 3)
-    """
-
-    field: NDArray[np.int64]
-    rgba: NDArray[np.float64]
-    material: NDArray[np.float64]
-    numbers: NDArray[np.uint16]
-    number_start: NDArray[np.int64]
-    palette: NDArray[np.float64]
-
-
-class Faces(NamedTuple):
-    """Pictures on planes: cut faces and slices, in their own colors.
-
-    Attributes
-    ----------
-    plane : (n, 4)
-        ax + by + cz = d.
-    to_pixel : (n, 2, 4)
-        From the world to row and column of the picture.
-    start : (n,)
-        Where its texels begin.
-    shape : (n, 2)
-    texels : float32 (t, 5)
-        Straight RGBA, and how far it is covered.
-    within : (r, 5)
-        Half-spaces that a face lies in: face, a, b, c, d.
-    clips : (n, m)
-        Which clips cut it.
-    """
-
-    plane: NDArray[np.float64]
-    to_pixel: NDArray[np.float64]
-    start: NDArray[np.int64]
-    shape: NDArray[np.int64]
-    texels: NDArray[np.float32]
-    within: NDArray[np.float64]
-    clips: NDArray[np.bool_]
-
-
-class Sight(NamedTuple):
-    """How pixels become rays, relative to the middle of the view.
-
-    Attributes
-    ----------
-    start, along : (3, 3)
-        A ray's start and direction: the first row, plus column times the second, plus row times the third.
-    nearest : float
-        Where rays set out (mm).
-    step : float
-        The mm between samples.
-    width : int
-        Of the picture.
-    """
-
-    start: NDArray[np.float64]
-    along: NDArray[np.float64]
-    nearest: float
-    step: float
-    width: int
+# How pixels become rays: a start and a direction are the first row, plus column and row times the others. `step` (mm)
+# lies between samples. `solid` and `lit` begin in the air, cells of `cell` mm (0: there is no air) from `origin` on.
+# Lights begin in the tables, four numbers each: a unit vector toward it, and how strong it is.
+SIGHT = np.dtype(
+    [
+        ("start", "f8", (3, 3)),
+        ("along", "f8", (3, 3)),
+        ("nearest", "f8"),
+        ("step", "f8"),
+        ("width", "i8"),
+        ("lights", "i8"),
+        ("n_lights", "i8"),
+        ("cell", "f8"),
+        ("origin", "f8", 3),
+        ("shape", "i8", 3),
+        ("solid", "i8"),
+        ("lit", "i8"),
+    ]
+)
+# `matrix` goes from the world to the index of a voxel's centre. `start` and `peak` (the highest value of each block, of
+# a projection) begin in the pool, `room` in the marks: for each block 0 if it has something, else to how many blocks
+# around there is nothing either.
+FIELD = np.dtype(
+    [
+        ("matrix", "f8", (3, 4)),
+        ("shape", "i8", 3),
+        ("start", "i8"),
+        ("blocks", "i8", 3),
+        ("room", "i8"),
+        ("peak", "i8"),
+        ("clips", "i8"),
+    ]
+)
+# A volume that is seen through; its field runs from 0 to 1. In the tables begin: `density`, the extinction per mm (the
+# negative logarithm of what one mm lets through), `total`, its integral over the values, `rgb`, and `steep`, pairs of
+# the field's change per mm and the opacity's factor. `pigments` begin in the marks, -1 where voxels have no colors.
+MEDIUM = np.dtype(
+    [
+        ("field", "i8"),
+        ("density", "i8"),
+        ("total", "i8"),
+        ("rgb", "i8"),
+        *MATERIAL,
+        ("steep", "i8"),
+        ("n_steep", "i8"),
+        ("pigments", "i8"),
+    ]
+)
+# A volume of which each ray shows one value between low and high: the highest, or the mean. `rgba` is in the tables.
+PROJECTION = np.dtype([("field", "i8"), ("mean", "i8"), ("low", "f8"), ("high", "f8"), ("rgba", "i8")])
+# Where a field crosses 0, above it inside. Of a label map the place of each voxel's color begins in the numbers (0 is no
+# label, -1 an isosurface), and the colors themselves in the tables.
+SURFACE = np.dtype([("field", "i8"), ("rgba", "f8", 4), *MATERIAL, ("numbers", "i8"), ("palette", "i8")])
+# A picture on the plane ax + by + cz = d, inside some walls. Its texels begin in the pool, straight RGBA and how far it
+# is covered; `to_pixel` gives row and column.
+FACE = np.dtype(
+    [
+        ("plane", "f8", 4),
+        ("to_pixel", "f8", (2, 4)),
+        ("start", "i8"),
+        ("shape", "i8", 2),
+        ("first_wall", "i8"),
+        ("last_wall", "i8"),
+        ("clips", "i8"),
+    ]
+)
+CLIP = np.dtype([("first_wall", "i8"), ("last_wall", "i8")])
+WALL = np.dtype([("side", "f8", 4)])  # the half-space ax + by + cz > d
+# A ray in a field's index space, and between which t it is in the field.
+RAY = np.dtype([("at", "f8", 3), ("along", "f8", 3), ("first", "f8"), ("last", "f8")])
 
 
 class Scenery(NamedTuple):
-    """All of it."""
+    """All of a scene; `sight` is one record."""
 
-    sight: Sight
-    grids: Grids
-    media: Media
-    projections: Projections
-    surfaces: Surfaces
-    faces: Faces
-    light: Light
-    halfspaces: NDArray[np.float64]
-    clip_start: NDArray[np.int64]
-
-
-class Notes(NamedTuple):
-    """What one ray collects: arrays that are used again for the next.
-
-    Attributes
-    ----------
-    hits : (MOST_HITS, 5)
-        Where (mm) a surface is met, its straight color and alpha.
-    gone : (clips, 2)
-        From where to where each clip removes.
-    ends : (2 * fields + 2 * clips)
-        Where something begins or ends.
-    spans : (fields, 2)
-    index, along : (fields, 3)
-        The ray in each index space.
-    last : (media, 2)
-        Where a medium was looked up last, and the value.
-    weights : (media, 4)
-    """
-
-    hits: NDArray[np.float64]
-    gone: NDArray[np.float64]
-    ends: NDArray[np.float64]
-    spans: NDArray[np.float64]
-    index: NDArray[np.float64]
-    along: NDArray[np.float64]
-    last: NDArray[np.float64]
-    weights: NDArray[np.float64]
+    pool: Pool
+    air: Pool
+    marks: Marks
+    numbers: Numbers
+    tables: Tables
+    sight: Records
+    fields: Records
+    media: Records
+    projections: Records
+    surfaces: Records
+    faces: Records
+    clips: Records
+    walls: Records
