@@ -23,7 +23,7 @@ from volrender.layers import Layer
 from volrender.rendering import Rendering
 from volrender.space import View, corners
 
-TILE = 4096  # pixels that are traced at once
+TILE = 64  # pixels along a side that are traced at once
 MOST_HITS = 256  # that one ray can collect
 CENTER = np.zeros((1, 2))
 # Eight places in a pixel, no two in a row or column of eighths.
@@ -37,13 +37,12 @@ def render(layers: Sequence[Layer], view: View, background: RGB | None, how: Ren
     if how.lit and not how.draft:
         scene = with_air(scene, *_extent(layers, view))
     width, height = view.size
-    picture = np.zeros((width * height, 4), dtype=np.float32)
-    depth = np.full(width * height, np.inf, dtype=np.float32)
-    _trace(scene, np.arange(width * height), CENTER, picture, depth)
+    picture = np.zeros((height, width, 4), dtype=np.float32)
+    depth = np.full((height, width), np.inf, dtype=np.float32)
+    _trace(scene, np.ones((height, width), dtype=bool), CENTER, picture, depth)
     if not how.draft:
-        edges = _edges(picture.reshape(height, width, 4), depth.reshape(height, width), view.mm_per_pixel)
-        _trace(scene, np.flatnonzero(edges), SPREAD, picture, depth[:0])
-    return _finished(picture.reshape(height, width, 4), background)
+        _trace(scene, _edges(picture), SPREAD, picture, np.empty(0, dtype=np.float32))
+    return _finished(picture, background)
 
 
 def _extent(layers: Sequence[Layer], view: View) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -53,21 +52,29 @@ def _extent(layers: Sequence[Layer], view: View) -> tuple[NDArray[np.float64], N
 
 def _trace(
     scene: Scenery,
-    pixels: NDArray[np.int64],
+    wanted: NDArray[np.bool_],
     offsets: NDArray[np.float64],
     picture: NDArray[np.float32],
     depth: NDArray[np.float32],
 ) -> None:
-    def part(first: int) -> None:
-        rays, hits = np.zeros(len(scene.fields), dtype=RAY), np.empty((MOST_HITS, 5))
-        trace(*scene, rays, hits, pixels[first : first + TILE], offsets, picture, depth)
+    """Trace the wanted pixels, tile by tile: neighbours find what they need in the same memory."""
+    clips, media = len(scene.clips), len(scene.media)
+    colors, depths = picture.reshape(-1, 4), depth.reshape(-1)
 
-    run(partial(part, first) for first in range(0, len(pixels), TILE))
+    def part(row: int, column: int) -> None:
+        rows, columns = np.nonzero(wanted[row : row + TILE, column : column + TILE])
+        pixels = (rows + row) * wanted.shape[1] + columns + column
+        notes = [np.zeros(len(scene.fields), dtype=RAY), np.empty((MOST_HITS, 5))]
+        notes += [np.empty((clips, 2)), np.empty((media, 2)), np.empty(2 * (clips + media))]
+        trace(*scene, *notes, pixels, offsets, colors, depths)
+
+    height, width = wanted.shape
+    run(partial(part, row, column) for row in range(0, height, TILE) for column in range(0, width, TILE))
 
 
-def _edges(picture: NDArray[np.float32], depth: NDArray[np.float32], mm_per_pixel: float) -> NDArray[np.bool_]:
-    """Which pixels lie beside one of another color, or at a leap of the depth."""
-    found = np.zeros(depth.shape, dtype=bool)
+def _edges(picture: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """Which pixels lie beside one of another color."""
+    found = np.zeros(picture.shape[:2], dtype=bool)
     for axis in range(2):
         ahead, back = (np.s_[:, 1:], np.s_[:, :-1]) if axis else (np.s_[1:], np.s_[:-1])
         leap = (np.abs(picture[ahead] - picture[back]) > EDGE).any(axis=-1)

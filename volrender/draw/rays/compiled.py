@@ -14,15 +14,40 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import numba
+from numba.core import cgutils
 from numba.core.caching import NullCache
+from numba.core.imputils import impl_ret_untracked
+from numba.extending import intrinsic
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 def inner(function: Function) -> Function:
-    """Compile what is called by compiled loops alone."""
+    """Compile what is called at every step: a part of the loops that call it."""
+    compiled: Function = numba.njit(nogil=True, forceinline=True)(function)
+    return compiled
+
+
+def apart(function: Function) -> Function:
+    """Compile what is called now and then: once, by itself."""
     compiled: Function = numba.njit(nogil=True)(function)
     return compiled
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def borrowed(typing_context: Any, array: Any) -> Any:
+    """An array whose owner is forgotten: nothing counts who uses it, which threads would wait for one another to do.
+
+    Its owner must outlive it, as what a loop is called with does.
+    """
+
+    def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        same = context.make_array(array)(context, builder, value=arguments[0])
+        same.meminfo = cgutils.get_null_value(same.meminfo.type)
+        same.parent = cgutils.get_null_value(same.parent.type)
+        return impl_ret_untracked(context, builder, array, same._getvalue())
+
+    return array(array), build
 
 
 class Loop:

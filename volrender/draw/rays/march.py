@@ -11,7 +11,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from volrender.draw.rays.compiled import Loop, inner
+from volrender.draw.rays.compiled import Loop, borrowed, inner
 from volrender.draw.rays.grids import carry, leave
 from volrender.draw.rays.media import segment
 from volrender.draw.rays.meet import cut_away, meet_faces, meet_projection, meet_surface
@@ -24,15 +24,20 @@ ENOUGH = 0.998  # of the light: nothing is seen behind
 def trace(
     pool: Pool, air: Pool, marks: Marks, numbers: Numbers, tables: Tables, sights: Records, fields: Records, media: Records,
     projections: Records, surfaces: Records, faces: Records, clips: Records, walls: Records,
-    rays: Records, hits: Tables, pixels: NDArray[np.int64], offsets: Tables, picture: Pool, depth: Pool,
+    rays: Records, hits: Tables, gone: Tables, last: Tables, ends: Tables, pixels: NDArray[np.int64], offsets: Tables, picture: Pool, depth: Pool,
 ) -> None:  # fmt: skip
     """Fill in pixels (flat places) of a picture (n, 4), premultiplied: the mean over `offsets` (column, row).
 
     `depth` (n,), if it has room, gets how far (mm) behind the middle of the view the first half of the light ends.
     `rays` (a field each) and `hits` are notes that are used again for every ray.
     """
-    sight = sights[0]
-    gone, last, ends = np.empty((len(clips), 2)), np.empty((len(media), 2)), np.empty(2 * (len(media) + len(clips)))
+    pool, air, marks, numbers, tables = (
+        borrowed(pool), borrowed(air), borrowed(marks), borrowed(numbers), borrowed(tables)
+    )  # fmt: skip
+    fields, media, projections, surfaces = borrowed(fields), borrowed(media), borrowed(projections), borrowed(surfaces)
+    faces, clips, walls, rays, hits = borrowed(faces), borrowed(clips), borrowed(walls), borrowed(rays), borrowed(hits)
+    gone, last, ends = borrowed(gone), borrowed(last), borrowed(ends)
+    sight = borrowed(sights)[0]
     for pixel in pixels:
         red, green, blue, alpha = 0.0, 0.0, 0.0, 0.0
         for n in range(len(offsets)):

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import math
 
-from volrender.draw.rays.compiled import inner
+from volrender.draw.rays.compiled import apart, inner
 from volrender.draw.rays.grids import at_t, gradient, is_gone, outward
 from volrender.draw.rays.light import fading, shaded
 from volrender.draw.rays.scenery import TONES, Marks, Point, Pool, Record, Records, Tables
 
 VISIBLE_DEPTH = 0.7  # optical depth up to which a medium's color is seen
+FAINT = 0.1  # optical depth up to which the middle is the middle of the way
 THIN = 1e-7
 
 
@@ -39,6 +40,8 @@ def absorbed(tables: Tables, m: Record, v0: float, v1: float, part: float) -> fl
 @inner
 def seen(tables: Tables, m: Record, v0: float, v1: float, length: float, amount: float) -> float:
     """The part of a way after which the middle of what is seen of it lies."""
+    if amount < FAINT:
+        return 0.5
     wanted = min(0.5 * amount, VISIBLE_DEPTH)
     low, high = 0.0, 1.0
     for _ in range(6):
@@ -101,7 +104,7 @@ def colored(
     return shaded(air, tables, sight, m, red, green, blue, n, at_xyz, d)
 
 
-@inner
+@apart
 def pigment(marks: Marks, f: Record, r: Record, start: int, t: float) -> Point:
     """The color that voxels themselves have at t, between their centres."""
     shape = f.shape
@@ -121,7 +124,7 @@ def pigment(marks: Marks, f: Record, r: Record, start: int, t: float) -> Point:
     return red / 255, green / 255, blue / 255
 
 
-@inner
+@apart
 def steepened(
     pool: Pool, tables: Tables, f: Record, r: Record, m: Record, t: float, amount: float, length: float
 ) -> float:

@@ -10,7 +10,7 @@ import math
 
 import numpy as np
 
-from volrender.draw.rays.compiled import inner
+from volrender.draw.rays.compiled import apart, inner
 from volrender.draw.rays.grids import at_t, block_at, is_gone, leave, outward, unit
 from volrender.draw.rays.light import shaded
 from volrender.draw.rays.scenery import TONES, Marks, Numbers, Point, Pool, Record, Records, Tables
@@ -23,7 +23,7 @@ UNDER = 0.5  # voxels under a surface where its label is looked for
 REACH = 3  # voxels around, at most
 
 
-@inner
+@apart
 def cut_away(clips: Records, walls: Records, gone: Tables, o: Point, d: Point) -> None:
     """From where to where each clip removes: inside all of its walls."""
     for c in range(len(clips)):
@@ -42,7 +42,7 @@ def cut_away(clips: Records, walls: Records, gone: Tables, o: Point, d: Point) -
         gone[c, 0], gone[c, 1] = (first, last) if first < last else (np.inf, -np.inf)
 
 
-@inner
+@apart
 def hit(hits: Tables, count: int, t: float, color: Point, alpha: float) -> int:
     """Put a hit in its place in the list; how many there are. The farthest is dropped if there are too many."""
     if alpha <= 0.0:
@@ -60,7 +60,7 @@ def hit(hits: Tables, count: int, t: float, color: Point, alpha: float) -> int:
     return min(count + 1, len(hits))
 
 
-@inner
+@apart
 def meet_faces(
     pool: Pool, nearest: float, faces: Records, walls: Records, hits: Tables, gone: Tables, o: Point, d: Point,
 ) -> tuple[int, float]:  # fmt: skip
@@ -156,7 +156,7 @@ def next_crossing(
     return np.inf, stop, v
 
 
-@inner
+@apart
 def meet_surface(
     pool: Pool, air: Pool, marks: Marks, numbers: Numbers, tables: Tables, sight: Record, f: Record, r: Record, s: Record,
     hits: Tables, gone: Tables, o: Point, d: Point, count: int, end: float, axis: int,
@@ -190,7 +190,7 @@ def meet_surface(
     return count, end
 
 
-@inner
+@apart
 def surface_color(
     pool: Pool, air: Pool, numbers: Numbers, tables: Tables, sight: Record, f: Record, r: Record, s: Record,
     o: Point, d: Point, n: Point, t: float,
@@ -204,7 +204,7 @@ def surface_color(
     return shaded(air, tables, sight, s, red, green, blue, n, at_xyz, d)
 
 
-@inner
+@apart
 def label_under(numbers: Numbers, start: int, f: Record, r: Record, n: Point, t: float) -> int:
     """The label with the most weight around a place just under a surface; outside has no vote, none is invented."""
     m, shape = f.matrix, f.shape
@@ -247,7 +247,7 @@ def number_at(
     return 0
 
 
-@inner
+@apart
 def meet_projection(
     pool: Pool, tables: Tables, sight: Record, f: Record, r: Record, p: Record, hits: Tables, gone: Tables,
     count: int, end: float,
