@@ -7,13 +7,15 @@ whatever the number of threads.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from volrender.color import RGB
+from volrender.draw.rays import raster
 from volrender.draw.rays.air import with_air
 from volrender.draw.rays.assemble import scenery
 from volrender.draw.rays.compiled import run
@@ -23,12 +25,12 @@ from volrender.layers import Layer
 from volrender.rendering import Rendering
 from volrender.space import View, corners
 
-TILE = 64  # pixels along a side that are traced at once
+TILE = 128  # pixels along a side that are traced at once
 MOST_HITS = 256  # that one ray can collect
+COARSEST = 4  # pixels between the first rays
 CENTER = np.zeros((1, 2))
 # Eight places in a pixel, no two in a row or column of eighths.
 SPREAD = (np.array([[1, -3], [-1, 3], [5, 1], [-3, -5], [-5, 5], [-7, -1], [3, 7], [7, -7]]) / 16).astype(np.float64)
-EDGE = 0.035  # a pixel whose color differs from a neighbour's by more is traced at eight places
 
 
 def render(layers: Sequence[Layer], view: View, background: RGB | None, how: Rendering) -> NDArray[np.uint8]:
@@ -36,13 +38,11 @@ def render(layers: Sequence[Layer], view: View, background: RGB | None, how: Ren
     scene = scenery(layers, view, how)
     if how.lit and not how.draft:
         scene = with_air(scene, *_extent(layers, view))
-    width, height = view.size
-    picture = np.zeros((height, width, 4), dtype=np.float32)
-    depth = np.full((height, width), np.inf, dtype=np.float32)
-    _trace(scene, np.ones((height, width), dtype=bool), CENTER, picture, depth)
+    canvas = Canvas(scene, view.size)
+    canvas.trace_coarse_to_fine(_stride(layers, view))
     if not how.draft:
-        _trace(scene, _edges(picture), SPREAD, picture, np.empty(0, dtype=np.float32))
-    return _finished(picture, background)
+        canvas.smooth_edges()
+    return canvas.finished(background)
 
 
 def _extent(layers: Sequence[Layer], view: View) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -50,45 +50,65 @@ def _extent(layers: Sequence[Layer], view: View) -> tuple[NDArray[np.float64], N
     return every.min(axis=0).round(6), every.max(axis=0).round(6)
 
 
-def _trace(
-    scene: Scenery,
-    wanted: NDArray[np.bool_],
-    offsets: NDArray[np.float64],
-    picture: NDArray[np.float32],
-    depth: NDArray[np.float32],
-) -> None:
-    """Trace the wanted pixels, tile by tile: neighbours find what they need in the same memory."""
-    clips, media = len(scene.clips), len(scene.media)
-    colors, depths = picture.reshape(-1, 4), depth.reshape(-1)
-
-    def part(row: int, column: int) -> None:
-        rows, columns = np.nonzero(wanted[row : row + TILE, column : column + TILE])
-        pixels = (rows + row) * wanted.shape[1] + columns + column
-        notes = [np.zeros(len(scene.fields), dtype=RAY), np.empty((MOST_HITS, 5))]
-        notes += [np.empty((clips, 2)), np.empty((media, 2)), np.empty(2 * (clips + media))]
-        trace(*scene, *notes, pixels, offsets, colors, depths)
-
-    height, width = wanted.shape
-    run(partial(part, row, column) for row in range(0, height, TILE) for column in range(0, width, TILE))
+def _stride(layers: Sequence[Layer], view: View) -> int:
+    """How many pixels may lie between the first rays: half a voxel at most, so that none is missed."""
+    voxel = min(min(layer.volume.spacing) for layer in layers) / view.mm_per_pixel
+    if view.camera.perspective:
+        voxel /= 2  # what is far is smaller
+    stride = 1
+    while stride < COARSEST and 2 * stride <= voxel / 2:
+        stride *= 2
+    return stride
 
 
-def _edges(picture: NDArray[np.float32]) -> NDArray[np.bool_]:
-    """Which pixels lie beside one of another color."""
-    found = np.zeros(picture.shape[:2], dtype=bool)
-    for axis in range(2):
-        ahead, back = (np.s_[:, 1:], np.s_[:, :-1]) if axis else (np.s_[1:], np.s_[:-1])
-        leap = (np.abs(picture[ahead] - picture[back]) > EDGE).any(axis=-1)
-        found[ahead] |= leap
-        found[back] |= leap
-    return found
+class Canvas:
+    """A picture while it is traced: premultiplied float32 (h, w, 4), and the depth of each pixel (mm)."""
 
+    def __init__(self, scene: Scenery, size: tuple[int, int]) -> None:
+        self.scene = scene
+        self.width, self.height = size
+        self.picture = np.zeros((self.height, self.width, 4), dtype=np.float32)
+        self.depth = np.full((self.height, self.width), np.inf, dtype=np.float32)
+        self.wanted = np.zeros((self.height, self.width), dtype=bool)
 
-def _finished(picture: NDArray[np.float32], background: RGB | None) -> NDArray[np.uint8]:
-    """Straight-alpha RGBA of a premultiplied picture, over a background if there is one."""
-    alpha = picture[..., 3:]
-    if background is None:
-        picture[..., :3] /= np.where(alpha > 0, alpha, 1)
-    else:
-        picture[..., :3] += (1 - alpha) * np.array(background, dtype=np.float32)
-        picture[..., 3] = 1
-    return np.rint(np.clip(picture, 0, 1) * 255).astype(np.uint8)
+    def trace_coarse_to_fine(self, stride: int) -> None:
+        """Trace every pixel of a lattice; then, of the pixels between, those that cannot be told from it."""
+        self.wanted[::stride, ::stride] = True
+        self._trace(CENTER)
+        while stride > 1:
+            stride //= 2
+            for across in (True, False):
+                self.wanted[:] = False
+                self._rows(raster.between, self.picture, self.depth, self.wanted, stride, across)
+                self._trace(CENTER)
+
+    def smooth_edges(self) -> None:
+        """Trace the pixels at edges at eight places."""
+        self._rows(raster.edges, self.picture, self.wanted)
+        self._trace(SPREAD)
+
+    def finished(self, background: RGB | None) -> NDArray[np.uint8]:
+        """The straight-alpha raster (h, w, 4)."""
+        done = np.empty((self.height, self.width, 4), dtype=np.uint8)
+        self._rows(raster.finish, self.picture, np.array(background or (), dtype=np.float64), done)
+        return done
+
+    def _rows(self, loop: Any, *arguments: Any) -> None:
+        bands = range(0, self.height, TILE)
+        run(partial(loop, *arguments, first, min(first + TILE, self.height)) for first in bands)
+
+    def _trace(self, offsets: NDArray[np.float64]) -> None:
+        """Trace the wanted pixels, tile by tile: neighbours find what they need in the same memory."""
+        clips, media = len(self.scene.clips), len(self.scene.media)
+        colors = self.picture.reshape(-1, 4)
+        depth = self.depth.reshape(-1) if len(offsets) == 1 else np.empty(0, dtype=np.float32)
+
+        def tile(row: int, column: int) -> None:
+            rows, columns = np.nonzero(self.wanted[row : row + TILE, column : column + TILE])
+            pixels = (rows + row) * self.width + columns + column
+            notes = [np.zeros(len(self.scene.fields), dtype=RAY), np.empty((MOST_HITS, 5))]
+            notes += [np.empty((clips, 2)), np.empty((media, 2)), np.empty(2 * (clips + media))]
+            trace(*self.scene, *notes, pixels, offsets, colors, depth)
+
+        places = [(r, c) for r in range(0, self.height, TILE) for c in range(0, self.width, TILE)]
+        run(partial(tile, *place) for place in places)

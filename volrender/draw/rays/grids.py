@@ -79,17 +79,44 @@ def at_t(pool: Pool, f: Record, r: Record, t: float) -> float:
 
 @inner
 def gradient(pool: Pool, f: Record, r: Record, t: float) -> Point:
-    """How a field changes per mm along the world's axes: central differences over a voxel to each side."""
-    i, j, k = r.at[0] + t * r.along[0], r.at[1] + t * r.along[1], r.at[2] + t * r.along[2]
-    s, n, m = f.start, f.shape, f.matrix
-    a = 0.5 * (value(pool, s, n, i + 1, j, k) - value(pool, s, n, i - 1, j, k))
-    b = 0.5 * (value(pool, s, n, i, j + 1, k) - value(pool, s, n, i, j - 1, k))
-    c = 0.5 * (value(pool, s, n, i, j, k + 1) - value(pool, s, n, i, j, k - 1))
+    """How a field changes per mm along the world's axes: central differences at the voxels around, interpolated."""
+    n, m, o, d = f.shape, f.matrix, r.at, r.along
+    i = min(max(o[0] + t * d[0], 0.0), n[0] - 1.0)
+    j = min(max(o[1] + t * d[1], 0.0), n[1] - 1.0)
+    k = min(max(o[2] + t * d[2], 0.0), n[2] - 1.0)
+    i0, j0, k0 = int(i), int(j), int(k)
+    u, v, w = i - i0, j - j0, k - k0
+    di, dj = n[1] * n[2], n[2]
+    at = f.start + (i0 * n[1] + j0) * n[2] + k0
+    i1, j1, k1 = (di if i0 + 1 < n[0] else 0), (dj if j0 + 1 < n[1] else 0), (1 if k0 + 1 < n[2] else 0)
+    i2, j2, k2 = (i1 + di if i0 + 2 < n[0] else i1), (j1 + dj if j0 + 2 < n[1] else j1), (2 if k0 + 2 < n[2] else k1)
+    ib, jb, kb = (-di if i0 else 0), (-dj if j0 else 0), (-1 if k0 else 0)
+    a = slope(pool, at, ib, i1, i2, u, j1, v, k1, w)
+    b = slope(pool, at, jb, j1, j2, v, i1, u, k1, w)
+    c = slope(pool, at, kb, k1, k2, w, i1, u, j1, v)
     return (
         m[0, 0] * a + m[1, 0] * b + m[2, 0] * c,
         m[0, 1] * a + m[1, 1] * b + m[2, 1] * c,
         m[0, 2] * a + m[1, 2] * b + m[2, 2] * c,
     )
+
+
+@inner
+def slope(
+    pool: Pool, at: int, back: int, one: int, two: int, u: float, side: int, v: float, other: int, w: float
+) -> float:
+    """The central difference along an axis on which the voxels behind and ahead lie so far from `at`, at part u.
+
+    The two other axes have their next voxel at `side` and `other`, and the parts v and w.
+    """
+    total = 0.0
+    for corner in range(4):
+        place = at + (side if corner & 1 else 0) + (other if corner & 2 else 0)
+        weight = (v if corner & 1 else 1 - v) * (w if corner & 2 else 1 - w)
+        here, ahead = pool[np.uint64(place)], pool[np.uint64(place + one)]
+        far, behind = pool[np.uint64(place + two)], pool[np.uint64(place + back)]
+        total += weight * ((1 - u) * (ahead - behind) + u * (far - here))
+    return 0.5 * total
 
 
 @inner
