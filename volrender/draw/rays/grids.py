@@ -121,19 +121,17 @@ def slope(
 
 @inner
 def outward(pool: Pool, f: Record, r: Record, d: Point, t: float) -> Point:
-    """The unit normal, toward the viewer, of the level on which a field is at t."""
+    """The unit vector to where a field falls, at t; toward the viewer where it is level."""
     x, y, z = gradient(pool, f, r, t)
-    return unit(x, y, z, d)
+    return unit(-x, -y, -z, d)
 
 
 @inner
 def unit(x: float, y: float, z: float, d: Point) -> Point:
-    """A vector as a unit vector against the direction d; the viewer's direction itself if it is 0."""
+    """A vector with length 1; against the direction d if it has none."""
     size = math.sqrt(x * x + y * y + z * z)
     if size < 1e-12:
         return -d[0], -d[1], -d[2]
-    if x * d[0] + y * d[1] + z * d[2] > 0:
-        size = -size
     return x / size, y / size, z / size
 
 

@@ -17,6 +17,7 @@ POWERS = 2.0 ** -np.arange(1100.0)
 UP = 2.0  # cells above a surface where its air is looked up
 WALL_AIR = 0.16  # how full it is there above a flat wall
 FOLD, SHADE = 1.15, 0.55  # how dark a fold and a full shadow are
+ASKANCE, AWAY = -0.05, -0.35  # the cosines between which a side is seen less and less from its front
 CONE = 0.25  # the key light's reach to its sides, a part of the distance
 
 
@@ -53,11 +54,12 @@ def power(base: float, exponent: float) -> float:
 @inner
 def shaded(
     air: Pool, tables: Tables, sight: Record, material: Record, red: float, green: float, blue: float,
-    n: Point, at: Point, d: Point,
+    n: Point, sure: float, at: Point, d: Point,
 ) -> Point:  # fmt: skip
-    """The color of a point in the light, with an outward unit normal `n`, seen along `d`.
+    """The color of a point in the light, with an outward unit normal `n`, seen along `d`; of the side that is seen.
 
-    The model is Phong's (Communications of the ACM 18, 1975).
+    The model is Phong's (Communications of the ACM 18, 1975). As far as the normal is not sure (0 to 1), the point is
+    lit as if it faced the viewer.
     """
     opened, lit = 1.0, 1.0
     if sight.cell > 0:
@@ -69,15 +71,18 @@ def shaded(
         lit = 1.0 - SHADE * (1.0 - value(air, sight.lit, sight.shape, i, j, k))
     diffuse, specular = 0.0, 0.0
     head_on = -(n[0] * d[0] + n[1] * d[1] + n[2] * d[2])
+    front = min(max((head_on - AWAY) / (ASKANCE - AWAY), 0.0), 1.0)
     for light in range(sight.n_lights):
         to = sight.lights + 4 * light
         facing = n[0] * tables[to] + n[1] * tables[to + 1] + n[2] * tables[to + 2]
-        if facing > 0:
-            strength = tables[to + 3] * (lit if light == 0 else 1.0)
-            diffuse += strength * facing
+        strength = tables[to + 3] * (lit if light == 0 else 1.0) * (front if facing > 0 else 1.0 - front)
+        if strength > 0:
+            diffuse += sure * strength * abs(facing)
             mirrored = 2 * facing * head_on + tables[to] * d[0] + tables[to + 1] * d[1] + tables[to + 2] * d[2]
             if mirrored > 0:
-                specular += strength * power(min(mirrored, 1.0), material.power)
+                specular += sure * strength * power(min(mirrored, 1.0), material.power)
+        level = -(tables[to] * d[0] + tables[to + 1] * d[1] + tables[to + 2] * d[2])
+        diffuse += (1.0 - sure) * tables[to + 3] * max(level, 0.0)
     body = (material.ambient + material.diffuse * diffuse) * opened
     gloss = material.specular * specular * opened
     return min(red * body + gloss, 1.0), min(green * body + gloss, 1.0), min(blue * body + gloss, 1.0)

@@ -10,12 +10,13 @@ from __future__ import annotations
 import math
 
 from volrender.draw.rays.compiled import apart, inner
-from volrender.draw.rays.grids import at_t, gradient, is_gone, outward
+from volrender.draw.rays.grids import at_t, gradient, is_gone, unit
 from volrender.draw.rays.light import fading, shaded
 from volrender.draw.rays.scenery import TONES, Marks, Point, Pool, Record, Records, Tables
 
 VISIBLE_DEPTH = 0.7  # optical depth up to which a medium's color is seen
-FAINT = 0.1  # optical depth up to which the middle is the middle of the way
+LEVEL = 0.01  # the change of a field from sample to sample below which it hardly has a side
+CLOSE = 0.1  # how far off that middle may be
 THIN = 1e-7
 
 
@@ -40,17 +41,18 @@ def absorbed(tables: Tables, m: Record, v0: float, v1: float, part: float) -> fl
 @inner
 def seen(tables: Tables, m: Record, v0: float, v1: float, length: float, amount: float) -> float:
     """The part of a way after which the middle of what is seen of it lies."""
-    if amount < FAINT:
-        return 0.5
     wanted = min(0.5 * amount, VISIBLE_DEPTH)
-    low, high = 0.0, 1.0
-    for _ in range(6):
-        part = 0.5 * (low + high)
-        if absorbed(tables, m, v0, v1, part) * length < wanted:
+    low, high, part = 0.0, 1.0, 0.5
+    for _ in range(8):
+        over = absorbed(tables, m, v0, v1, part) * length - wanted
+        if abs(over) < CLOSE * wanted:
+            break
+        if over < 0:
             low = part
         else:
             high = part
-    return 0.5 * (low + high)
+        part = 0.5 * (low + high)
+    return part
 
 
 @inner
@@ -99,9 +101,10 @@ def colored(
         red, green, blue = tables[at], tables[at + 1], tables[at + 2]
     if m.diffuse <= 0:
         return red, green, blue
-    n = outward(pool, f, r, d, t)
+    x, y, z = gradient(pool, f, r, t)
+    n, steep = unit(-x, -y, -z, d), (x * x + y * y + z * z) * sight.step**2
     at_xyz = (o[0] + t * d[0], o[1] + t * d[1], o[2] + t * d[2])
-    return shaded(air, tables, sight, m, red, green, blue, n, at_xyz, d)
+    return shaded(air, tables, sight, m, red, green, blue, n, steep / (steep + LEVEL * LEVEL), at_xyz, d)
 
 
 @apart

@@ -171,14 +171,16 @@ def meet_surface(
     opaque = s.rgba[3] >= OPAQUE
     v = at_t(pool, f, r, t)
     at = t if v >= 0 and t == r.first and not is_gone(f.clips, gone, t) else np.inf
-    m = f.matrix
-    n = unit(m[axis, 0], m[axis, 1], m[axis, 2], d)
+    m, sign = f.matrix, -1.0 if r.along[axis] > 0 else 1.0
+    n = unit(sign * m[axis, 0], sign * m[axis, 1], sign * m[axis, 2], d)
     while True:
         if at == np.inf:
             at, t, v = next_crossing(pool, marks, f, r, gone, t, v, stop)
             if at == np.inf:
                 break
             n = outward(pool, f, r, d, at)
+            if v < 0:  # left from within
+                n = (-n[0], -n[1], -n[2])
         color = surface_color(pool, air, numbers, tables, sight, f, r, s, o, d, n, at)
         count = hit(hits, count, at, color, s.rgba[3])
         if opaque:
@@ -201,7 +203,7 @@ def surface_color(
         at = s.palette + 3 * label_under(numbers, s.numbers, f, r, n, t)
         red, green, blue = tables[at], tables[at + 1], tables[at + 2]
     at_xyz = (o[0] + t * d[0], o[1] + t * d[1], o[2] + t * d[2])
-    return shaded(air, tables, sight, s, red, green, blue, n, at_xyz, d)
+    return shaded(air, tables, sight, s, red, green, blue, n, 1.0, at_xyz, d)
 
 
 @apart
