@@ -20,8 +20,9 @@ from vtkmodules.vtkRenderingVolume import vtkMultiVolume
 from vtkmodules.vtkRenderingVolumeOpenGL2 import vtkOpenGLGPUVolumeRayCastMapper
 
 from volrender import paint
-from volrender.color import RGB
+from volrender.color import BODY, RGB
 from volrender.draw import opengl, volumes_pyvista
+from volrender.draw.shaders import clip_and_light
 from volrender.draw.surfaces_pyvista import (
     cut,
     face_mesh,
@@ -34,7 +35,6 @@ from volrender.draw.surfaces_pyvista import (
 from volrender.draw.volumes_pyvista import (
     MATERIAL,
     cells,
-    clip_in_shader,
     dress,
     has_core,
     is_mist,
@@ -46,9 +46,9 @@ from volrender.layers import CutPlane, Intensity, Isosurface, LabelMap, Layer
 from volrender.rendering import Rendering
 from volrender.space import NEAREST, Clip, View, apply_affine, corners, removed
 
-# Camera-relative: a key light above the viewer's left shoulder, a fill from the right, a little from the front.
-LIGHTS = (((-0.5, 1.0, 1.0), 0.78), ((1.0, 0.1, 0.6), 0.32), ((0.0, 0.0, 1.0), 0.22))
-CORE = (0.72, 0.66, 0.62)  # BODY as a surface: it comes out lighter than a volume in the same light
+# Camera-relative: a key light above the viewer's left shoulder, a fill from the right, a little from the front. Where
+# they are strongest they come to 0.94, so that nothing that MATERIAL makes is lighter than its color.
+LIGHTS = (((-0.7, 0.85, 0.75), 0.75), ((1.0, 0.1, 0.6), 0.2), ((0.0, 0.2, 1.0), 0.22))
 FLAT = {"ambient": 1.0, "diffuse": 0.0, "specular": 0.0}
 FRONTAL = (((0.0, 0.0, 1.0), 1.0),)
 OUTLINE, OUTLINES = (0.15, 0.15, 0.15), 400  # its color, and how many of its widths a picture is wide
@@ -230,7 +230,7 @@ class Stage:
         actor = self._volume(layer)
         actor.SetMapper(mapper)
         actor.GetProperty().SetIndependentComponents(not colored)
-        clip_in_shader(actor, layer, self.view)
+        clip_and_light(actor, layer, self.view)
         self.stage.add_actor(actor, reset_camera=False, render=False)
         if has_core(layer):
             self._add_core(layer, data)
@@ -269,7 +269,7 @@ class Stage:
         page, and the face gets a pale fringe. It also ends rays early.
         """
         level = layer.look.nodes("volume")[2][0]
-        tone = 0.8 * layer.look.rgb(np.array(level)) if layer.look.chosen else CORE
+        tone = layer.look.rgb(np.array(level)) if layer.look.chosen else BODY
         padded = np.pad(data, 1, constant_values=data.min())
         core = grid_of(layer.volume, padded, pad=1).contour([level], method="flying_edges", compute_normals=True)
         core = cut(core.transform(placement(layer.volume), inplace=False), layer.clip)

@@ -17,24 +17,24 @@ from vtkmodules.vtkCommonDataModel import vtkPiecewiseFunction
 from vtkmodules.vtkRenderingCore import vtkColorTransferFunction, vtkVolume
 
 from volrender.color import BODY
-from volrender.draw import opengl
+from volrender.draw import opengl, shaders
 from volrender.draw.surfaces_pyvista import finite_data
 from volrender.intensity import downsize
 from volrender.io.files import by, warn
 from volrender.layers import Intensity
-from volrender.space import View, spacing
+from volrender.space import spacing
 from volrender.volume import Volume
 
-MATERIAL = {"ambient": 0.18, "diffuse": 0.85, "specular": 0.1, "specular_power": 10.0}
+MATERIAL = {"ambient": 0.24, "diffuse": 0.8, "specular": 0.06, "specular_power": 12.0}
 SHADING = {name: MATERIAL[name] for name in ("ambient", "diffuse", "specular")} | {"power": MATERIAL["specular_power"]}
-SAMPLE, DRAFT_SAMPLE = 0.5, 1.0  # voxels between samples along a ray
+DRAFT_SAMPLE = 1.0  # voxels between samples along a ray
 PRESMOOTH = 0.9, 1.3  # voxels; without it the normals draw rings, most of all those of 8-bit data
 MOST_VOXELS = 400_000_000  # of one volume in the memory of graphics
 
 
 def step(layers: Sequence[Intensity], *, draft: bool) -> float:
     """The mm between samples along a ray through volumes."""
-    return (DRAFT_SAMPLE if draft else SAMPLE) * min(min(layer.volume.spacing) for layer in layers)
+    return (DRAFT_SAMPLE if draft else shaders.SAMPLE) * min(min(layer.volume.spacing) for layer in layers)
 
 
 def cells(volume: Volume, data: NDArray[Any]) -> pv.ImageData:
@@ -160,42 +160,8 @@ def _projected_nodes(layer: Intensity) -> Any:
     return ((low, 0.0), (low + 0.1 * (high - low), 1.0), (high, 1.0))
 
 
-def clip_in_shader(actor: vtkVolume, layer: Intensity, view: View) -> None:
-    """Let the ray caster skip every sample that a clip removes: exact at any angle, with no resampling.
-
-    The shader's position runs 0 to 1 over the texture, whose cells are the voxels.
-    """
-    if not layer.clip:
-        return
-    source = layer.field.canonical
-    to_world = source.affine @ np.diag([*source.shape, 1.0])
-    to_world[:3, 3] = (source.affine @ [-0.5, -0.5, -0.5, 1.0])[:3]
-    tests = []
-    for clip in layer.clip:
-        sides = []
-        for row in clip.halfspaces:
-            a, b, c = (row[:3] @ to_world[:3, :3]).tolist()
-            d = float(row[:3] @ to_world[:3, 3] - row[3]) + _behind(row[:3], min(source.spacing), view)
-            sides.append(f"dot(vec3({a:.9e}, {b:.9e}, {c:.9e}), g_dataPos) + ({d:.9e}) > 0.0")
-        tests.append("(" + " && ".join(sides) + ")")
-    code = f"//VTK::Cropping::Impl\n    if ({' || '.join(tests)}) {{ g_skip = true; }}\n"
-    actor.GetShaderProperty().AddFragmentShaderReplacement("//VTK::Cropping::Impl", True, code, False)
-
-
 def has_core(layer: Intensity) -> bool:
     """Whether the volume is an opaque body."""
     plain = layer.opacity is None and layer.blend == "composite" and layer.volume.kind != "rgb"
     survey = layer.look.survey
     return plain and not survey.signed and survey.low < survey.high
-
-
-def _behind(normal: NDArray[np.float64], finest: float, view: View) -> float:
-    """How far (mm) a volume stays behind its opaque cut face, for the side that `normal` points to removed.
-
-    A ray may take one sample past the face that ends it, and knows the face's depth to a pixel. A face that looks
-    away from the viewer ends no ray.
-    """
-    facing = float(normal @ view.camera.toward)
-    if facing <= 0:
-        return 0.0
-    return SAMPLE * finest * facing + view.mm_per_pixel * float(np.sqrt(max(0.0, 1 - facing**2)))
