@@ -134,6 +134,8 @@ class Look:
         Whether what the curve leaves out of a volume rendering is left out of slices and voxels too.
     gradient : nodes or None
         Factors of the opacity in a volume rendering, [(change of the value per mm, factor), ...].
+    distance : float
+        The length (mm) that absorbs what `curve` says.
     shading : mapping or None
         "ambient", "diffuse", "specular" and "power" of a volume rendering; None where the engine's own are meant.
     """
@@ -147,6 +149,7 @@ class Look:
     sparse: bool = False
     gradient: Nodes | None = None
     shading: Mapping[str, float] | None = None
+    distance: float = 1.0
 
     def rgb(self, values: ArrayLike) -> NDArray[np.float32]:
         """Colors (..., 3) of values; beyond `clim` the end colors."""
