@@ -35,8 +35,9 @@ from volrender.draw.surfaces_pyvista import (
 from volrender.draw.volumes_pyvista import (
     MATERIAL,
     cells,
+    core_level,
     dress,
-    has_core,
+    ended,
     is_mist,
     prepared,
     unseen,
@@ -108,6 +109,11 @@ def _is_peeled(layers: Sequence[Layer]) -> bool:
     return any(not isinstance(layer, Intensity) and layer.opacity not in (None, 1.0) for layer in layers)
 
 
+def _seen_through(layer: Layer) -> bool:
+    """Whether a layer is not an opaque volume."""
+    return not isinstance(layer, Intensity) or core_level(layer) is None
+
+
 def _depth(stage: pv.Plotter) -> NDArray[np.float64]:
     """How far (mm) the surfaces are from the viewer at each pixel, infinite where there is none.
 
@@ -161,13 +167,14 @@ class Stage:
 
     def add_all(self, layers: Sequence[Layer]) -> None:
         """Add lights, layers, cut faces and the camera."""
+        layers = [ended(layer) for layer in layers]
         for position, intensity in LIGHTS if self.how.lit else FRONTAL:
             self.stage.add_light(pv.Light(position=position, light_type="camera light", intensity=intensity))
         mist = [layer for layer in layers if isinstance(layer, Intensity) and is_mist(layer)]
         mist = mist if len(mist) > 1 else []
         # An opaque body ends rays by its depth: what comes after it is right in front of it and behind.
         alone = [layer for layer in layers if layer not in mist]
-        for layer in sorted(alone, key=lambda layer: not (isinstance(layer, Intensity) and has_core(layer))):
+        for layer in sorted(alone, key=_seen_through):
             self.add(layer)
         if mist:
             self._add_mist(mist)
@@ -190,7 +197,11 @@ class Stage:
         elif self.how.draft:
             self.stage.disable_anti_aliasing()
         elif volumes:
-            self.stage.enable_anti_aliasing("msaa", multi_samples=8)
+            # Of a face's edge the smoothing takes a part of what was drawn before any volume: of no core, the page.
+            if any(isinstance(layer, Intensity) and layer.clip and _seen_through(layer) for layer in layers):
+                self.stage.disable_anti_aliasing()
+            else:
+                self.stage.enable_anti_aliasing("msaa", multi_samples=8)
         elif self.how.lit and not any(isinstance(layer, CutPlane) for layer in layers):
             # Ambient occlusion would darken a slice too, whose colors are values.
             reach = 0.03 * self.view.mm_per_pixel * max(self.view.size)
@@ -232,8 +243,9 @@ class Stage:
         actor.GetProperty().SetIndependentComponents(not colored)
         clip_and_light(actor, layer, self.view)
         self.stage.add_actor(actor, reset_camera=False, render=False)
-        if has_core(layer):
-            self._add_core(layer, data)
+        level = core_level(layer)
+        if level is not None:
+            self._add_core(layer, data, level)
 
     def _add_mist(self, layers: Sequence[Intensity]) -> None:
         """Add translucent volumes that are sampled together along each ray; VTK gives them no shades."""
@@ -262,13 +274,12 @@ class Stage:
         dress(actor.GetProperty(), layer, lit=self.how.lit)
         return actor
 
-    def _add_core(self, layer: Intensity, data: NDArray[Any]) -> None:
+    def _add_core(self, layer: Intensity, data: NDArray[Any], level: float) -> None:
         """Put an opaque surface just under that of an opaque body, in its tone.
 
         OpenGL smooths the edge of a cut face against what is drawn before any volume: without a core that is the
         page, and the face gets a pale fringe. It also ends rays early.
         """
-        level = layer.look.nodes("volume")[2][0]
         tone = layer.look.rgb(np.array(level)) if layer.look.chosen else BODY
         padded = np.pad(data, 1, constant_values=data.min())
         core = grid_of(layer.volume, padded, pad=1).contour([level], method="flying_edges", compute_normals=True)
@@ -313,14 +324,15 @@ class Stage:
     def _add_plane(
         self, row: NDArray[np.float64], layers: Sequence[Layer], within: Sequence[Any], own: Clip | None = None
     ) -> None:
-        finest = min(min(layer.volume.spacing) for layer in layers) / 2
+        finest = min(min(layer.volume.spacing) for layer in layers)
         widest = max(float(np.ptp(layer.volume.bounds, axis=1).max()) for layer in layers)
-        grid = paint.plane_grid(row, [layer.volume for layer in layers], max(finest, widest / LARGE_FACE))
+        step = max(min(finest / 2, 1.5 * self.view.mm_per_pixel), widest / LARGE_FACE)
+        grid = paint.plane_grid(row, [layer.volume for layer in layers], step)
         picture = np.zeros((*grid.shape[:2], 4), dtype=np.float32)
         covered = np.zeros(grid.shape[:2], dtype=np.float32)
         for n, layer in enumerate(layers):
             cover = paint.coverage(layer, grid)
-            colors = paint.rgba(layer, paint.values_at(layer, grid), "overlay" if n else "slice")
+            colors = paint.on_face(layer, grid, overlay=n > 0)
             if isinstance(layer, CutPlane) and isinstance(layer.opacity, tuple):
                 cover = np.minimum(cover, np.ceil(colors[..., 3]))
             elif n == 0 and isinstance(layer, (Intensity, CutPlane)) and not layer.look.survey.signed:
@@ -329,7 +341,7 @@ class Stage:
                 colors[..., 3] = 1.0 if whole else layer.opacity
             picture = paint.over(picture, colors)
             covered = np.maximum(covered, cover)
-        mesh = face_mesh(grid, picture, covered)
+        mesh = face_mesh(grid, picture, covered, finest)
         for other in within:
             mesh = half(mesh, other, keep_inside=True)
         for clip in {clip for layer in layers for clip in layer.clip if clip != own}:

@@ -58,6 +58,10 @@ def _light(view: View) -> str:
     """Phong's shading by all lamps, of the side that is seen."""
     viewer = "viewDirection" if view.camera.perspective else "vec3(0.0, 0.0, 1.0)"
     return f"""
+  // Beyond the last voxel there is nothing to take a difference with: the end of the scan is flat.
+  vec3 rim = 0.5 * in_cellStep[0];
+  vec3 end = vec3(lessThan(g_dataPos, rim)) - vec3(greaterThan(g_dataPos, 1.0 - rim));
+  if (end != vec3(0.0)) {{ normal = normalize((in_textureToEye[0] * vec4(end, 0.0)).xyz); }}
   float turned = dot(normal, {viewer}) > {TURNED} ? -1.0 : 1.0;
   diffuse = vec3(0.0);
   specular = vec3(0.0);

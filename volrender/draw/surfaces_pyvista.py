@@ -235,11 +235,13 @@ def cut(mesh: pv.PolyData, clips: Sequence[Clip]) -> pv.PolyData:
     return mesh
 
 
-def face_mesh(grid: NDArray[np.float64], picture: NDArray[np.float32], covered: NDArray[np.float32]) -> pv.PolyData:
-    """A flat mesh over a grid (u, v, 3) of world points where it is covered, its border smooth."""
+def face_mesh(
+    grid: NDArray[np.float64], picture: NDArray[np.float32], covered: NDArray[np.float32], voxel: float
+) -> pv.PolyData:
+    """A flat mesh over a grid (u, v, 3) of world points where it is covered, its border smooth within a voxel (mm)."""
     if covered.max() < 0.5:
         return pv.PolyData()
-    smooth = ndimage.gaussian_filter(covered, 2.0)  # a voxel: the grid is twice as fine
+    smooth = ndimage.gaussian_filter(covered, voxel / np.linalg.norm(grid[1, 0] - grid[0, 0]))
     covered = smooth if smooth.max() >= 0.5 else covered  # a single voxel would be smoothed away
     flat = pv.StructuredGrid(*(np.ascontiguousarray(grid[:, :, None, axis]) for axis in range(3)))
     flat.point_data["covered"] = covered.ravel(order="F")

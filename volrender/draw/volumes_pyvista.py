@@ -6,6 +6,7 @@ Volumes are built in the closest-RAS index space with spacing in mm, and taken t
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
@@ -14,21 +15,24 @@ import pyvista as pv
 from numpy.typing import NDArray
 from scipy import ndimage
 from vtkmodules.vtkCommonDataModel import vtkPiecewiseFunction
-from vtkmodules.vtkRenderingCore import vtkColorTransferFunction, vtkVolume
+from vtkmodules.vtkRenderingCore import vtkColorTransferFunction
 
+from volrender import paint
 from volrender.color import BODY
 from volrender.draw import opengl, shaders
 from volrender.draw.surfaces_pyvista import finite_data
 from volrender.intensity import downsize
 from volrender.io.files import by, warn
-from volrender.layers import Intensity
-from volrender.space import spacing
+from volrender.layers import Intensity, Layer
+from volrender.space import Plane, apply_affine, spacing
 from volrender.volume import Volume
 
 MATERIAL = {"ambient": 0.24, "diffuse": 0.8, "specular": 0.06, "specular_power": 12.0}
 SHADING = {name: MATERIAL[name] for name in ("ambient", "diffuse", "specular")} | {"power": MATERIAL["specular_power"]}
 DRAFT_SAMPLE = 1.0  # voxels between samples along a ray
 PRESMOOTH = 0.9, 1.3  # voxels; without it the normals draw rings, most of all those of 8-bit data
+CORE = 0.6  # what of a millimetre is absorbed where an opaque body has its core
+AT_END = 1e-3  # voxels from the outer faces to the plane on which a scan's end is drawn
 MOST_VOXELS = 400_000_000  # of one volume in the memory of graphics
 
 
@@ -90,7 +94,7 @@ def _within_span(data: NDArray[Any], layer: Intensity) -> NDArray[Any]:
 
 def is_mist(layer: Intensity) -> bool:
     """Whether a volume is seen through, and can be sampled together with others."""
-    return layer.blend == "composite" and layer.volume.kind != "rgb" and not has_core(layer)
+    return layer.blend == "composite" and layer.volume.kind != "rgb" and core_level(layer) is None
 
 
 def prepared(layer: Intensity) -> NDArray[Any]:
@@ -126,7 +130,7 @@ def dress(prop: Any, layer: Intensity, *, lit: bool) -> None:
         opacity.AddPoint(value + n * step, amount)
     prop.SetColor(colors)
     prop.SetScalarOpacity(opacity)
-    prop.SetScalarOpacityUnitDistance(1.0)
+    prop.SetScalarOpacityUnitDistance(look.distance)
     prop.SetInterpolationTypeToLinear()
     shading = look.shading or SHADING
     prop.SetShade(lit and layer.blend == "composite" and shading["diffuse"] > 0)
@@ -160,8 +164,39 @@ def _projected_nodes(layer: Intensity) -> Any:
     return ((low, 0.0), (low + 0.1 * (high - low), 1.0), (high, 1.0))
 
 
-def has_core(layer: Intensity) -> bool:
-    """Whether the volume is an opaque body."""
-    plain = layer.opacity is None and layer.blend == "composite" and layer.volume.kind != "rgb"
+def core_level(layer: Intensity) -> float | None:
+    """The value just under the surface of an opaque body; None if the volume is seen through."""
     survey = layer.look.survey
-    return plain and not survey.signed and survey.low < survey.high
+    if layer.blend != "composite" or layer.volume.kind == "rgb" or survey.signed or survey.low == survey.high:
+        return None
+    nodes = layer.look.nodes("volume")
+    rising = all(a[1] <= b[1] for a, b in pairwise(nodes)) and nodes[0][1] == 0
+    if layer.opacity is None:
+        return nodes[2][0]
+    if not rising or nodes[-1][1] < CORE or not paint.opaque(layer):
+        return None
+    low, high = _span(layer)
+    values = np.linspace(max(low, survey.low), min(high, survey.high), 1024)
+    bodily = values[layer.look.alpha(values, "volume") >= CORE]
+    return float(bodily[0]) if len(bodily) else None
+
+
+def ended(layer: Layer) -> Layer:
+    """The layer, clipped where the scan ends within an opaque body: the end is a cut face like any other.
+
+    VTK would shade it by what lies beyond the last voxel, where there is nothing.
+    """
+    if not isinstance(layer, Intensity) or layer.blend != "composite" or layer.look.survey.signed:
+        return layer
+    field = layer.field.canonical
+    planes = []
+    for axis in range(3):
+        normal = np.cross(*np.delete(field.affine[:3, :3], axis, axis=1).T)
+        normal /= np.linalg.norm(normal) * np.sign(normal @ field.affine[:3, axis])
+        for side, place in ((-1, -0.5 + AT_END), (1, field.shape[axis] - 0.5 - AT_END)):
+            index = np.zeros(3)
+            index[axis] = place
+            if paint.opaque(layer, field.data.take(0 if side < 0 else -1, axis=axis)):
+                at = apply_affine(field.affine, index)
+                planes.append(Plane(normal=tuple(side * normal), origin=tuple(at)))
+    return replace(layer, clip=(*layer.clip, *planes)) if planes else layer
