@@ -196,7 +196,7 @@ def solid(layer: Layer, points_xyz: NDArray[np.float64]) -> NDArray[np.bool_]:
     return coverage(layer, points_xyz) >= 0.5
 
 
-def coverage(layer: Layer, points_xyz: NDArray[np.float64]) -> NDArray[np.float32]:
+def coverage(layer: Layer, points_xyz: NDArray[np.float64], sigma: float = 0.0) -> NDArray[np.float32]:
     """How far a cut face covers the points of a grid (u, v, 3) across the whole volume: its border is where it is 0.5.
 
     For the anatomy of an `Intensity` or a `CutPlane` it is all within the subject's closed silhouette, so that dark
@@ -209,7 +209,9 @@ def coverage(layer: Layer, points_xyz: NDArray[np.float64]) -> NDArray[np.float3
     values = sample(layer.volume, points_xyz, smooth=True)
     values = luma(values) if layer.volume.kind == "rgb" else values
     low, air = layer.look.survey.low, layer.look.survey.air
-    filled = np.nan_to_num(values, nan=low)
+    step = float(np.linalg.norm(points_xyz[1, 0] - points_xyz[0, 0])) if len(points_xyz) > 1 else 1.0
+    voxel = min(layer.volume.spacing) / step
+    filled = ndimage.gaussian_filter(np.nan_to_num(values, nan=low), sigma * voxel)
     if isinstance(layer.opacity, tuple):
         alpha = layer.look.alpha(filled, "volume")
         faint, _ = _opacities(layer)
@@ -219,9 +221,7 @@ def coverage(layer: Layer, points_xyz: NDArray[np.float64]) -> NDArray[np.float3
     else:
         ramp = np.isfinite(values).astype(np.float32)
     # The subject's own edge is as fine as its values; what is sealed lies behind it.
-    step = float(np.linalg.norm(points_xyz[1, 0] - points_xyz[0, 0])) if len(points_xyz) > 1 else 1.0
-    behind = max(1, round(1.5 * min(layer.volume.spacing) / step))
-    inner = ndimage.binary_erosion(_sealed(ramp > 0.5), iterations=behind)
+    inner = ndimage.binary_erosion(_sealed(ramp > 0.5), iterations=max(1, round(1.5 * voxel)))
     if isinstance(layer.opacity, tuple) and opaque(layer):
         matter = filled > 2 * air - layer.look.survey.background
         inner &= ~_wide((alpha == 0) & matter & inner, ramp > 0.5)

@@ -22,22 +22,22 @@ from vtkmodules.vtkRenderingVolumeOpenGL2 import vtkOpenGLGPUVolumeRayCastMapper
 from volrender import paint
 from volrender.color import BODY, RGB
 from volrender.draw import opengl, volumes_pyvista
+from volrender.draw.faces_pyvista import by_clip, ended, face
 from volrender.draw.shaders import clip_and_light
 from volrender.draw.surfaces_pyvista import (
     cut,
-    face_mesh,
     grid_of,
     half,
     isosurface,
     label_surface,
     placement,
+    with_normals,
 )
 from volrender.draw.volumes_pyvista import (
     MATERIAL,
     cells,
     core_level,
     dress,
-    ended,
     is_mist,
     prepared,
     unseen,
@@ -53,7 +53,6 @@ LIGHTS = (((-0.7, 0.85, 0.75), 0.75), ((1.0, 0.1, 0.6), 0.2), ((0.0, 0.2, 1.0), 
 FLAT = {"ambient": 1.0, "diffuse": 0.0, "specular": 0.0}
 FRONTAL = (((0.0, 0.0, 1.0), 1.0),)
 OUTLINE, OUTLINES = (0.15, 0.15, 0.15), 400  # its color, and how many of its widths a picture is wide
-LARGE_FACE = 1400  # points along one side of a cut face, at most
 
 BLEND = {
     "composite": "SetBlendModeToComposite",
@@ -178,7 +177,7 @@ class Stage:
             self.add(layer)
         if mist:
             self._add_mist(mist)
-        for clip, members in _by_clip(layers):
+        for clip, members in by_clip(layers):
             for row in range(len(clip.halfspaces)):
                 self._add_face(clip, row, members)
         self._smooth(layers)
@@ -274,6 +273,13 @@ class Stage:
         dress(actor.GetProperty(), layer, lit=self.how.lit)
         return actor
 
+    def _material(self, layer: Intensity) -> dict[str, float]:
+        """How a surface answers light, as the layer's volume does."""
+        if layer.look.shading is None or not self.how.lit:
+            return self.material
+        names = {"power": "specular_power"}
+        return {names.get(name, name): value for name, value in layer.look.shading.items()}
+
     def _add_core(self, layer: Intensity, data: NDArray[Any], level: float) -> None:
         """Put an opaque surface just under that of an opaque body, in its tone.
 
@@ -286,7 +292,7 @@ class Stage:
         core = cut(core.transform(placement(layer.volume), inplace=False), layer.clip)
         if core.n_points:
             look = {"show_scalar_bar": False, "reset_camera": False, "render": False, "color": tone}
-            self.stage.add_mesh(core, scalars=None, smooth_shading=False, **self.material, **look)
+            self.stage.add_mesh(core, scalars=None, smooth_shading=True, **self._material(layer), **look)
 
     @add.register
     def _(self, layer: Isosurface) -> None:
@@ -304,9 +310,8 @@ class Stage:
     def _add_surface(self, mesh: pv.PolyData, layer: Isosurface | LabelMap, **look: Any) -> None:
         if mesh.n_points == 0:
             raise paint.nothing(layer)
-        mesh = mesh.compute_normals(split_vertices=False, consistent_normals=False, auto_orient_normals=False)
         self.stage.add_mesh(
-            mesh,
+            with_normals(mesh),
             opacity=layer.opacity,
             smooth_shading=True,
             show_scalar_bar=False,
@@ -324,24 +329,7 @@ class Stage:
     def _add_plane(
         self, row: NDArray[np.float64], layers: Sequence[Layer], within: Sequence[Any], own: Clip | None = None
     ) -> None:
-        finest = min(min(layer.volume.spacing) for layer in layers)
-        widest = max(float(np.ptp(layer.volume.bounds, axis=1).max()) for layer in layers)
-        step = max(min(finest / 2, 1.5 * self.view.mm_per_pixel), widest / LARGE_FACE)
-        grid = paint.plane_grid(row, [layer.volume for layer in layers], step)
-        picture = np.zeros((*grid.shape[:2], 4), dtype=np.float32)
-        covered = np.zeros(grid.shape[:2], dtype=np.float32)
-        for n, layer in enumerate(layers):
-            cover = paint.coverage(layer, grid)
-            colors = paint.on_face(layer, grid, overlay=n > 0)
-            if isinstance(layer, CutPlane) and isinstance(layer.opacity, tuple):
-                cover = np.minimum(cover, np.ceil(colors[..., 3]))
-            elif n == 0 and isinstance(layer, (Intensity, CutPlane)) and not layer.look.survey.signed:
-                # A face is closed: where the subject is dark it is drawn all the same.
-                whole = isinstance(layer, Intensity) or layer.opacity is None
-                colors[..., 3] = 1.0 if whole else layer.opacity
-            picture = paint.over(picture, colors)
-            covered = np.maximum(covered, cover)
-        mesh = face_mesh(grid, picture, covered, finest)
+        mesh = face(row, layers, self.view)
         for other in within:
             mesh = half(mesh, other, keep_inside=True)
         for clip in {clip for layer in layers for clip in layer.clip if clip != own}:
@@ -349,12 +337,3 @@ class Stage:
         if mesh.n_points:
             look = {"show_scalar_bar": False, "lighting": False, "reset_camera": False, "render": False}
             self.stage.add_mesh(mesh, scalars="rgb", rgb=True, **look)
-
-
-def _by_clip(layers: Sequence[Layer]) -> list[tuple[Clip, list[Layer]]]:
-    """Each clip with the layers that it cuts: their cut faces are one picture."""
-    clips: dict[Clip, list[Layer]] = {}
-    for layer in layers:
-        for clip in layer.clip:
-            clips.setdefault(clip, []).append(layer)
-    return list(clips.items())

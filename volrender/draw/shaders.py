@@ -72,9 +72,9 @@ def _light(view: View) -> str:
     {{
       diffuse += lit * in_lightDiffuseColor[n];
       vec3 mirrored = in_lightDirection[n] - 2.0 * lit * turned * normal;
-      specular += pow(max(dot(mirrored, {viewer}), 0.0), in_shininess[component]) * in_lightSpecularColor[n];
+      specular += pow(max(dot(mirrored, {viewer}), 0.0), in_shininess[lightingComponent]) * in_lightSpecularColor[n];
     }}
   }}
-  finalColor.rgb = (in_ambient[component] + in_diffuse[component] * diffuse) * color.rgb
-                   + in_specular[component] * specular;
+  finalColor.rgb = (in_ambient[lightingComponent] + in_diffuse[lightingComponent] * diffuse) * color.rgb
+                   + in_specular[lightingComponent] * specular;
 """

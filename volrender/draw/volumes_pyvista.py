@@ -6,7 +6,6 @@ Volumes are built in the closest-RAS index space with spacing in mm, and taken t
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
@@ -20,25 +19,25 @@ from vtkmodules.vtkRenderingCore import vtkColorTransferFunction
 from volrender import paint
 from volrender.color import BODY
 from volrender.draw import opengl, shaders
-from volrender.draw.surfaces_pyvista import finite_data
+from volrender.draw.surfaces_pyvista import finite_data, presmooth
 from volrender.intensity import downsize
 from volrender.io.files import by, warn
-from volrender.layers import Intensity, Layer
-from volrender.space import Plane, apply_affine, spacing
+from volrender.layers import Intensity
+from volrender.space import spacing
 from volrender.volume import Volume
 
 MATERIAL = {"ambient": 0.24, "diffuse": 0.8, "specular": 0.06, "specular_power": 12.0}
 SHADING = {name: MATERIAL[name] for name in ("ambient", "diffuse", "specular")} | {"power": MATERIAL["specular_power"]}
 DRAFT_SAMPLE = 1.0  # voxels between samples along a ray
-PRESMOOTH = 0.9, 1.3  # voxels; without it the normals draw rings, most of all those of 8-bit data
+STEEP = 1 / 3  # of the usual distance, through a map: its voxels are large, and at its threshold it is opaque at once
 CORE = 0.6  # what of a millimetre is absorbed where an opaque body has its core
-AT_END = 1e-3  # voxels from the outer faces to the plane on which a scan's end is drawn
 MOST_VOXELS = 400_000_000  # of one volume in the memory of graphics
 
 
 def step(layers: Sequence[Intensity], *, draft: bool) -> float:
     """The mm between samples along a ray through volumes."""
-    return (DRAFT_SAMPLE if draft else shaders.SAMPLE) * min(min(layer.volume.spacing) for layer in layers)
+    finer = STEEP if any(layer.look.survey.signed for layer in layers) else 1.0
+    return (DRAFT_SAMPLE if draft else shaders.SAMPLE * finer) * min(min(layer.volume.spacing) for layer in layers)
 
 
 def cells(volume: Volume, data: NDArray[Any]) -> pv.ImageData:
@@ -103,8 +102,7 @@ def prepared(layer: Intensity) -> NDArray[Any]:
     if layer.blend == "minimum" and layer.opacity is None:
         data = np.where(data <= layer.look.air, layer.look.clim[1], data)
     if layer.blend == "composite":
-        sigma = PRESMOOTH[layer.field.data.dtype.itemsize == 1]
-        data = ndimage.gaussian_filter(data.astype(np.float32), sigma, mode="nearest")
+        data = ndimage.gaussian_filter(data.astype(np.float32), presmooth(layer.field.data), mode="nearest")
     return np.asarray(data)
 
 
@@ -179,24 +177,3 @@ def core_level(layer: Intensity) -> float | None:
     values = np.linspace(max(low, survey.low), min(high, survey.high), 1024)
     bodily = values[layer.look.alpha(values, "volume") >= CORE]
     return float(bodily[0]) if len(bodily) else None
-
-
-def ended(layer: Layer) -> Layer:
-    """The layer, clipped where the scan ends within an opaque body: the end is a cut face like any other.
-
-    VTK would shade it by what lies beyond the last voxel, where there is nothing.
-    """
-    if not isinstance(layer, Intensity) or layer.blend != "composite" or layer.look.survey.signed:
-        return layer
-    field = layer.field.canonical
-    planes = []
-    for axis in range(3):
-        normal = np.cross(*np.delete(field.affine[:3, :3], axis, axis=1).T)
-        normal /= np.linalg.norm(normal) * np.sign(normal @ field.affine[:3, axis])
-        for side, place in ((-1, -0.5 + AT_END), (1, field.shape[axis] - 0.5 - AT_END)):
-            index = np.zeros(3)
-            index[axis] = place
-            if paint.opaque(layer, field.data.take(0 if side < 0 else -1, axis=axis)):
-                at = apply_affine(field.affine, index)
-                planes.append(Plane(normal=tuple(side * normal), origin=tuple(at)))
-    return replace(layer, clip=(*layer.clip, *planes)) if planes else layer
