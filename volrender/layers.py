@@ -59,7 +59,7 @@ class Intensity:
         Colors, their limits and the opacity of a volume rendering together: a name, such as "ct-bone" (see
         `volrender.preset`), which adapts to the volume; a `.vp.json` file of 3D Slicer; or a `TransferFunction`.
         What is given as `clim`, `cmap` or `opacity` comes first; a number as opacity is how much is seen of the
-        preset's.
+        preset's. Cut faces are gray under a preset of tissue, whose colors are those of surfaces.
 
     Examples
     --------

@@ -26,7 +26,7 @@ from volrender.words import choices
 # Ambient and diffuse light together just reach a color, and do not bleach it.
 MATTE = {"ambient": 0.3, "diffuse": 0.75, "specular": 0.05, "power": 8.0}
 MOIST = {"ambient": 0.28, "diffuse": 0.75, "specular": 0.12, "power": 20.0}
-GLOSS = {"ambient": 0.24, "diffuse": 0.8, "specular": 0.15, "power": 30.0}
+GLOSS = {"ambient": 0.3, "diffuse": 0.75, "specular": 0.12, "power": 30.0}
 GLOW = {"ambient": 0.6, "diffuse": 0.4, "specular": 0.0, "power": 1.0}
 
 CT = {
