@@ -28,7 +28,7 @@ RGB: TypeAlias = tuple[float, float, float]
 GRAY, INK = "gray", "gray_r"
 GLASS = 0.015  # the alpha of cubes around a finding
 DIVERGING = "coolwarm"
-BODY: RGB = (0.90, 0.83, 0.77)  # the one tone of a body whose colormap was not chosen: what has color is the finding
+BODY: RGB = (0.94, 0.83, 0.74)  # the one tone of a body whose colormap was not chosen: what has color is the finding
 SURVEYED = 2_000_000
 # Okabe & Ito, Color Universal Design (2008), without black; ordered for contrast on gray.
 QUALITATIVE = ("#D55E00", "#0072B2", "#009E73", "#E69F00", "#CC79A7", "#56B4E9", "#F0E442")
@@ -134,6 +134,8 @@ class Look:
         Whether what the curve leaves out of a volume rendering is left out of slices and voxels too.
     gradient : nodes or None
         Factors of the opacity in a volume rendering, [(change of the value per mm, factor), ...].
+    distance : float
+        The length (mm) that absorbs what `curve` says.
     shading : mapping or None
         "ambient", "diffuse", "specular" and "power" of a volume rendering; None where the engine's own are meant.
     """
@@ -147,6 +149,7 @@ class Look:
     sparse: bool = False
     gradient: Nodes | None = None
     shading: Mapping[str, float] | None = None
+    distance: float = 1.0
 
     def rgb(self, values: ArrayLike) -> NDArray[np.float32]:
         """Colors (..., 3) of values; beyond `clim` the end colors."""

@@ -1,9 +1,12 @@
-"""Cut faces and slices in a scene: a picture of the layers on a plane, whatever engine shows it."""
+"""Cut faces and slices in a scene: a picture of the layers on a plane, whatever engine shows it.
+
+The end of a scan within an opaque body is such a face too.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,9 +14,12 @@ from scipy import ndimage
 
 from volrender import paint
 from volrender.layers import CutPlane, Intensity, Layer
-from volrender.space import Clip
+from volrender.rendering import presmooth
+from volrender.space import Clip, Plane, apply_affine
 
-LARGE_FACE = 1400  # points along one side of a cut face, at most
+LARGE = 1400  # points along one side of a face, at most
+FINE = 1.5  # pixels between the points of a face, at least
+AT_END = 2e-3  # voxels beyond the outer faces; there the face of a scan's end hides all that could be drawn behind it
 
 
 @dataclass(frozen=True)
@@ -44,15 +50,15 @@ class Face:
     covered: NDArray[np.float32]
 
 
-def slice_face(layer: CutPlane) -> Face:
-    """The slice of a volume."""
-    return _face(layer.plane.halfspaces[0], [layer], (), ())
+def slice_face(layer: CutPlane, pixel: float) -> Face:
+    """The slice of a volume, as fine as pixels of so many mm show."""
+    return _face(layer.plane.halfspaces[0], [layer], (), (), pixel)
 
 
-def cut_faces(layers: Sequence[Layer]) -> list[Face]:
+def cut_faces(layers: Sequence[Layer], pixel: float) -> list[Face]:
     """Every side of every clip, with the slice of what it cut, so that a cut body is solid.
 
-    Layers with the same clip share a picture.
+    Layers with the same clip share a picture, as fine as pixels of so many mm show.
     """
     clips: dict[Clip, list[Layer]] = {}
     for layer in layers:
@@ -62,21 +68,49 @@ def cut_faces(layers: Sequence[Layer]) -> list[Face]:
     for clip, members in clips.items():
         others = list(dict.fromkeys(other for layer in members for other in layer.clip if other != clip))
         for n, row in enumerate(clip.halfspaces):
-            found.append(_face(row, members, [*np.delete(clip.halfspaces, n, axis=0)], others))
+            found.append(_face(row, members, [*np.delete(clip.halfspaces, n, axis=0)], others, pixel))
     return found
 
 
+def ended(layer: Layer) -> Layer:
+    """The layer, clipped where the scan ends within an opaque body: the end is a cut face like any other.
+
+    It would be shaded by what lies beyond the last voxel, where there is nothing.
+    """
+    if not isinstance(layer, Intensity) or layer.blend != "composite" or layer.look.survey.signed:
+        return layer
+    field = layer.field.canonical
+    planes = []
+    for axis in range(3):
+        normal = np.cross(*np.delete(field.affine[:3, :3], axis, axis=1).T)
+        normal /= np.linalg.norm(normal) * np.sign(normal @ field.affine[:3, axis])
+        for side, place in ((-1, -0.5 - AT_END), (1, field.shape[axis] - 0.5 + AT_END)):
+            index = np.zeros(3)
+            index[axis] = place
+            if paint.opaque(layer, field.data.take(0 if side < 0 else -1, axis=axis)):
+                at = apply_affine(field.affine, index)
+                planes.append(Plane(normal=tuple(side * normal), origin=tuple(at)))
+    return replace(layer, clip=(*layer.clip, *planes)) if planes else layer
+
+
 def _face(
-    row: NDArray[np.float64], layers: Sequence[Layer], within: Sequence[NDArray[np.float64]], clips: Sequence[Clip]
+    row: NDArray[np.float64],
+    layers: Sequence[Layer],
+    within: Sequence[NDArray[np.float64]],
+    clips: Sequence[Clip],
+    pixel: float,
 ) -> Face:
-    finest = min(min(layer.volume.spacing) for layer in layers) / 2
+    spacings = [layer.volume.spacing for layer in layers]
+    finest = min(map(min, spacings))
     widest = max(float(np.ptp(layer.volume.bounds, axis=1).max()) for layer in layers)
-    grid = paint.plane_grid(row, [layer.volume for layer in layers], max(finest, widest / LARGE_FACE))
+    step = max(min(finest / 2, FINE * pixel), widest / LARGE)
+    grid = paint.plane_grid(row, [layer.volume for layer in layers], step)
+    below = grid - 2 * AT_END * max(map(max, spacings)) * row[:3]
     picture = np.zeros((*grid.shape[:2], 4), dtype=np.float32)
     covered = np.zeros(grid.shape[:2], dtype=np.float32)
     for n, layer in enumerate(layers):
-        cover = paint.coverage(layer, grid)
-        colors = paint.rgba(layer, paint.values_at(layer, grid), "overlay" if n else "slice")
+        cover = paint.coverage(layer, below, presmooth(layer.field.data) if isinstance(layer, Intensity) else 0.0)
+        colors = paint.on_face(layer, below, overlay=n > 0)
         if isinstance(layer, CutPlane) and isinstance(layer.opacity, tuple):
             cover = np.minimum(cover, np.ceil(colors[..., 3]))
         elif n == 0 and isinstance(layer, (Intensity, CutPlane)) and not layer.look.survey.signed:
@@ -86,7 +120,7 @@ def _face(
         picture = paint.over(picture, colors)
         covered = np.maximum(covered, cover)
     if covered.max() >= 0.5:
-        smooth = ndimage.gaussian_filter(covered, 2.0)  # a voxel: the grid is twice as fine
+        smooth = ndimage.gaussian_filter(covered, finest / step)
         covered = smooth if smooth.max() >= 0.5 else covered  # a single voxel would be smoothed away
         # Between the last point with color and the next the border runs: it has that color, not a fade to none.
         nearest = ndimage.distance_transform_edt(picture[..., 3] == 0, return_distances=False, return_indices=True)

@@ -20,23 +20,24 @@ from vtkmodules.vtkRenderingVolume import vtkMultiVolume
 from vtkmodules.vtkRenderingVolumeOpenGL2 import vtkOpenGLGPUVolumeRayCastMapper
 
 from volrender import paint
-from volrender.color import RGB
+from volrender.color import BODY, RGB
 from volrender.draw import opengl, volumes_pyvista
-from volrender.draw.faces import Face, cut_faces, slice_face
+from volrender.draw.faces import Face, cut_faces, ended, slice_face
+from volrender.draw.faces_pyvista import face_mesh
+from volrender.draw.shaders import clip_and_light
 from volrender.draw.surfaces_pyvista import (
     cut,
-    face_mesh,
     grid_of,
     half,
     isosurface,
     label_surface,
     placement,
+    with_normals,
 )
 from volrender.draw.volumes_pyvista import (
     cells,
-    clip_in_shader,
+    core_level,
     dress,
-    has_core,
     is_mist,
     prepared,
     unseen,
@@ -46,7 +47,6 @@ from volrender.layers import CutPlane, Intensity, Isosurface, LabelMap, Layer
 from volrender.rendering import FLAT, FRONTAL, LIGHTS, MATERIAL, Rendering
 from volrender.space import NEAREST, View, apply_affine, corners, removed
 
-CORE = (0.72, 0.66, 0.62)  # BODY as a surface: it comes out lighter than a volume in the same light
 OUTLINE, OUTLINES = (0.15, 0.15, 0.15), 400  # its color, and how many of its widths a picture is wide
 
 BLEND = {
@@ -103,6 +103,11 @@ def _is_peeled(layers: Sequence[Layer]) -> bool:
     return any(not isinstance(layer, Intensity) and layer.opacity not in (None, 1.0) for layer in layers)
 
 
+def _seen_through(layer: Layer) -> bool:
+    """Whether a layer is not an opaque volume."""
+    return not isinstance(layer, Intensity) or core_level(layer) is None
+
+
 def _depth(stage: pv.Plotter) -> NDArray[np.float64]:
     """How far (mm) the surfaces are from the viewer at each pixel, infinite where there is none.
 
@@ -156,17 +161,18 @@ class Stage:
 
     def add_all(self, layers: Sequence[Layer]) -> None:
         """Add lights, layers, cut faces and the camera."""
+        layers = [ended(layer) for layer in layers]
         for position, intensity in LIGHTS if self.how.lit else FRONTAL:
             self.stage.add_light(pv.Light(position=position, light_type="camera light", intensity=intensity))
         mist = [layer for layer in layers if isinstance(layer, Intensity) and is_mist(layer)]
         mist = mist if len(mist) > 1 else []
         # An opaque body ends rays by its depth: what comes after it is right in front of it and behind.
         alone = [layer for layer in layers if layer not in mist]
-        for layer in sorted(alone, key=lambda layer: not (isinstance(layer, Intensity) and has_core(layer))):
+        for layer in sorted(alone, key=_seen_through):
             self.add(layer)
         if mist:
             self._add_mist(mist)
-        for face in cut_faces(layers):
+        for face in cut_faces(layers, self.view.mm_per_pixel):
             self._add_face(face)
         self._smooth(layers)
         self._look_from(layers)
@@ -184,7 +190,11 @@ class Stage:
         elif self.how.draft:
             self.stage.disable_anti_aliasing()
         elif volumes:
-            self.stage.enable_anti_aliasing("msaa", multi_samples=8)
+            # Of a face's edge the smoothing takes a part of what was drawn before any volume: of no core, the page.
+            if any(isinstance(layer, Intensity) and layer.clip and _seen_through(layer) for layer in layers):
+                self.stage.disable_anti_aliasing()
+            else:
+                self.stage.enable_anti_aliasing("msaa", multi_samples=8)
         elif self.how.lit and not any(isinstance(layer, CutPlane) for layer in layers):
             # Ambient occlusion would darken a slice too, whose colors are values.
             reach = 0.03 * self.view.mm_per_pixel * max(self.view.size)
@@ -224,10 +234,11 @@ class Stage:
         actor = self._volume(layer)
         actor.SetMapper(mapper)
         actor.GetProperty().SetIndependentComponents(not colored)
-        clip_in_shader(actor, layer, self.view)
+        clip_and_light(actor, layer, self.view)
         self.stage.add_actor(actor, reset_camera=False, render=False)
-        if has_core(layer):
-            self._add_core(layer, data)
+        level = core_level(layer)
+        if level is not None:
+            self._add_core(layer, data, level)
 
     def _add_mist(self, layers: Sequence[Intensity]) -> None:
         """Add translucent volumes that are sampled together along each ray; VTK gives them no shades."""
@@ -256,20 +267,26 @@ class Stage:
         dress(actor.GetProperty(), layer, lit=self.how.lit)
         return actor
 
-    def _add_core(self, layer: Intensity, data: NDArray[Any]) -> None:
+    def _material(self, layer: Intensity) -> dict[str, float]:
+        """How a surface answers light, as the layer's volume does."""
+        if layer.look.shading is None or not self.how.lit:
+            return self.material
+        names = {"power": "specular_power"}
+        return {names.get(name, name): value for name, value in layer.look.shading.items()}
+
+    def _add_core(self, layer: Intensity, data: NDArray[Any], level: float) -> None:
         """Put an opaque surface just under that of an opaque body, in its tone.
 
         OpenGL smooths the edge of a cut face against what is drawn before any volume: without a core that is the
         page, and the face gets a pale fringe. It also ends rays early.
         """
-        level = layer.look.nodes("volume")[2][0]
-        tone = 0.8 * layer.look.rgb(np.array(level)) if layer.look.chosen else CORE
+        tone = layer.look.rgb(np.array(level)) if layer.look.chosen else BODY
         padded = np.pad(data, 1, constant_values=data.min())
         core = grid_of(layer.volume, padded, pad=1).contour([level], method="flying_edges", compute_normals=True)
         core = cut(core.transform(placement(layer.volume), inplace=False), layer.clip)
         if core.n_points:
             look = {"show_scalar_bar": False, "reset_camera": False, "render": False, "color": tone}
-            self.stage.add_mesh(core, scalars=None, smooth_shading=False, **self.material, **look)
+            self.stage.add_mesh(core, scalars=None, smooth_shading=True, **self._material(layer), **look)
 
     @add.register
     def _(self, layer: Isosurface) -> None:
@@ -282,14 +299,13 @@ class Stage:
 
     @add.register
     def _(self, layer: CutPlane) -> None:
-        self._add_face(slice_face(layer))
+        self._add_face(slice_face(layer, self.view.mm_per_pixel))
 
     def _add_surface(self, mesh: pv.PolyData, layer: Isosurface | LabelMap, **look: Any) -> None:
         if mesh.n_points == 0:
             raise paint.nothing(layer)
-        mesh = mesh.compute_normals(split_vertices=False, consistent_normals=False, auto_orient_normals=False)
         self.stage.add_mesh(
-            mesh,
+            with_normals(mesh),
             opacity=layer.opacity,
             smooth_shading=True,
             show_scalar_bar=False,
@@ -300,7 +316,7 @@ class Stage:
         )
 
     def _add_face(self, face: Face) -> None:
-        mesh = face_mesh(face.grid, face.picture, face.covered)
+        mesh = face_mesh(face)
         for other in face.within:
             mesh = half(mesh, other, keep_inside=True)
         mesh = cut(mesh, face.clips)

@@ -18,12 +18,13 @@ from scipy import ndimage
 from volrender.draw.rays.compiled import run
 from volrender.draw.rays.grids import blur
 from volrender.layers import Intensity, Isosurface, LabelMap
+from volrender.rendering import presmooth
 from volrender.space import Clip
 from volrender.volume import Volume
 
 Slab: TypeAlias = Callable[[NDArray[Any]], NDArray[Any]]
 SLAB = 8  # voxels
-SMOOTH, PRESMOOTH, PRESMOOTH_8BIT = 1.0, 0.9, 1.3  # voxels
+SMOOTH = 1.0  # voxels
 
 
 @dataclass(frozen=True)
@@ -150,8 +151,7 @@ def intensity_field(layer: Intensity, has: Any) -> Field:
         values = np.clip((values - low) / (high - low), 0, 1)
         return 1 - values if least else values
 
-    sigma = PRESMOOTH_8BIT if layer.field.data.dtype.itemsize == 1 else PRESMOOTH
-    weights = gaussian(sigma) if layer.blend == "composite" else None
+    weights = gaussian(presmooth(layer.field.data)) if layer.blend == "composite" else None
     return Field(layer.field.canonical, slab, weights, has, layer.clip)
 
 

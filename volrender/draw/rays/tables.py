@@ -53,10 +53,10 @@ def absorption(layer: Intensity) -> tuple[Tables, Tables]:
 
 
 def _extinction(layer: Intensity, at: Tables) -> Tables:
-    """Per mm, from the opacity of one mm; what is opaque is so within a voxel."""
+    """Per mm, from the opacity of a distance; what is opaque is so within a voxel."""
     most = SOLID / min(layer.volume.spacing)
     with np.errstate(divide="ignore"):
-        return np.minimum(-np.log1p(-interpolate(at, nodes_of(layer))), most)
+        return np.minimum(-np.log1p(-interpolate(at, nodes_of(layer))) / layer.look.distance, most)
 
 
 def steepness(layer: Intensity) -> Tables:
