@@ -19,6 +19,7 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from volrender import space as space
+    from volrender.drawing import Drawing as Drawing
     from volrender.figure import Figure as Figure
     from volrender.intensity import contrast as contrast
     from volrender.intensity import expand_coordinates as expand_coordinates
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
     from volrender.volume import Volume as Volume
 
 _HOMES = {
+    "drawing": ("Drawing",),
     "figure": ("Figure",),
     "intensity": ("contrast", "expand_coordinates", "explode", "normalize", "scale_by", "window"),
     "layers": ("CutPlane", "Intensity", "Isosurface", "LabelMap"),

@@ -27,7 +27,9 @@ FORMATS = ("png", "pdf", "svg")
 TRANSPARENT = "transparent"
 STYLE: dict[str, Any] = {
     "axes.linewidth": 0.5,
+    "axes.titlesize": "medium",
     "figure.facecolor": "white",
+    "figure.titlesize": "medium",
     "font.family": "DejaVu Sans",
     "hatch.linewidth": 0.5,
     "lines.linewidth": 0.8,
@@ -37,6 +39,10 @@ STYLE: dict[str, Any] = {
     "savefig.facecolor": "auto",
     "svg.fonttype": "none",
     "svg.hashsalt": "volrender",
+    "xtick.major.size": 2.0,
+    "xtick.major.width": 0.5,
+    "ytick.major.size": 2.0,
+    "ytick.major.width": 0.5,
 }
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import combinations
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -39,6 +39,8 @@ class Panel(Printable):
     layers: tuple[Layer, ...]
     title: str
     colorbar: bool | None
+    drawn_as: ClassVar[str] = "slice"  # whose opacity curves the color bars show
+    elsewhere: tuple[Bar, ...] = ()  # color bars that the figure draws, for several panels
 
     def _set_up(self, layers: Sequence[Any], title: str, colorbar: bool | None, background: Any) -> None:
         owner = type(self).__name__
@@ -116,7 +118,12 @@ class Panel(Printable):
                 bar = Bar(layer.look, "slice" if body else "overlay" if n and panel == "slice" else panel, label)
                 if all((bar.look.clim, bar.look.cmap.name) != (b.look.clim, b.look.cmap.name) for b in bars):
                     bars.append(bar)
-        return bars
+        return [bar for bar in bars if not any(same_bar(bar, other) for other in self.elsewhere)]
+
+    @property
+    def bars(self) -> list[Bar]:
+        """The color bars that stand beside the panel."""
+        return self._bars(self.drawn_as)
 
     def _entries(self) -> list[tuple[str, RGB]]:
         """Legend entries of the surfaces and labels; a long legend is cut, so what is seen most comes first."""
@@ -146,9 +153,16 @@ class Panel(Printable):
 
     def _paperless(self, width: float, font_size: float) -> Frame:
         """A frame to measure text in, before there is a figure."""
-        from matplotlib.figure import Figure as MplFigure
+        return Frame.paperless(width, font_size, self.background)
 
-        return Frame(MplFigure(), 0, 0, width, width, font_size, self.background)
+
+def same_bar(one: Bar, other: Bar) -> bool:
+    """Whether two color bars say the same."""
+
+    def said(bar: Bar) -> tuple[Any, ...]:
+        return bar.label, bar.look.clim, bar.look.cmap, bar.look.nodes(bar.panel)
+
+    return said(one) == said(other)
 
 
 def orient(frame: Frame, width: float, scale: float, camera: space.Camera) -> None:

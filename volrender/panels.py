@@ -75,6 +75,8 @@ class Scene(Panel):
     <Scene: Intensity(MNI152 T1)>
     """
 
+    drawn_as = "volume"
+
     def __init__(
         self,
         *layers: Any,
@@ -140,7 +142,7 @@ class Scene(Panel):
         frame = self._paperless(width, font_size)
         flat = np.ptp(self._subject @ self.camera.axes[:2].T, axis=0)
         ratio = float(np.clip(flat[1] / flat[0], 0.45, 1.35))
-        side = self._sidebar(frame, "volume")
+        side = self._sidebar(frame, self.drawn_as)
         picture = max((width - side.width) * ratio, side.least_height)
         return picture + self._foot(frame) + self._head(frame)
 
@@ -148,7 +150,7 @@ class Scene(Panel):
         """Draw the raster at exactly its pixels, and the lettering around it."""
         from volrender.draw import scene_pyvista
 
-        side, foot, head = self._sidebar(frame, "volume"), self._foot(frame), self._head(frame)
+        side, foot, head = self._sidebar(frame, self.drawn_as), self._foot(frame), self._head(frame)
         width, height = frame.width - side.width, frame.height - foot - head
         ax, size = frame.picture(0, foot, width, height)
         view = self._view(size)
@@ -321,6 +323,8 @@ class Voxels(Panel):
     <Voxels: Intensity(MNI152 T1)>
     """
 
+    drawn_as = "voxel"
+
     def __init__(
         self,
         *layers: Any,
@@ -382,7 +386,7 @@ class Voxels(Panel):
         flat = np.ptp(corners @ self.camera.axes[:2].T, axis=0)
         if self.axes:
             flat = np.abs(self.camera.axes[:2]) @ np.ptp(corners, axis=0)
-        side = self._sidebar(frame, "voxel")
+        side = self._sidebar(frame, self.drawn_as)
         tall = (width - side.width - left - right) * float(np.clip(flat[1] / flat[0], 0.4, 1.5)) + top + bottom + foot
         return max(tall, side.least_height) + self._head(frame)
 
@@ -404,7 +408,7 @@ class Voxels(Panel):
         """Draw the 3-D axes and the sidebar."""
         from volrender.draw import voxels
 
-        side, head = self._sidebar(frame, "voxel"), self._head(frame)
+        side, head = self._sidebar(frame, self.drawn_as), self._head(frame)
         width, height = frame.width - side.width, frame.height - head
         foot = self._foot(frame)
         place = frame.part(0, foot, width, height - foot)

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import is_color_like, to_rgb
+from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
 from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
@@ -60,6 +61,11 @@ class Frame:
         """The frame of a whole figure or subfigure."""
         mm = MM_PER_INCH / figure.dpi
         return Frame(figure, 0, 0, figure.bbox.width * mm, figure.bbox.height * mm, font_size, background)
+
+    @staticmethod
+    def paperless(width: float, font_size: float = 7.0, background: Any = "white") -> Frame:
+        """A frame to measure text in, before there is a figure."""
+        return Frame(Figure(), 0, 0, width, width, font_size, background)
 
     def part(self, x: float, y: float, width: float, height: float) -> Frame:
         """A rectangle inside this one, measured from its lower left corner."""
