@@ -43,6 +43,9 @@ if TYPE_CHECKING:
     from volrender.space import Box as Box
     from volrender.space import Camera as Camera
     from volrender.space import Plane as Plane
+    from volrender.spec import read_recipe as read_recipe
+    from volrender.spec import read_spec as read_spec
+    from volrender.spec import redo as redo
     from volrender.transfer import TransferFunction as TransferFunction
     from volrender.transforms import Transform as Transform
     from volrender.volume import Volume as Volume
@@ -57,6 +60,7 @@ _HOMES = {
     "registration": ("checkerboard", "register"),
     "sources": ("load", "sample"),
     "space": ("Box", "Camera", "Plane"),
+    "spec": ("read_recipe", "read_spec", "redo"),
     "transfer": ("TransferFunction",),
     "transforms": ("Transform",),
     "volume": ("Volume",),

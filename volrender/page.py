@@ -22,6 +22,7 @@ from matplotlib.figure import Figure as MplFigure
 from numpy.typing import NDArray
 
 from volrender import rasters
+from volrender import recipe as recipes
 from volrender.draw.annotate import MM_PER_INCH, Frame
 from volrender.io import write_beside
 from volrender.version import __version__
@@ -157,6 +158,7 @@ class Printable(ABC):
         width: str | float | None = None,
         dpi: float = 300,
         palette: bool = False,
+        recipe: str | None = "names",
     ) -> None:
         """Write a PNG, TIFF, PDF or SVG of exact size; an existing file stays whole until the new one is complete.
 
@@ -171,6 +173,9 @@ class Printable(ABC):
             Of a PNG or TIFF, and of the pictures inside a PDF or SVG.
         palette : bool
             Whether a PNG has 8 bits a pixel where nothing is lost by it: grays, or at most 256 colors.
+        recipe : {"names", "paths", None}
+            What a PNG says of how it was made, for `volrender.redo`: with the names of files, with their whole paths,
+            or nothing.
         """
         target = as_target(path)
         kind = target.suffix.lower().lstrip(".")
@@ -179,7 +184,11 @@ class Printable(ABC):
         with drawing(self.font_size):
             if kind == "png":
                 pixels = _pixels(page)
-                write_beside(target, lambda file: rasters.write_png(file, pixels, dpi, palette=palette, texts=SOFTWARE))
+                texts = dict(SOFTWARE)
+                if recipe is not None:
+                    printing = {"width": mm, "dpi": dpi, "palette": palette}
+                    texts[recipes.KEYWORD] = recipes.as_text(recipes.describe(self, printing, recipe))
+                write_beside(target, lambda file: rasters.write_png(file, pixels, dpi, palette=palette, texts=texts))
             elif kind in RASTERS:
                 pixels = _pixels(page)
                 write_beside(target, lambda file: rasters.write_tiff(file, pixels, dpi))

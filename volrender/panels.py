@@ -350,7 +350,8 @@ class Voxels(Panel):
             raise TypeError(f"size must be a whole number of cubes, three, or None; got {size!r}")
         self.size = size
         self.explode = float(explode)
-        self.mask = None if mask is None else _as_mask(mask, self.layers[0].volume)
+        self._mask = None if mask is None else _as_mask(mask, self.layers[0].volume)
+        self.mask = None if self._mask is None else _chosen(self._mask)
         self.edgecolor = None if edgecolor is None else as_rgb(edgecolor, "edgecolor")
         self.vector = vector
         self.camera = space.as_camera(camera)
@@ -421,7 +422,7 @@ class Voxels(Panel):
 
 
 def _as_mask(mask: Any, volume: Volume) -> Volume:
-    """What chooses voxels, as a volume of 0 and 1."""
+    """What chooses voxels, as a volume."""
     if isinstance(mask, (str, os.PathLike)) or hasattr(mask, "dataobj"):
         mask = load(mask)
     if not isinstance(mask, Volume):
@@ -430,9 +431,13 @@ def _as_mask(mask: Any, volume: Volume) -> Volume:
             raise TypeError(f"mask must be a Volume or an array of bool; got {type(mask).__name__} of {chosen.dtype}")
         if chosen.shape != volume.shape[:3]:
             raise ValueError(f"mask must have the first volume's shape, {volume.shape[:3]}; got {chosen.shape}")
-        mask = Volume(chosen, volume.affine, "labels", "mask")
-    data = mask.still("mask").data
-    return Volume(np.isfinite(data) & (data != 0), mask.affine, "labels", mask.name)
+        return Volume(chosen, volume.affine, "labels", "mask")
+    return mask.still("mask")
+
+
+def _chosen(mask: Volume) -> Volume:
+    """1 where a mask is not 0."""
+    return Volume(np.isfinite(mask.data) & (mask.data != 0), mask.affine, "labels", mask.name)
 
 
 @our_words
