@@ -42,7 +42,7 @@ def point(layers: Sequence[Layer]) -> Floats:
         place = _shown(layer).mean(axis=0)
     else:
         place = _peak(layer, source.canonical)
-    return np.round(place / _step(source)) * _step(source) + 0.0
+    return np.asarray(np.round(place / _step(source)) * _step(source) + 0.0)
 
 
 def spread(layers: Sequence[Layer], normal: Floats, count: int) -> list[float]:

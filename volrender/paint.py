@@ -25,6 +25,7 @@ from volrender.volume import Volume
 
 RGBA = NDArray[np.float32]
 FRAMING_VOXELS = 2_000_000
+HALF = 0.5 + 1e-9  # a point between two voxels is in the latter, whatever the last bit of its affine says
 OPENING = 0.05  # of the subject's size: nostrils and sutures are narrower, the face's own hollows wider
 
 
@@ -162,7 +163,7 @@ def sample_labels(volume: Volume, points_xyz: Points) -> NDArray[Any]:
         if lines is not None:
             return _pick_lines(source.data, lines)
         points_xyz, into = sheet.points, np.eye(4)
-    index = np.floor(space.apply_affine(into, points_xyz) + 0.5)
+    index = np.floor(space.apply_affine(into, points_xyz) + HALF)
     inside = np.asarray(((index >= 0) & (index < np.array(source.shape))).all(axis=-1))
     i, j, k = np.moveaxis(np.where(inside[..., None], index, 0).astype(np.intp), -1, 0)
     return np.where(inside, source.data[i, j, k], 0).astype(source.data.dtype)
@@ -170,7 +171,7 @@ def sample_labels(volume: Volume, points_xyz: Points) -> NDArray[Any]:
 
 def _pick_lines(data: NDArray[Any], lines: Lines) -> NDArray[Any]:
     """The voxels that hold the points of a sheet along the index axes."""
-    picked = [np.floor(line + 0.5).astype(np.intp) for line in (lines.rows, lines.columns, np.array([lines.depth]))]
+    picked = [np.floor(line + HALF).astype(np.intp) for line in (lines.rows, lines.columns, np.array([lines.depth]))]
     counts = [data.shape[axis] for axis in (lines.axes[1], lines.axes[0], lines.axes[2])]
     rows, columns, depth = ((line >= 0) & (line < count) for line, count in zip(picked, counts))
     result = np.zeros((len(rows), len(columns)), dtype=data.dtype)

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from volrender import cuts, focus, paint
+from volrender import focus, paint
 from volrender import space as world
 from volrender.annotation import as_annotation
+from volrender.cuts import Cut, across, along, mirrored, own_axes, section
 from volrender.draw.annotate import Frame, title
 from volrender.panel import Panel
 from volrender.space import AXES, Floats, Plane
@@ -104,13 +105,13 @@ class Slices(Panel):
     def _as_axes(self, given: str | Volume) -> Floats:
         """The directions, as columns, that slices are cut across."""
         if isinstance(given, Volume):
-            return cuts.own_axes(given.shape, given.affine)
+            return own_axes(given.shape, given.affine)
         if not isinstance(given, str):
             raise TypeError(f"space must be {' or '.join(SPACES)}, or a Volume; got {type(given).__name__}")
         if given not in SPACES:
             raise ValueError(f"space must be {' or '.join(SPACES)}, or a Volume; got {given!r}")
         volume = self.layers[0].volume
-        return np.eye(3) if given == "world" else cuts.own_axes(volume.shape, volume.affine)
+        return np.eye(3) if given == "world" else own_axes(volume.shape, volume.affine)
 
     def _check_positions(self) -> None:
         for w, positions in enumerate(self._positions):
@@ -119,30 +120,32 @@ class Slices(Panel):
                 if not low <= position <= high:
                     raise ValueError(f"{AXES[w]} must lie within the volumes, {low:g} to {high:g} mm; got {position:g}")
         for plane in self._planes:
-            low, high = self._reach(cut := cuts.along(plane))
+            low, high = self._reach(cut := along(plane))
             if not low <= cut.offset <= high:
                 reach = f"which along its normal lie from {low:g} to {high:g} mm"
                 raise ValueError(f"a plane must cross the volumes, {reach}; got one at {cut.offset:g}")
 
-    def _reach(self, cut: cuts.Cut) -> tuple[float, float]:
+    def _reach(self, cut: Cut) -> tuple[float, float]:
         """Where the volumes begin and end along a cut's normal (mm)."""
         depth = self._corners @ cut.normal
         return float(depth.min().round(6)), float(depth.max().round(6))
 
     @property
-    def cuts(self) -> list[cuts.Cut]:
+    def cuts(self) -> list[Cut]:
         """The slices, sagittal first, planes of any direction last."""
         return [cut for group in self._groups for cut in group]
 
     @cached_property
-    def _groups(self) -> list[list[cuts.Cut]]:
+    def _groups(self) -> list[list[Cut]]:
         """The slices of each direction."""
         if self._counts:
-            wanted = [(w, focus.spread(self.layers, self._cut(w, 0.0).normal, n)) for w, n in enumerate(self._wanted) if n]
+            wanted = [
+                (w, focus.spread(self.layers, self._cut(w, 0.0).normal, n)) for w, n in enumerate(self._wanted) if n
+            ]
             return [[self._cut(w, p) for p in places] for w, places in wanted]
         if self._planes or any(self._positions):
             groups = [[self._cut(w, p) for p in places] for w, places in enumerate(self._positions) if places]
-            return groups + [[self._seen(cuts.along(plane)) for plane in self._planes]] * bool(self._planes)
+            return groups + [[self._seen(along(plane)) for plane in self._planes]] * bool(self._planes)
         middle = focus.point(self.layers)
         facing = range(3) if self._faced is None else [self._faced]
         return [[self._through(w, middle)] for w in facing]
@@ -158,19 +161,19 @@ class Slices(Panel):
         """The axis that the camera looks along."""
         return None if self.camera is None else int(np.argmax(np.abs(world.as_camera(self.camera).toward)))
 
-    def _cut(self, w: int, offset: float) -> cuts.Cut:
-        return self._seen(cuts.across(self._axes, w, offset, prime=self._prime))
+    def _cut(self, w: int, offset: float) -> Cut:
+        return self._seen(across(self._axes, w, offset, prime=self._prime))
 
-    def _through(self, w: int, point: Floats) -> cuts.Cut:
+    def _through(self, w: int, point: Floats) -> Cut:
         """The cut of a direction through a world point, at a round position."""
         return self._cut(w, float(np.round(self._cut(w, 0.0).normal @ point, 3)))
 
-    def _seen(self, cut: cuts.Cut) -> cuts.Cut:
+    def _seen(self, cut: Cut) -> Cut:
         """A cut as it is seen: from the camera's side, else with the subject's right or front on the right."""
         turned = self.radiological and cut.axis != 0
         if self.camera is not None and cut.axis == self._faced:
             turned = float(world.as_camera(self.camera).axes[0] @ cut.right) < 0
-        return cuts.mirrored(cut) if turned else cut
+        return mirrored(cut) if turned else cut
 
     @cached_property
     def _points(self) -> NDArray[np.float64]:
@@ -188,15 +191,15 @@ class Slices(Panel):
         low = np.maximum(self._points.min(axis=0) - AIR, self._corners.min(axis=0))
         return np.stack([low, np.minimum(self._points.max(axis=0) + AIR, self._corners.max(axis=0))], axis=1)
 
-    def _extent(self, cut: cuts.Cut) -> Floats:
-        """What of a plane is shown, ((u, u), (v, v)) in mm: where it crosses the box of what is seen, and lies over it."""
+    def _extent(self, cut: Cut) -> Floats:
+        """What of a plane is shown, ((u, u), (v, v)) in mm: what crosses the box of what is seen."""
         shown, limit = cut.flat(self._points), cut.flat(self._corners)
         low = np.maximum(shown.min(axis=0) - AIR, limit.min(axis=0))
         high = np.minimum(shown.max(axis=0) + AIR, limit.max(axis=0))
-        corners = cuts.section(cut, self._bounds)
+        corners = section(cut, self._bounds)
         if len(corners):
             low, high = np.maximum(low, corners.min(axis=0)), np.minimum(high, corners.max(axis=0))
-        return np.stack([low, high], axis=1)
+        return np.stack([low, high], axis=1).round(9)
 
     @cached_property
     def _tiles(self) -> list[list[Tile]]:
@@ -216,7 +219,7 @@ class Slices(Panel):
             groups.append(tiles)
         return groups
 
-    def _reference(self, group: Sequence[cuts.Cut]) -> cuts.Cut:
+    def _reference(self, group: Sequence[Cut]) -> Cut:
         """The view from the side, sagittal if it can be, through the middle of the subject."""
         w = 1 if group[0].axis == 0 else 0
         middle = (self._points.min(axis=0) + self._points.max(axis=0)) / 2

@@ -127,11 +127,11 @@ class Raster(AxesImage):
 
     def make_image(self, renderer: Any, magnification: float = 1.0, unsampled: bool = False) -> Any:
         """Matplotlib's resampling takes longer than all else, and is the identity here."""
-        pixels, place = self.get_array(), self.axes.bbox
-        size = (round(place.width * magnification), round(place.height * magnification))
-        if unsampled or size != pixels.shape[1::-1]:
+        pixels, place = np.asarray(self.get_array()), self.axes.bbox
+        left, bottom, width, height = (round(side * magnification) for side in place.bounds)
+        if unsampled or (width, height) != pixels.shape[1::-1]:
             return super().make_image(renderer, magnification, unsampled)
-        return np.ascontiguousarray(pixels[::-1]), round(place.x0 * magnification), round(place.y0 * magnification), None
+        return np.ascontiguousarray(pixels[::-1]), left, bottom, None
 
 
 @lru_cache(maxsize=1024)

@@ -112,7 +112,15 @@ def _foot(frame: Frame, notes: Annotation) -> float:
 
 @dataclass(frozen=True)
 class Place:
-    """Where a tile lies in the raster: pixels from its lower left corner, lettering included; the picture's likewise."""
+    """Where a tile lies in the raster, in pixels from its lower left corner.
+
+    Parameters
+    ----------
+    left, bottom, size
+        With the lettering.
+    sill, tall
+        The bottom and the height of its picture.
+    """
 
     tile: Tile
     left: int
@@ -122,9 +130,10 @@ class Place:
     tall: int
 
     def pixels(self, points_uv: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Places in the cut as pixels of the raster, (column, row from the bottom)."""
+        """Places in the cut as pixels of the raster, (column, row from the bottom), to a millionth."""
         share = (points_uv - self.tile.extent[:, 0]) / np.ptp(self.tile.extent, axis=1)
-        return np.asarray(share * (self.size[0], self.tall) + (self.left, self.sill))
+        # What the last bit of an affine says must not show: rounded, every storage order gives the same line.
+        return np.asarray(np.round(share * (self.size[0], self.tall) + (self.left, self.sill), 6))
 
 
 def places(frame: Frame, rows: Rows, notes: Annotation, size: tuple[int, int]) -> tuple[list[Place], float]:
@@ -172,7 +181,7 @@ def draw(frame: Frame, layers: Sequence[Layer], rows: Rows, notes: Annotation, c
 
 
 def _bytes(rgba: Sequence[float]) -> NDArray[np.uint8]:
-    return np.rint(255 * np.asarray(rgba)).astype(np.uint8)
+    return np.asarray(np.rint(255 * np.asarray(rgba)), dtype=np.uint8)
 
 
 def _paint(picture: NDArray[np.uint8], place: Place, layers: Sequence[Layer], base: color.RGB | None) -> None:
@@ -225,7 +234,9 @@ def _(layer: LabelMap, ax: Axes, place: Place, pixel: float) -> None:
     for label, region in layer.regions.items():
         corners = space.corners(region.shape, region.affine)
         depth, flat = corners @ cut.normal - cut.offset, cut.flat(corners)
-        extent = np.stack([np.maximum(flat.min(axis=0), shown[:, 0]), np.minimum(flat.max(axis=0), shown[:, 1])], axis=1)
+        extent = np.stack(
+            [np.maximum(flat.min(axis=0), shown[:, 0]), np.minimum(flat.max(axis=0), shown[:, 1])], axis=1
+        )
         if depth.min() < 0 < depth.max() and (np.ptp(extent, axis=1) > 0).all() and (extent[:, 0] < extent[:, 1]).all():
             border = Isosurface(region, level=0.5, clip=layer.clip)
             _add(ax, place, _contour(border, 0.5, cut, extent, pixel), layer.table[label][1], alpha=layer.opacity)
