@@ -217,7 +217,7 @@ def slices(
     preset: Annotated[str | None, Parameter(help="Colors by name; see scene --help.")] = None,
 ) -> None:
     """Draw slices with overlays; without positions one of each kind."""
-    from volrender.panels import Slices
+    from volrender.slices import Slices
 
     with _printing(printing, len(files)) as (save, advance):
         layers = _layers(files, reading, advance, surfaces=False, preset=preset)
