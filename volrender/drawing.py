@@ -79,6 +79,11 @@ class Drawing(Panel):
         """The function's own name."""
         return getattr(self.function, "__name__", type(self.function).__name__)
 
+    @property
+    def view(self) -> str:
+        """Its title, or the function's name."""
+        return self.title or f"plot drawn by {self.name}"
+
     def height(self, width: float, font_size: float = 7.0) -> float:
         """The height (mm): the ratio's, and a title's."""
         return self.ratio * width + self._head(self._paperless(width, font_size))

@@ -10,10 +10,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from copy import copy
 from dataclasses import dataclass, replace
+from itertools import repeat
 from typing import Any
 
 import numpy as np
 
+from volrender import captions
 from volrender.draw.annotate import Bar, Frame, Sidebar, title
 from volrender.drawing import Drawing
 from volrender.page import Printable, as_background, as_width
@@ -126,6 +128,28 @@ class Figure(Printable):
     def usual_width(self) -> float:
         """The width (mm) that the figure was made with."""
         return self.width
+
+    def caption(self) -> str:
+        """The legend under the figure: what each panel shows, where, in which colors and limits, and what drew it."""
+        panels = [panel for row in self.rows for panel in row]
+        layers = [layer for panel in panels for layer in panel.layers]
+        conventions = {panel.convention for panel in panels} - {""}
+        mixed = len(conventions) > 1  # then each panel says its own
+        said = [self.title and f"{self.title}."]
+        for letter, panel in self._lettered():
+            said += [f"{letter}, {panel.said}" if letter else panel.said, panel.convention if mixed else ""]
+        return " ".join([*filter(None, said), captions.closing(layers, [] if mixed else conventions)])
+
+    def alt_text(self) -> str:
+        """What the figure shows, panel by panel, for those who cannot see it."""
+        said = [f"{f'Panel {letter}: ' if letter else ''}{panel.alt_text()}" for letter, panel in self._lettered()]
+        count = sum(map(len, self.rows))
+        title = f"{self.title}. " if self.title else ""
+        return f"{title}Figure of {count} panel{'s' if count > 1 else ''}. {' '.join(said)}"
+
+    def _lettered(self) -> Iterator[tuple[str, Panel]]:
+        """Each panel with its letter, "" without."""
+        return zip(self.letters or repeat(""), (panel for row in self.rows for panel in row))
 
     def _widths(self, n: int, width: float) -> list[float]:
         """Widths (mm) of the panels of a row: as asked for, or at which they are equally high, none under a third of

@@ -42,7 +42,7 @@ class SourceFile:
     @staticmethod
     def at(name: str) -> SourceFile:
         """The file of a path, or the archive of ``"archive.zip!member"``, as it is now."""
-        path = Path(archive(name)).absolute()
+        path = Path(os.path.abspath(archive(name)))  # noqa: PTH100 (a link keeps its own name)
         return SourceFile(path, name, _state(path))
 
     @property

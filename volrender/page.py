@@ -121,6 +121,31 @@ class Printable(ABC):
     def compose(self, frame: Frame) -> None:
         """Draw into a frame of paper."""
 
+    @abstractmethod
+    def caption(self) -> str:
+        """The legend under the picture."""
+
+    @abstractmethod
+    def alt_text(self) -> str:
+        """What the picture shows, for those who cannot see it."""
+
+    def recipe(self, *, width: str | float | None = None, dpi: float = 300, folders: str = "names") -> dict[str, Any]:
+        """What the picture is made of and how, as plain values; what a PNG carries.
+
+        Parameters
+        ----------
+        width : "single" (89 mm), "1.5" (120), "double" (183) or mm, optional
+        dpi : float
+        folders : {"names", "paths"}
+            Whether files are named as they were given, or by their whole paths.
+        """
+        mm = self.usual_width if width is None else as_width(width)
+        return self._recipe({"width": mm, "dpi": as_dpi(dpi)}, folders)
+
+    def _recipe(self, printing: dict[str, Any], folders: str) -> dict[str, Any]:
+        said = {"caption": self.caption(), "alt_text": self.alt_text()}
+        return recipes.describe(self, printing, folders) | said
+
     def figure(self, width: str | float | None = None, dpi: float = 150) -> MplFigure:
         """Draw a matplotlib figure.
 
@@ -186,8 +211,8 @@ class Printable(ABC):
                 pixels = _pixels(page)
                 texts = dict(SOFTWARE)
                 if recipe is not None:
-                    printing = {"width": mm, "dpi": dpi, "palette": palette}
-                    texts[recipes.KEYWORD] = recipes.as_text(recipes.describe(self, printing, recipe))
+                    made = self._recipe({"width": mm, "dpi": dpi, "palette": palette}, recipe)
+                    texts |= {"Description": made["alt_text"], recipes.KEYWORD: recipes.as_text(made)}
                 write_beside(target, lambda file: rasters.write_png(file, pixels, dpi, palette=palette, texts=texts))
             elif kind in RASTERS:
                 pixels = _pixels(page)

@@ -13,7 +13,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import FigureBase
 
-from volrender import space
+from volrender import captions, space
 from volrender.color import RGB, as_rgb
 from volrender.draw.annotate import MAX_LEGEND, Bar, Frame, Sidebar, compass, number, scale_bar
 from volrender.io.files import warn
@@ -102,6 +102,37 @@ class Panel(Printable):
             raise TypeError(f"draw takes matplotlib axes, a figure or a subfigure; got {type(target).__name__}")
         with drawing(self.font_size):
             self.compose(frame)
+
+    @property
+    def view(self) -> str:
+        """How the layers are shown, in words: "axial slices at z = 0 mm"."""
+        return "a picture"
+
+    @property
+    def convention(self) -> str:
+        """A sentence on the sides, where they need one."""
+        return ""
+
+    def caption(self) -> str:
+        """The legend under the panel: what is shown, where, in which colors and limits, and what drew it.
+
+        Examples
+        --------
+        >>> import volrender as vr
+        >>> print(vr.Slices(vr.sample("mni152"), z=[0, 20]).caption())
+        Axial slices at z = 0 and 20 mm of MNI152 T1 (gray, 0 to 211). Neurological convention: the subject's left ...
+        """
+        return f"{self.said} {captions.closing(self.layers, [self.convention])}"
+
+    def alt_text(self) -> str:
+        """What the picture shows, for those who cannot see it."""
+        title = f"{self.title}. " if self.title else ""
+        return f"{title}{self.said} {captions.finding(self.layers)}".rstrip()
+
+    @property
+    def said(self) -> str:
+        """A sentence on what the panel shows."""
+        return captions.sentence(self.view, self.layers, self.drawn_as)
 
     def _bars(self, panel: str) -> list[Bar]:
         """Color bars for the layers whose values mean something; for all or none if the user says so."""

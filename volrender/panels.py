@@ -16,7 +16,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import FigureBase
 from numpy.typing import ArrayLike, NDArray
 
-from volrender import paint, space
+from volrender import captions, paint, space
 from volrender.color import RGB, as_rgb
 from volrender.draw.annotate import Frame, Raster, title
 from volrender.io.files import warn
@@ -93,6 +93,11 @@ class Scene(Panel):
         self.rendering = Rendering(quality, light, silhouette)
         self.camera = space.as_camera(camera)
         self.annotate = annotate
+
+    @property
+    def view(self) -> str:
+        """From where it is seen, in words."""
+        return f"3-D view {captions.viewpoint(self.camera)}"
 
     @cached_property
     def _subject(self) -> NDArray[np.float64]:
@@ -234,6 +239,13 @@ class Voxels(Panel):
             raise ValueError("Voxels are drawn in parallel projection; take a Camera without perspective")
         self.axes = axes
 
+    @property
+    def view(self) -> str:
+        """How many cubes there are, and from where they are seen, in words."""
+        count = " × ".join(map(str, self._cubes.alpha.shape))
+        apart = f", {100 * self.explode:.0f} % of a voxel apart" if self.explode else ""
+        return f"{count} voxels{apart}, seen {captions.viewpoint(self.camera)},"
+
     @cached_property
     def _cubes(self) -> Cubes:
         from volrender.draw import voxel_grid
@@ -354,6 +366,11 @@ class Histogram(Panel):
             histogram.draw_axes(target, self._layer, self.font_size)
         else:
             super().draw(target)
+
+    @property
+    def view(self) -> str:
+        """What is counted, in words."""
+        return "histogram, with the opacity of each value as a curve,"
 
     @property
     def _layer(self) -> Intensity:

@@ -85,6 +85,8 @@ def _texts(file: BinaryIO, path: Path) -> Iterator[tuple[bytes, bytes]]:
         if size > MOST_TEXT:
             raise ValueError(f"{path}: its text must have at most {MOST_TEXT:,} bytes; it has {size:,}")
         body, check = file.read(size), file.read(4)
+        if len(check) < 4:
+            raise ValueError(f"{path}: must be a whole PNG; it is cut short")
         if check != zlib.crc32(kind + body).to_bytes(4, "big"):
             raise ValueError(f"{path}: must be a whole PNG; the checksum of its text is wrong")
         yield kind, body

@@ -45,6 +45,7 @@ NAMED = {  # under which words a text is the name of something, and of what
     "rows": ("panels", "layers", "volumes"),
 }
 FILES = ("transforms", "transform")  # under which words a text is a file
+LONGEST = 500  # letters of a complaint
 MOST = 1000  # entries of a table
 MISTAKES = (ArithmeticError, AssertionError, ImportError, LookupError, MemoryError, OSError, TypeError, ValueError)
 
@@ -122,6 +123,8 @@ class Reader:
                 return self.make(keys, value)
             if word in NAMED and any(source in value for source in SOURCES):
                 return self._volume(keys, "", value)
+            if set(value) == {"volume"}:
+                return self._named((*keys, "volume"), value["volume"], ("volumes",))
             items = {key: self.value((*keys, key), item) for key, item in value.items()}
             return {int(k) if k.lstrip("-").isdecimal() else k: v for k, v in items.items()}
         if isinstance(value, list):
@@ -250,12 +253,12 @@ class Reader:
 
     def _table(self, keys: Keys, value: Any) -> dict[str, Any]:
         if not isinstance(value, Mapping):
-            raise self._wrong(keys, f"must be a table; got {value!r}"[:200])
+            raise self._wrong(keys, f"must be a table; got {value!r}")
         return dict(value)
 
     def _list(self, keys: Keys, value: Any) -> list[Any]:
         if not isinstance(value, list):
-            raise self._wrong(keys, f"must be a list; got {value!r}"[:200])
+            raise self._wrong(keys, f"must be a list; got {value!r}")
         return value
 
     def _checked(self, keys: Keys, make: Callable[[], T], words: Mapping[str, Any] | None = None) -> T:
@@ -273,4 +276,5 @@ class Reader:
 
     def _wrong(self, keys: Keys, said: str) -> Mistake:
         name = "".join(f"[{key}]" if isinstance(key, int) else f".{key}" for key in keys).lstrip(".")
+        said = said if len(said) <= LONGEST else f"{said[:LONGEST]}…"
         return Mistake(f"{self.place(keys)}: {name}: {said}" if name else f"{self.place(keys)}: {said}")

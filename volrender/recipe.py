@@ -121,7 +121,10 @@ class Writer:
         preset = words.get("preset")
         if isinstance(preset, os.PathLike) or (isinstance(preset, str) and preset not in NAMES):
             words["preset"] = item.preset  # a file's content, not its name
-        return {"type": type(item).__name__} | {word: self.value(value) for word, value in words.items()}
+        written = {word: self.value(value) for word, value in words.items()}
+        if isinstance(words.get("space"), Volume):  # beside the spaces that are words
+            written["space"] = {"volume": written["space"]}
+        return {"type": type(item).__name__} | written
 
     def _foreign(self, item: Any) -> Any:
         """What other libraries made."""

@@ -258,8 +258,8 @@ class Volume:
             if size < 1:
                 raise ValueError(f"size must be 1 voxel or more; got {size}")
             extent = old * space.spacing(self.affine)
-            wanted = np.maximum(np.rint(extent / extent.max() * int(size)), 1).astype(int)
-            return tuple(np.minimum(wanted, old).tolist())
+            wanted = np.maximum(np.rint(extent / extent.max() * int(size)), 1)
+            return tuple(np.minimum(wanted, old).astype(int).tolist())
         new = tuple(size) if isinstance(size, Iterable) else ()
         if not new or not all(isinstance(n, (int, np.integer)) for n in new):
             raise TypeError(f"size must be a whole number of voxels, or three; got {size!r}")

@@ -218,7 +218,7 @@ class Tones(AxesImage):
 
     def draw(self, renderer: Any) -> None:
         """Draw pixels where there are pixels, else a rectangle for each color."""
-        if isinstance(getattr(renderer, "_renderer", renderer), RendererAgg):
+        if isinstance(renderer, RendererAgg) or isinstance(getattr(renderer, "_renderer", None), RendererAgg):
             super().draw(renderer)
             return
         colors: Any = self.get_array()
