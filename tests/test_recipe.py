@@ -45,7 +45,9 @@ def layers():
 
 
 def slices():
-    return vr.Slices(*layers(), z=[0, 3.25], y=np.array([1.0]), radiological=True, title="Äpfel", annotate=False)
+    return vr.Slices(
+        *layers(), z=[0, 3.25], x=range(0, 9, 4), y=np.array([1.0]), radiological=True, title="Äpfel", annotate=False
+    )
 
 
 def own_axes():

@@ -186,6 +186,8 @@ class Reader:
             ((name, said),) = step.items()
         else:
             name, said = step, {}
+        if not isinstance(name, str):
+            raise self._wrong(keys, f"must be the name of a step, or {{name = arguments}}; got {step!r}")
         keys = (*keys, name) if isinstance(step, Mapping) else keys
         if name == "set":
             return self._checked(keys, lambda: replace(volume, **self._fields(keys, said)))

@@ -111,7 +111,7 @@ class Writer:
             return self.made(item)
         if isinstance(item, Mapping):
             return {str(key): self.value(value) for key, value in item.items()}
-        if isinstance(item, (list, tuple, set)):
+        if isinstance(item, (list, tuple, set, range)):
             return [self.value(value) for value in item]
         return self._foreign(item)
 
