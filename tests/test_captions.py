@@ -54,7 +54,7 @@ def test_layers():
         (vr.Isosurface(ZMAP, -1, color="#2a62c4"), "volume", "the surface of map (z ≤ −1; blue)"),
         (vr.Isosurface(BODY, 50, color="gold"), "slice", "the outline of ball (value ≥ 50; yellow)"),
         (vr.LabelMap(LABELS, colors={1: "red"}), "slice", "regions (red)"),
-        (vr.LabelMap(LABELS, colors={1: "red", 2: "navy"}), "slice", "regions (1 in red, 2 in blue)"),
+        (vr.LabelMap(LABELS, colors={1: "red", 2: "navy"}), "slice", "regions (1 in red, 2 in dark blue)"),
         (vr.LabelMap(MANY, outline=True), "slice", "the outlines of many (29 regions, each in a color of its own)"),
         (vr.CutPlane(BODY, vr.Plane(y=-4)), "volume", "ball on the plane y = −4 mm (gray, 0 to 100)"),
         (vr.CutPlane(BODY, vr.Plane(y=-4)), "slice", "the place of the plane y = −4 mm"),
