@@ -262,16 +262,20 @@ def test_two_interleaved_layers_are_sorted_as_one():
 
 @pytest.mark.parametrize("projection", ["ortho", "persp"])
 @pytest.mark.parametrize("view", VIEWS)
-@pytest.mark.parametrize("field", ["noise", "blobs", "shells"])
+@pytest.mark.parametrize("field", ["noise", "blobs", "shells", "nearly opaque", "half opaque"])
 def test_leaving_out_what_cannot_be_seen_changes_no_pixel(view, projection, field, monkeypatch):
     rng = np.random.default_rng(int(abs(view[0]) + view[1]))
     noise = rng.random((9, 8, 7))
     alpha = noise ** rng.choice([0.2, 0.5]) * (rng.random((9, 8, 7)) > 0.1)
-    if field != "noise":
+    if field == "nearly opaque":
+        alpha = 0.9 + 0.095 * noise
+    elif field == "half opaque":
+        alpha = np.where(noise < 0.5, 1, rng.random((9, 8, 7)))
+    elif field != "noise":
         smooth = ndimage.gaussian_filter(noise, 1.5)
         smooth = (smooth - smooth.min()) / np.ptp(smooth)
         alpha = smooth if field == "blobs" else np.where(np.abs(smooth - 0.5) < 0.2, 0.95, 0.05 * (smooth > 0.5))
-    rgba = np.concatenate([rng.random((9, 8, 7, 3)), alpha[..., None]], axis=-1)
+    rgba = np.concatenate([rng.random((9, 8, 7, 3)).round(), alpha[..., None]], axis=-1)  # colors far apart
     pictures, counts = [], []
     for everything in (False, True):
         if everything:
@@ -332,6 +336,25 @@ def test_opaque_neighbours_have_no_seam():
     inside = ndimage.binary_erosion(ndimage.binary_fill_holes(picture < 128), iterations=4)
     assert inside.sum() > 5000
     assert picture[inside].max() <= 52
+
+
+def test_the_outline_of_opaque_cubes_is_smooth():
+    """One slanted edge of a black cube: as many grays as an antialiased line has."""
+    ax = axes((20, 300), limits=(-0.5, 1.5), side=4)
+    ax.set_axis_off()
+    put(ax, cubes_of(np.broadcast_to([0, 0, 0, 1.0], (2, 2, 2, 4))))
+    picture = raster(ax)[..., 0]
+    body = picture < 128
+    beside = ndimage.binary_dilation(body, iterations=2) & ~ndimage.binary_erosion(body, iterations=2)
+    assert len(np.unique(picture[beside])) > 20
+    assert np.isin(picture[~beside], (0, 255)).all()
+
+
+@pytest.mark.parametrize("view", [(0, 0), (0, 90), (90, 0), (10, 0), (25, 150)])
+def test_opaque_cubes_on_the_users_own_perspective_axes(view):
+    ax = axes(view, limits=(0, 24), projection="persp")
+    Voxels(Isosurface(ball(), level=50), size=10).draw(ax)
+    assert (raster(ax) < 250).any()
 
 
 def test_turning_the_camera_within_an_octant_sorts_nothing_anew(monkeypatch):
@@ -399,6 +422,19 @@ def test_a_second_layer_is_put_over_the_first_wherever_its_grid_lies():
     assert red[near < 1.1].all()
     assert not red[near > 3.1].any()
     assert (cubes.rgba[~red][:, 3] <= 0.5).all()
+
+
+def test_a_clip_of_the_second_layer_removes_nothing_of_the_first():
+    upper = space.Plane(z=0)
+    surface = Isosurface(ball(), level=50, color="lime", clip=upper)
+    cubes = voxel_grid.build(
+        [LabelMap(Volume(np.ones((21, 21, 21), np.uint8), ball().affine), colors="red"), surface], None
+    )
+    lime = (cubes.rgba[..., :3] == np.float32([0, 1, 0])).all(axis=-1)
+    above = space.apply_affine(cubes.affine, np.moveaxis(np.indices(lime.shape), 0, -1))[..., 2] > 1e-6
+    assert lime.any()
+    assert not lime[above].any()
+    assert (cubes.alpha == 1).all()
 
 
 def test_half_transparent_layers_are_composited():
