@@ -55,13 +55,15 @@ class Reading:
     clip: Annotated[
         tuple[str, ...],
         Parameter(
-            help="Cut the first file where every range holds, in mm: x=:0,y=-30:,z=0: is a box, x=10: all right of 10.",
+            help="Cut the first file where every range holds, in mm: 'x=:0,y=-30:,z=0:' is a box, 'x=10:' all "
+            "right of 10.",
             show_default=False,
         ),
     ] = ()
     level: Annotated[
         float | None, Parameter(help="Threshold of the overlays, or of the only file; on both sides of 0.")
     ] = None
+    labels: Annotated[bool, Parameter(help="Take the first file as a label map.", show_default=False)] = False
     cmap: Annotated[str | None, Parameter(help="Matplotlib colormap of the first file.")] = None
     clim: Annotated[tuple[float, float] | None, Parameter(help="Values at the ends of that colormap.")] = None
     frame: Annotated[int | None, Parameter(help="Frame of a 4-D file, from 0.")] = None
@@ -385,7 +387,7 @@ def _layers(
     clips = [parse_clip(text) for text in reading.clip]
     layers: list[Layer] = []
     for n, name in enumerate(files):
-        volume = _still(name, reading)
+        volume = _still(name, reading, "labels" if reading.labels and n == 0 else None)
         if volume.kind == "labels":
             if n == 0 and preset:
                 raise ValueError(f"{name}: --preset is for intensities; this is a label map")
@@ -393,13 +395,15 @@ def _layers(
         elif n == 0 and (len(files) > 1 or reading.level is None or preset):
             volume = volume.contrast() if contrast else volume
             look = _preset(volume, preset, reading.level if len(files) == 1 else None)
-            mapped = reading.cmap or (None if volume.kind == "rgb" or look is not None else cmap)
+            plain = volume.kind != "rgb" and not volume.survey.signed and look is None
+            mapped = reading.cmap or (cmap if plain else None)
             layers.append(Intensity(volume, reading.clim, mapped, blend=blend, clip=clips, preset=look))
         elif surfaces:
             layers.extend(_surfaces(volume, reading.level, clips if n == 0 else []))
         else:
             shown = volume if reading.level is None else _beyond(volume, reading.level)
-            alone: dict[str, Any] = {"clim": reading.clim, "cmap": reading.cmap or cmap, "clip": clips}
+            own = reading.cmap or (None if volume.survey.signed else cmap)
+            alone: dict[str, Any] = {"clim": reading.clim, "cmap": own, "clip": clips}
             layers.append(Intensity(shown, **(alone if n == 0 else {})))
         advance()
     for name in reading.mask:
@@ -454,7 +458,7 @@ def parse_clip(text: str) -> Clip:
                 raise ValueError
             ranges[axis.strip()] = (float(low) if low.strip() else None, float(high) if high.strip() else None)
     except ValueError:
-        raise ValueError(f"--clip must be ranges in mm such as x=:0,y=-30:,z=0:50; got {text!r}") from None
+        raise ValueError(f"--clip must be ranges in mm such as 'x=:0,y=-30:,z=0:50' or 'x=10:'; got {text!r}") from None
     return Box(**ranges)
 
 

@@ -171,6 +171,8 @@ class Look:
             return tuple((value, top * (amount > 0)) for value, amount in self.curve)
         if self.survey.signed:
             return self._beyond_zero(top)
+        if low == high == 0 and panel != "slice":  # a map of which nothing is beyond its threshold
+            return ((-1.0, 0.0), (1.0, 0.0))
         air = self.air
         if panel == "slice" or low == high:
             return ((low, top), (high, top))

@@ -254,7 +254,12 @@ class Slices(Panel):
     @cached_property
     def _bounds(self) -> NDArray[np.float64]:
         """The world box (mm) that tiles show: what is seen of all layers, a little air, never beyond the volumes."""
-        points = np.concatenate([paint.subject_points(self.layers[:1]), *map(paint.layer_points, self.layers[1:])])
+        points = np.concatenate([paint.layer_points(layer) for layer in self.layers])
+        if not len(points):
+            first = self.layers[0]
+            if first.clip or first.volume.survey.low < first.volume.survey.high:
+                raise paint.nothing(first)
+            points = space.corners(first.volume.shape, first.volume.affine)  # one value everywhere
         edge = np.array([[-4.0, 4.0]])
         around = np.stack([points.min(axis=0), points.max(axis=0)], axis=1) + edge
         every = np.stack([layer.volume.bounds for layer in self.layers])
@@ -293,10 +298,12 @@ class Voxels(Panel):
     Parameters
     ----------
     *layers : layer, Volume, path or nibabel image
-        The first one's grid, downsized, is the grid of the cubes.
+        The first one's grid, downsized, is the grid of the cubes. Under other layers intensities are as clear as
+        glass, unless they have an opacity of their own.
     size : int, three ints or None
         Cubes along the longest side, or along each; None takes as many as the volume has voxels, or, if they would
-        show more than 1,500,000 faces, as many as show no more, and says how many.
+        show more than 1,500,000 faces, as many as show no more, and says how many. Larger voxels are means of
+        smaller ones: threshold a map through its layer, as ``Isosurface(volume, level=3.1)``, and not before.
     explode : float
         The gap between cubes as a fraction of a voxel, 0 to below 1.
     mask : Volume, path, nibabel image or array of bool, optional
@@ -341,10 +348,10 @@ class Voxels(Panel):
             raise TypeError("Voxels cannot show a CutPlane: cut with clip=Plane(...) instead")
         if not isinstance(explode, (int, float, np.number)) or not 0 <= float(explode) < 1:
             raise ValueError(f"explode must be 0 or more and below 1; got {explode!r}")
-        sides = list(size) if isinstance(size, Sequence) else [size]
+        sides: list[Any] = list(size) if isinstance(size, (Sequence, np.ndarray)) else [size]
         if not all(n is None or isinstance(n, (int, np.integer)) for n in sides) or len(sides) not in (1, 3):
             raise TypeError(f"size must be a whole number of cubes, three, or None; got {size!r}")
-        self.size = size
+        self.size: int | list[int] | None = sides if len(sides) == 3 else sides[0]
         self.explode = float(explode)
         self.mask = None if mask is None else _as_mask(mask, self.layers[0].volume)
         self.edgecolor = None if edgecolor is None else as_rgb(edgecolor, "edgecolor")
@@ -390,7 +397,11 @@ class Voxels(Panel):
         return 0.0 if self.axes else FOOT * frame.line_height
 
     def draw(self, target: Axes | FigureBase) -> None:
-        """Draw into a figure or subfigure, or onto the user's own 3-D axes, whose view and limits stay."""
+        """Draw into a figure or subfigure, or the cubes alone onto the user's own 3-D axes.
+
+        These keep their view, limits and proportions: ``ax.set_aspect("equal")`` makes cubes of boxes. Title, color
+        bars and lettering are then the user's.
+        """
         from mpl_toolkits.mplot3d import Axes3D
 
         if isinstance(target, Axes3D):

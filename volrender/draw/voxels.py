@@ -160,12 +160,13 @@ class VoxelCollection(Collection):
             return
         gc = renderer.new_gc()
         self._set_gc_clip(gc)  # type: ignore[attr-defined]
-        gc.set_linewidth(renderer.points_to_pixels(EDGE_POINTS) if self._edge else 0)
+        gc.set_linewidth(EDGE_POINTS if self._edge else 0)
         transform: Any = self.get_transform().frozen()
         agg = isinstance(renderer, RendererAgg) or isinstance(getattr(renderer, "_renderer", None), RendererAgg)
-        if not agg and 6 * len(self._order) > MOST_PATHS:
-            faces = f"{6 * len(self._order):,}"
-            raise ValueError(f"vector must draw at most {MOST_PATHS:,} faces; these cubes have {faces}")
+        if not agg and len(self._order) > MOST_PATHS / 6:
+            faces = sum(len(quads) for quads, _, _ in self.faces())
+            if faces > MOST_PATHS:
+                raise ValueError(f"vector must draw at most {MOST_PATHS:,} faces; these cubes have {faces:,}")
         for quads, colors, which in self.faces():
             if len(quads) == 0:
                 continue
@@ -264,7 +265,7 @@ def draw(frame: Frame, collection: VoxelCollection, camera: space.Camera, letter
     ax.set(xlim=bounds[0], ylim=bounds[1], zlim=bounds[2])
     _fill(ax, place, bounds, _box(bounds) if lettered else cubes.outline_xyz, camera)
     if lettered:
-        pane(ax, bounds)
+        pane(ax, frame, bounds)
         Edges(ax, frame, bounds, camera).draw()
     else:
         ax.set_axis_off()
