@@ -24,7 +24,6 @@ INWARD = 1 / (PASS - 2)  # after each step of 0.5, a larger step back: smoothing
 BORDER = 2.0  # the pull along a line where labels meet, against that across: lines without stairs
 REACH = 0.5  # of a voxel: how far a corner goes along an axis
 SWELLS, STEP = 8, 0.2  # how often faces move until the volumes are right, and how far (voxels) at once
-SPECK = 6  # faces
 
 
 @dataclass(frozen=True)
@@ -111,14 +110,13 @@ def net(numbers: NDArray[Any]) -> Net:
     from skimage.measure import label
 
     padded = np.pad(numbers, 1).astype(np.int32)
-    pieces, sizes = label(padded, background=-1, connectivity=1).ravel() - 1, None
+    pieces = label(padded, background=-1, connectivity=1).ravel() - 1
+    of_piece = np.zeros(pieces.max() + 1, dtype=np.intp)
+    of_piece[pieces] = padded.ravel()
     quads, voxels = _faces(padded)
-    sizes = np.bincount(pieces)
-    of_pieces = np.zeros(len(sizes), dtype=np.intp)
-    of_pieces[pieces] = padded.ravel()
     corners, place = np.unique(quads, return_inverse=True)
-    points = np.stack(np.unravel_index(corners, padded.shape), axis=1) - 1.5
-    web = Net(points, place.reshape(-1, 4), voxels, pieces[voxels], of_pieces, sizes)
+    points = np.stack(np.unravel_index(corners, padded.shape), axis=1).astype(np.float64) - 1.5
+    web = Net(points, place.reshape(-1, 4), voxels, pieces[voxels], of_piece, np.bincount(pieces))
     return _parted(web, web.sides[:, 1] == 0)
 
 
@@ -168,19 +166,14 @@ def _parted(web: Net, sheet: NDArray[np.bool_]) -> Net:
         along = edge[face, near]
         links.append(np.stack([at, along, np.where(touching[along], web.voxels[face, 0] + 1, 0)], axis=1))
     _, link = np.unique(np.concatenate(links), axis=0, return_inverse=True)
-    n, link = len(face), link.ravel()
-    fold = _connected(np.tile(np.arange(n), 2), n + link, n + int(link.max()) + 1)[:n]
-    _, first, fold = np.unique(fold, return_index=True, return_inverse=True)
+    n, link = len(face), np.asarray(link, dtype=np.intp).ravel()
+    graph = sparse.coo_array((np.ones(2 * n), (np.tile(np.arange(n), 2), n + link)), shape=(n + link.max() + 1,) * 2)
+    _, together = sparse.csgraph.connected_components(graph, directed=False)
+    _, first, fold = np.unique(together[:n], return_index=True, return_inverse=True)
     quads = web.quads.copy()
     quads[face, slot] = len(web.points) + fold
     parted = replace(web, points=np.concatenate([web.points, web.points[at[first]]]), quads=quads)
     return parted.part(np.ones(len(quads), dtype=bool))
-
-
-def _connected(start: Ints, end: Ints, n: int) -> Ints:
-    """The number of the connected part that each of `n` nodes is in."""
-    graph = sparse.coo_array((np.ones(len(start), dtype=bool), (start, end)), shape=(n, n))
-    return np.asarray(sparse.csgraph.connected_components(graph, directed=False)[1], dtype=np.intp)
 
 
 def smoothed(web: Net) -> Net:
@@ -224,33 +217,10 @@ def _relaxed(web: Net) -> NDArray[np.float32]:
     open_air[edges[outer]] = True
     start, end = np.concatenate([edges, edges[:, ::-1]]).T
     weight = np.where(np.tile(border, 2), BORDER, 1.0) * (np.tile(outer, 2) | ~open_air[start])
-    pull = sparse.csr_array((weight, (start, end)), shape=(n, n))
-    pull = sparse.csr_array(sparse.diags_array(1 / pull.sum(axis=1)) @ pull, dtype=np.float32)
+    weight /= np.bincount(start, weights=weight)[start]
+    pull = sparse.csr_array((weight.astype(np.float32), (start, end)), shape=(n, n))
     at = web.points.astype(np.float32)
     for _ in range(ROUNDS):
         for step in (0.5, INWARD):
             at += np.float32(step) * (pull @ at - at)
     return at
-
-
-def seen_numbers(web: Net) -> Ints:
-    """The number that each face of an outer surface is seen as: its own, but a speck is seen as what surrounds it.
-
-    A large piece that reaches the surface with a corner would dot it.
-    """
-    numbers = web.sides[:, 0].copy()
-    edges, edge = _edges(web.quads)
-    _, link = np.unique((edge * (int(numbers.max()) + 1) + numbers[:, None]).ravel(), return_inverse=True)
-    n, face = len(numbers), np.repeat(np.arange(len(numbers)), 4)
-    patch = _connected(face, n + link, n + int(link.max()) + 1)[:n]
-    speck = (np.bincount(patch)[patch] <= SPECK) & (web.sizes[web.pieces[:, 0]] > SPECK)
-    twice = np.bincount(edge.ravel(), minlength=len(edges)) == 2
-    both = np.bincount(edge.ravel(), weights=face, minlength=len(edges)).astype(np.intp)
-    here, slot = np.nonzero(speck[:, None] & twice[edge])
-    there = both[edge[here, slot]] - here
-    votes = np.stack([patch[here], numbers[there]], axis=1)[~speck[there]]
-    found, count = np.unique(votes, axis=0, return_counts=True)
-    own = np.full(int(patch.max()) + 1, -1)
-    order = np.argsort(count, kind="stable")
-    own[found[order, 0]] = found[order, 1]
-    return np.where(speck & (own[patch] >= 0), own[patch], numbers)

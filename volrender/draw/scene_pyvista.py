@@ -313,14 +313,15 @@ class Stage:
     def _add_plane(
         self, row: NDArray[np.float64], layers: Sequence[Layer], within: Sequence[Any], own: Clip | None = None
     ) -> None:
-        finest = min(min(layer.volume.spacing) for layer in layers) / 2
+        finest = min(min(layer.volume.spacing) / (4 if isinstance(layer, LabelMap) else 2) for layer in layers)
         widest = max(float(np.ptp(layer.volume.bounds, axis=1).max()) for layer in layers)
         grid = paint.plane_grid(row, [layer.volume for layer in layers], max(finest, widest / LARGE_FACE))
         picture = np.zeros((*grid.shape[:2], 4), dtype=np.float32)
         covered = np.zeros(grid.shape[:2], dtype=np.float32)
         for n, layer in enumerate(layers):
-            cover = paint.coverage(layer, grid)
-            colors = paint.rgba(layer, paint.values_at(layer, grid), "overlay" if n else "slice")
+            values = paint.face_values(layer, grid)
+            cover = paint.coverage(layer, values)
+            colors = paint.rgba(layer, values, "overlay" if n else "slice")
             if isinstance(layer, CutPlane) and isinstance(layer.opacity, tuple):
                 cover = np.minimum(cover, np.ceil(colors[..., 3]))
             elif n == 0 and isinstance(layer, (Intensity, CutPlane)) and not layer.look.survey.signed:

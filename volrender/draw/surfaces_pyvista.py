@@ -180,7 +180,7 @@ def label_surface(layer: LabelMap) -> pv.PolyData:
     colors = np.rint(np.array([(0, 0, 0), *(rgb for _, rgb in layer.table.values())]) * 255).astype(np.uint8)
     clear = layer.opacity < 1
     outer = web.part(web.pieces[:, 1] == 0 if clear else web.sides[:, 1] == 0)
-    parts = [_in_world(layer.volume, outer, colors[nets.seen_numbers(outer)])]
+    parts = [_in_world(layer.volume, outer, colors[outer.sides[:, 0]])]
     if clear:
         hidden = set(web.numbers.tolist()) - set(outer.sides[:, 0].tolist()) - {0}
         within = [web.closed(number) for number in sorted(hidden)]
