@@ -18,10 +18,10 @@ from scipy.sparse.linalg import spsolve
 Ints = NDArray[np.intp]
 Floats = NDArray[np.float64]
 
-ROUNDS = 30
-PASS = 0.045  # what the smoothing lets through: waves longer than some 20 edges
+ROUNDS = 60
+PASS = 0.01  # what the smoothing lets through: the longest waves alone
 INWARD = 1 / (PASS - 2)  # after each step of 0.5, a larger step back: smoothing that does not shrink (Taubin, 1995)
-BORDER = 2.0  # the pull along a line where labels meet, against that across: lines without stairs
+BORDER = 8.0  # the pull along a line where labels meet, against that across: lines without stairs
 REACH = 0.5  # of a voxel: how far a corner goes along an axis
 SWELLS, STEP = 8, 0.2  # how often faces move until the volumes are right, and how far (voxels) at once
 
