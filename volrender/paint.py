@@ -226,6 +226,19 @@ def _sealed(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
     return np.asarray(ndimage.binary_fill_holes(inside)[edge:-edge, edge:-edge])
 
 
+def labels_toward(layer: LabelMap, camera: space.Camera) -> NDArray[Any]:
+    """The labels that a camera sees, one a pixel as large as a voxel: of the voxels in a line, the nearest one's."""
+    source = layer.volume.canonical
+    index = np.argwhere(foreground(layer, source.data))
+    points = space.apply_affine(source.affine, index)
+    kept = ~space.removed(layer.clip, points)
+    index, points = index[kept], points[kept]
+    column, row = np.rint(camera.axes[:2] @ points.T / max(layer.volume.spacing)).astype(np.intp)
+    order = np.argsort(-(points @ camera.toward), kind="stable")
+    _, nearest = np.unique((column * (row.max(initial=0) - row.min(initial=0) + 1) + row)[order], return_index=True)
+    return _at(source.data, index[order[nearest]])
+
+
 def subject_points(layers: Sequence[Layer]) -> NDArray[np.float64]:
     """World points (n, 3) that span what is seen of the layers: outer corners of the foreground voxels.
 

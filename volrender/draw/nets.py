@@ -23,7 +23,7 @@ PASS = 0.01  # what the smoothing lets through: the longest waves alone
 INWARD = 1 / (PASS - 2)  # after each step of 0.5, a larger step back: smoothing that does not shrink (Taubin, 1995)
 BORDER = 8.0  # the pull along a line where labels meet, against that across: lines without stairs
 REACH = 0.5  # of a voxel: how far a corner goes along an axis
-SWELLS, STEP = 8, 0.2  # how often faces move until the volumes are right, and how far (voxels) at once
+SWELLS, STEP = 10, 0.2  # how often faces move until the volumes are right, and how far (voxels) at once
 
 
 @dataclass(frozen=True)
@@ -151,8 +151,16 @@ def _edges(quads: Ints) -> tuple[Ints, Ints]:
 def _parted(web: Net, sheet: NDArray[np.bool_]) -> Net:
     """The net, with corners for each fold of a sheet of faces.
 
-    Folds touch in an edge of four of the faces; there the voxel on the first side keeps its own two.
+    Folds touch in an edge of four of the faces; there the voxel on the first side keeps its own two. Where the folds
+    are one round both ends of the edge, the voxel on the second side does.
     """
+    for side in (0, 1):
+        web = _parted_by(web, sheet, web.voxels[:, side])
+    return web
+
+
+def _parted_by(web: Net, sheet: NDArray[np.bool_], owner: Ints) -> Net:
+    """The net, parted where four faces of a sheet meet in an edge: faces with one owner stay together."""
     edges, edge = _edges(web.quads)
     touching = np.bincount(edge[sheet].ravel(), minlength=len(edges)) == 4
     where = np.zeros(len(web.points), dtype=bool)
@@ -160,11 +168,11 @@ def _parted(web: Net, sheet: NDArray[np.bool_]) -> Net:
     face, slot = np.nonzero(where[web.quads])
     if len(face) == 0:
         return web
-    # What stays together at a corner: faces with an edge, if folds touch there those of one voxel.
+    # What stays together at a corner: faces with an edge, if folds touch there those of one owner.
     at, links = web.quads[face, slot], []
     for near in (slot, slot - 1):
         along = edge[face, near]
-        links.append(np.stack([at, along, np.where(touching[along], web.voxels[face, 0] + 1, 0)], axis=1))
+        links.append(np.stack([at, along, np.where(touching[along], owner[face] + 1, 0)], axis=1))
     _, link = np.unique(np.concatenate(links), axis=0, return_inverse=True)
     n, link = len(face), np.asarray(link, dtype=np.intp).ravel()
     graph = sparse.coo_array((np.ones(2 * n), (np.tile(np.arange(n), 2), n + link)), shape=(n + link.max() + 1,) * 2)
