@@ -200,7 +200,7 @@ def test_small_labels_are_as_large_as_their_voxels(size):
     data[4 : 4 + size, 4 : 4 + size, 4 : 4 + size] = 1
     data[12 : 12 + size, 12 : 12 + size, 12 : 12 + size] = 2
     mesh = label_surface(LabelMap(Volume(data, np.diag([2.0, 2, 2, 1]), "labels")))
-    assert mesh.volume == pytest.approx(2 * 8 * size**3, rel=0.05)
+    assert mesh.volume == pytest.approx(2 * 8 * size**3, rel=0.05 if size > 1 else 0.1)
 
 
 def test_borders_of_labels_on_a_cut_face_are_smooth():

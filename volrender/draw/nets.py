@@ -8,6 +8,7 @@ All is in index space: the voxel (i, j, k) is the cube from -0.5 to 0.5 around i
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -49,12 +50,12 @@ class Net:
     numbers: Ints
     sizes: Ints
 
-    @property
+    @cached_property
     def sides(self) -> Ints:
         """The numbers (m, 2) on the two sides; the first is never 0, the second is 0 on the outer surface."""
         return self.numbers[self.pieces]
 
-    @property
+    @cached_property
     def areas(self) -> Floats:
         """The normal of each face toward its second side, as long as its area."""
         a, b, c, d = (self.points[corner] for corner in self.quads.T)
@@ -79,8 +80,9 @@ class Net:
 
     def part(self, faces: NDArray[np.bool_]) -> Net:
         """Some of the faces, and their corners."""
-        used, place = np.unique(self.quads[faces], return_inverse=True)
-        quads = place.reshape(-1, 4)
+        used = np.zeros(len(self.points), dtype=bool)
+        used[self.quads[faces]] = True
+        quads = (np.cumsum(used) - 1)[self.quads[faces]]
         return replace(
             self, points=self.points[used], quads=quads, voxels=self.voxels[faces], pieces=self.pieces[faces]
         )
@@ -114,9 +116,10 @@ def net(numbers: NDArray[Any]) -> Net:
     of_piece = np.zeros(pieces.max() + 1, dtype=np.intp)
     of_piece[pieces] = padded.ravel()
     quads, voxels = _faces(padded)
-    corners, place = np.unique(quads, return_inverse=True)
-    points = np.stack(np.unravel_index(corners, padded.shape), axis=1).astype(np.float64) - 1.5
-    web = Net(points, place.reshape(-1, 4), voxels, pieces[voxels], of_piece, np.bincount(pieces))
+    used = np.zeros(padded.size, dtype=bool)
+    used[quads] = True
+    points = np.stack(np.unravel_index(np.flatnonzero(used), padded.shape), axis=1).astype(np.float64) - 1.5
+    web = Net(points, (np.cumsum(used) - 1)[quads], voxels, pieces[voxels], of_piece, np.bincount(pieces))
     return _parted(web, web.sides[:, 1] == 0)
 
 
@@ -190,8 +193,9 @@ def smoothed(web: Net) -> Net:
     What a piece lost is given back as by the pressure of bubbles in a foam: a face moves along its normal by the
     difference of the pressures on its sides, that of the outside being 0.
     """
-    before, at = web.points, web.quads.T.ravel()
-    first, second = web.pieces.T
+    before, (first, second) = web.points, web.pieces.T
+    corners = (web.quads.ravel(), np.repeat(np.arange(len(web.quads)), 4))
+    at_points = sparse.coo_array((np.ones(web.quads.size), corners)).tocsr()
     web = replace(web, points=_near(_relaxed(web), before))
     for _ in range(SWELLS):
         areas = web.areas
@@ -201,8 +205,8 @@ def smoothed(web: Net) -> Net:
         stiff = sparse.csc_array(sparse.diags_array(shared.sum(axis=1)) - shared)[1:, 1:]
         pressure = np.append(0.0, spsolve(stiff, (web.sizes - web.volumes)[1:]))
         moves = areas * np.clip(pressure[first] - pressure[second], -STEP, STEP)[:, None]
-        sums = [np.bincount(at, weights=np.tile(part, 4)) for part in (*moves.T, size)]
-        web = replace(web, points=_near(web.points + np.stack(sums[:3], axis=1) / sums[3][:, None], before))
+        moves = (at_points @ moves) / (at_points @ size)[:, None]
+        web = replace(web, points=_near(web.points + moves, before))
     return web
 
 
