@@ -186,6 +186,9 @@ class Isosurface:
 class LabelMap:
     """Regions, each in its color: one surface per label, a color overlay on slices, cubes. A mask is one label.
 
+    In a scene the surface of each label is closed and as large as its voxels, and neighbors share their border. A
+    translucent map shows the outer surface of all and the labels that lie wholly inside it.
+
     Parameters
     ----------
     volume : Volume

@@ -17,7 +17,7 @@ from scipy import ndimage, sparse
 from volrender.draw import nets
 from volrender.io.files import warn
 from volrender.layers import Isosurface, LabelMap
-from volrender.space import Clip, apply_affine, canonical, spacing
+from volrender.space import Clip, canonical, spacing
 from volrender.volume import Volume
 
 NEAR = 0.01  # of a voxel: no point of a surface lies nearer to a voxel's centre
@@ -173,8 +173,7 @@ def _farthest(points: pv.PolyData, mesh: pv.PolyData) -> float:
 def label_surface(layer: LabelMap) -> pv.PolyData:
     """What is seen of the labels in the world, colored by label: the outer surface of all.
 
-    Inside it, if it is translucent, are the closed surfaces of the labels that do not reach it. In the cell data are
-    "label", the face's own, and "rgb", as it is seen.
+    Inside it, if it is translucent, are the closed surfaces of the labels that do not reach it, and no cavities.
     """
     web = nets.smoothed(nets.net(_numbered(layer)))
     colors = np.rint(np.array([(0, 0, 0), *(rgb for _, rgb in layer.table.values())]) * 255).astype(np.uint8)
@@ -198,9 +197,10 @@ def _numbered(layer: LabelMap) -> NDArray[np.intp]:
 
 def _in_world(volume: Volume, web: nets.Net, colors: NDArray[np.uint8]) -> pv.PolyData:
     """A net in closest-RAS index space as a mesh in the world, seen from its second side, in a color a face."""
-    affine = volume.canonical.affine
-    faces = web.triangles[:, ::-1] if np.linalg.det(affine[:3, :3]) < 0 else web.triangles
-    mesh = pv.PolyData.from_regular_faces(apply_affine(affine, web.points).astype(np.float32), faces)
+    matrix = placement(volume)
+    faces = web.triangles[:, ::-1] if np.linalg.det(matrix[:3, :3]) < 0 else web.triangles
+    points = web.points * spacing(volume.canonical.affine)
+    mesh = pv.PolyData.from_regular_faces(points.astype(np.float32), faces).transform(matrix, inplace=False)
     mesh.cell_data["rgb"] = np.repeat(colors, 2, axis=0)
     return mesh
 
