@@ -135,7 +135,11 @@ OPTIONS = [
     ("scene", ["--clip", "y=-5:5", "--clip", "x=0:"]),
     ("scene", ["--camera", "superior"]),
     ("scene", ["--level", "60"]),
+    ("scene", ["--level", "otsu"]),
     ("scene", ["--blend", "maximum"]),
+    ("scene", ["--quality", "draft"]),
+    ("scene", ["--light", "flat"]),
+    ("scene", ["--silhouette"]),
     ("slices", ["--clip", "x=0:"]),
     ("slices", ["--camera", "anterior"]),
     ("slices", ["-x", "0", "4"]),
@@ -195,6 +199,16 @@ def test_the_level_of_a_map_is_on_both_sides(run, tmp_path):
     red, _, blue = np.moveaxis(picture(tmp_path / "o.png"), -1, 0)
     assert (red - blue > 60).any()
     assert (blue - red > 60).any()
+
+
+def test_a_level_by_otsu_or_percentile_is_a_number(run, inputs, tmp_path):
+    values = nib.load(inputs / "head.nii.gz").get_fdata()
+    pictures = []
+    for level in ("95%", f"{np.percentile(values, 95)}", "otsu"):
+        assert run("slices", "head.nii.gz", "--level", level, "-o", tmp_path / "o.png", *SMALL)[0] == 0
+        pictures.append(picture(tmp_path / "o.png"))
+    assert np.array_equal(pictures[0], pictures[1])
+    assert not np.array_equal(pictures[0], pictures[2])
 
 
 def test_frames_are_told_apart(run, tmp_path):
@@ -433,6 +447,9 @@ ARGUMENTS = [
     (["slices", "head.nii.gz", "zmap.nii.gz", "--level", "7"], "--level must lie within the data, -5.25 to 6.5; got 7"),
     (["scene", "head.nii.gz", "zmap.nii.gz", "--level", "7"], "--level must lie within the data, -5.25 to 6.5; got 7"),
     (["slices", "head.nii.gz", "--level", "nan"], "level"),
+    (["slices", "head.nii.gz", "--level", "140%"], "--level must be a number, 'otsu', or a percentile"),
+    (["scene", "head.nii.gz", "--quality", "best"], "quality must be final or draft; got 'best'"),
+    (["scene", "head.nii.gz", "--light", "dim"], "light must be studio or flat; got 'dim'"),
     (["slices", "head.nii.gz", "--clim", "3", "1"], "clim must be increasing"),
     (["slices", "head.nii.gz", "--dpi", "3"], "dpi must be between 30 and 2400; got 3"),
     (["slices", "head.nii.gz", "--dpi", "many"], "--dpi"),

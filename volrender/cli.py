@@ -20,7 +20,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from volrender import __version__, presets
 from volrender.intensity import as_float, finite_range
-from volrender.layers import Intensity, Isosurface, LabelMap, Layer
+from volrender.layers import Intensity, Isosurface, LabelMap, Layer, as_level
 from volrender.page import Printable, as_dpi, as_target, as_width
 from volrender.presets import NAMES
 from volrender.sources import load
@@ -40,7 +40,7 @@ app = App(
 
 VIEW = Parameter(help="A side, or elevation,azimuth in degrees.", allow_leading_hyphen=True)
 SERIES = "DICOM series, or TIFF channel, of several."
-PRESETS = f"A look by name, {', '.join(NAMES)}, or a .vp.json file."
+PRESETS = f"A look: {', '.join(NAMES)}, or a .vp.json file."
 Files = Annotated[list[str], Parameter(help="Volumes; the first is the ground, the others lie over it.")]
 
 
@@ -55,13 +55,13 @@ class Reading:
     clip: Annotated[
         tuple[str, ...],
         Parameter(
-            help="Cut the first file where every range holds, in mm: 'x=:0,y=-30:,z=0:' is a box, 'x=10:' all "
-            "right of 10.",
+            help="Cut the first file where ranges hold, in mm: 'x=:0,y=-30:,z=0:' a box; 'x=10:' right of 10.",
             show_default=False,
         ),
     ] = ()
     level: Annotated[
-        float | None, Parameter(help="Threshold of the overlays, or of the only file; on both sides of 0.")
+        float | str | None,
+        Parameter(help="Threshold of the overlays, or of the only file: a number, otsu, or a percentile: 95%."),
     ] = None
     labels: Annotated[bool, Parameter(help="Take the first file as a label map.", show_default=False)] = False
     cmap: Annotated[str | None, Parameter(help="Matplotlib colormap of the first file.")] = None
@@ -185,14 +185,26 @@ def scene(
     camera: Annotated[str, VIEW] = "25,150",
     blend: Annotated[str, Parameter(help="composite, maximum, minimum or average.")] = "composite",
     preset: Annotated[str | None, Parameter(help=PRESETS)] = None,
+    quality: Annotated[str, Parameter(help="final, or draft: quick.")] = "final",
+    light: Annotated[str, Parameter(help="studio, or flat: no shades.")] = "studio",
+    silhouette: Annotated[bool, Parameter(help="Outline bodies, surfaces and labels.", show_default=False)] = False,
 ) -> None:
     """Draw a 3-D view: the first file as a volume, the others as surfaces."""
     from volrender.panels import Scene
 
     with _printing(printing, len(files)) as (save, advance):
         layers = _layers(files, reading, advance, surfaces=True, blend=blend, preset=preset)
-        view = _camera(camera)
-        save(Scene(*layers, camera=view, title=printing.title, background=printing.background))
+        save(
+            Scene(
+                *layers,
+                camera=_camera(camera),
+                quality=quality,
+                light=light,
+                silhouette=silhouette,
+                title=printing.title,
+                background=printing.background,
+            )
+        )
 
 
 @app.command(help_epilogue="Example: volrender slices T1.nii.gz zmap.nii.gz --level 3.1 -z -20 0 40 -o slices.png")
@@ -394,14 +406,15 @@ def _layers(
             layers.append(LabelMap(volume, clip=clips if n == 0 else ()))
         elif n == 0 and (len(files) > 1 or reading.level is None or preset):
             volume = volume.contrast() if contrast else volume
-            look = _preset(volume, preset, reading.level if len(files) == 1 else None)
+            look = _preset(volume, preset, _level(volume, reading.level) if len(files) == 1 else None)
             plain = volume.kind != "rgb" and not volume.survey.signed and look is None
             mapped = reading.cmap or (cmap if plain else None)
             layers.append(Intensity(volume, reading.clim, mapped, blend=blend, clip=clips, preset=look))
         elif surfaces:
-            layers.extend(_surfaces(volume, reading.level, clips if n == 0 else []))
+            layers.extend(_surfaces(volume, _level(volume, reading.level), clips if n == 0 else []))
         else:
-            shown = volume if reading.level is None else _beyond(volume, reading.level)
+            level = _level(volume, reading.level)
+            shown = volume if level is None else _beyond(volume, level)
             own = reading.cmap or (None if volume.survey.signed else cmap)
             alone: dict[str, Any] = {"clim": reading.clim, "cmap": own, "clip": clips}
             layers.append(Intensity(shown, **(alone if n == 0 else {})))
@@ -414,6 +427,14 @@ def _layers(
 def _preset(volume: Volume, name: str | None, level: float | None) -> Any:
     """A preset as it was asked for; the level of an only file is that of "stat"."""
     return presets.preset(name, volume, level=level) if name in NAMES and level is not None else name
+
+
+def _level(volume: Volume, level: float | str | None) -> float | None:
+    """The level that was asked for, in the volume's data units."""
+    try:
+        return None if level is None else as_level(level, volume)
+    except ValueError as error:
+        raise ValueError(f"--{error}" if str(error).startswith("level") else f"--level: {error}") from None
 
 
 def _beyond(volume: Volume, level: float) -> Volume:

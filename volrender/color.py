@@ -295,14 +295,18 @@ def as_rgb(value: Any, what: str = "color") -> RGB:
 
 
 def label_colors(labels: Sequence[int]) -> dict[int, RGB]:
-    """A distinct color for each label: Okabe and Ito's seven for few, golden-angle hues of even lightness for many."""
+    """A distinct color for each label: Okabe and Ito's seven for few, golden-angle hues for many.
+
+    Hues come round again after 3, 5, 8, 13, 21 labels: the first have another lightness, the last another saturation.
+    """
     if len(labels) <= len(QUALITATIVE):
         return {label: as_rgb(QUALITATIVE[i]) for i, label in enumerate(labels)}
     from skimage.color import lab2rgb
 
-    turns = np.arange(len(labels)) * (3 - np.sqrt(5)) * np.pi
-    light = 62 + 12 * np.sin(np.arange(len(labels)) * 2.4)
-    lab = np.stack([light, 42 * np.cos(turns), 42 * np.sin(turns)], axis=-1)
+    place = np.arange(len(labels))
+    turns = place * (3 - np.sqrt(5)) * np.pi
+    light, chroma = 50.0 + 15 * (place % 3), np.where(place // 21 % 2, 20, 48)
+    lab = np.stack([light, chroma * np.cos(turns), chroma * np.sin(turns)], axis=-1)
     rgb = np.clip(lab2rgb(lab[None])[0], 0, 1)
     return {label: (float(r), float(g), float(b)) for label, (r, g, b) in zip(labels, rgb, strict=True)}
 

@@ -14,7 +14,6 @@ from typing import Any, TypeAlias
 import numpy as np
 from matplotlib.colors import Colormap
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from volrender import color, presets, space
 from volrender.color import RGB, Color, Look
@@ -187,6 +186,9 @@ class Isosurface:
 class LabelMap:
     """Regions, each in its color: one surface per label, a color overlay on slices, cubes. A mask is one label.
 
+    In a scene the surface of each label is closed and as large as its voxels, and neighbors share their border. A
+    translucent map shows the outer surface of all and the labels that lie wholly inside it.
+
     Parameters
     ----------
     volume : Volume
@@ -232,13 +234,6 @@ class LabelMap:
         """How many voxels each label has, in rising order of label; background is left out."""
         labels, counts = np.unique(self.volume.data, return_counts=True)
         return {int(label): int(count) for label, count in zip(labels, counts) if label}
-
-    @cached_property
-    def exposed(self) -> dict[int, int]:
-        """How many voxels of each shown label lie at the outer surface of all."""
-        shown = np.isin(self.volume.data, list(self.table))
-        outer = self.volume.data[shown & ~ndimage.binary_erosion(shown)]
-        return {label: int((outer == label).sum()) for label in self.table}
 
     @cached_property
     def table(self) -> dict[int, tuple[str, RGB]]:

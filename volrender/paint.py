@@ -24,6 +24,7 @@ from volrender.volume import Volume
 
 RGBA = NDArray[np.float32]
 FRAMING_VOXELS = 2_000_000
+BLUR = 0.48  # of a voxel, for labels on a cut face: a single voxel is still seen
 OPENING = 0.05  # of the subject's size: nostrils and sutures are narrower, the face's own hollows wider
 
 
@@ -57,8 +58,8 @@ def sample_labels(volume: Volume, points_xyz: ArrayLike) -> NDArray[Any]:
     source = volume.canonical
     index = np.floor(space.apply_affine(np.linalg.inv(source.affine), points_xyz) + 0.5)
     inside = np.asarray(((index >= 0) & (index < np.array(source.shape))).all(axis=-1))
-    i, j, k = np.moveaxis(np.where(inside[..., None], index, 0).astype(np.intp), -1, 0)
-    return np.where(inside, source.data[i, j, k], 0).astype(source.data.dtype)
+    labels = _at(source.data, np.where(inside[..., None], index, 0).astype(np.intp))
+    return np.where(inside, labels, 0).astype(source.data.dtype)
 
 
 @singledispatch
@@ -70,6 +71,34 @@ def values_at(layer: Layer, points_xyz: ArrayLike) -> NDArray[Any]:
 @values_at.register
 def _(layer: LabelMap, points_xyz: ArrayLike) -> NDArray[Any]:
     return sample_labels(layer.volume, points_xyz)
+
+
+@singledispatch
+def face_values(layer: Layer, points_xyz: ArrayLike) -> NDArray[Any]:
+    """A layer's data at points (..., 3) of a cut face: as `values_at`, but borders between labels are smooth."""
+    return values_at(layer, points_xyz)
+
+
+@face_values.register
+def _(layer: LabelMap, points_xyz: ArrayLike) -> NDArray[Any]:
+    """The label that has most of the space around each point, by a Gaussian of `BLUR` voxels."""
+    source = layer.volume.canonical
+    data = np.pad(source.data.astype(np.int64), 3)
+    points = space.apply_affine(np.linalg.inv(source.affine), points_xyz) + 3
+    index = np.floor(points + 0.5).clip(1, np.array(data.shape) - 2).astype(np.intp)
+    mixed = _at(ndimage.maximum_filter(data, 3) != ndimage.minimum_filter(data, 3), index)
+    around = index[mixed][:, None] + (np.indices((3, 3, 3)).reshape(3, 27).T - 1)
+    votes = _at(data, around)
+    weights = np.exp(-((points[mixed][:, None] - around) ** 2).sum(axis=-1) / (2 * BLUR**2)).astype(np.float32)
+    shares = np.stack([np.where(votes == each[:, None], weights, 0).sum(axis=1) for each in votes.T], axis=1)
+    labels = _at(data, index)
+    labels[mixed] = np.take_along_axis(votes, shares.argmax(axis=1)[:, None], axis=1)[:, 0]
+    return labels.astype(source.data.dtype)
+
+
+def _at(data: NDArray[Any], index_ijk: NDArray[np.intp]) -> NDArray[Any]:
+    """The elements of an array at indices (..., 3)."""
+    return np.asarray(data[tuple(np.moveaxis(index_ijk, -1, 0))])
 
 
 @singledispatch
@@ -156,17 +185,18 @@ def foreground(layer: Layer, data: NDArray[Any]) -> NDArray[np.bool_]:
 
 def solid(layer: Layer, points_xyz: NDArray[np.float64]) -> NDArray[np.bool_]:
     """Which points of a grid (u, v, 3) across the whole volume a cut face covers; see `coverage`."""
-    return coverage(layer, points_xyz) >= 0.5
+    return coverage(layer, face_values(layer, points_xyz)) >= 0.5
 
 
-def coverage(layer: Layer, points_xyz: NDArray[np.float64]) -> NDArray[np.float32]:
-    """How far a cut face covers the points of a grid (u, v, 3) across the whole volume: its border is where it is 0.5.
+def coverage(layer: Layer, values: NDArray[Any]) -> NDArray[np.float32]:
+    """How far a cut face covers each point of a grid (u, v) across the whole volume, from the `face_values` there.
+
+    Its border is where it is 0.5.
 
     For the anatomy of an `Intensity` or a `CutPlane` it is all within the subject's closed silhouette, so that dark
     bone and ventricles are not holes; only the air outside is left out, or what the user's own opacity curve hides.
     Else it is where the layer has color.
     """
-    values = values_at(layer, points_xyz)
     if isinstance(layer, (Intensity, CutPlane)) and not layer.look.survey.signed:
         values = luma(values) if layer.volume.kind == "rgb" else values
         with np.errstate(invalid="ignore"):
@@ -194,6 +224,19 @@ def _sealed(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
     inside = ndimage.distance_transform_edt(grown) > reach
     edge = int(reach) + 2
     return np.asarray(ndimage.binary_fill_holes(inside)[edge:-edge, edge:-edge])
+
+
+def labels_toward(layer: LabelMap, camera: space.Camera) -> NDArray[Any]:
+    """The labels that a camera sees, one a pixel as large as a voxel: of the voxels in a line, the nearest one's."""
+    source = layer.volume.canonical
+    index = np.argwhere(foreground(layer, source.data))
+    points = space.apply_affine(source.affine, index)
+    kept = ~space.removed(layer.clip, points)
+    index, points = index[kept], points[kept]
+    column, row = np.rint(camera.axes[:2] @ points.T / max(layer.volume.spacing)).astype(np.intp)
+    order = np.argsort(-(points @ camera.toward), kind="stable")
+    _, nearest = np.unique((column * (row.max(initial=0) - row.min(initial=0) + 1) + row)[order], return_index=True)
+    return _at(source.data, index[order[nearest]])
 
 
 def subject_points(layers: Sequence[Layer]) -> NDArray[np.float64]:

@@ -20,7 +20,7 @@ from volrender import paint, space
 from volrender.color import RGB, as_rgb
 from volrender.draw.annotate import Frame, title
 from volrender.io.files import warn
-from volrender.layers import CutPlane, Intensity, Isosurface
+from volrender.layers import CutPlane, Intensity, Isosurface, LabelMap
 from volrender.page import TRANSPARENT
 from volrender.panel import FOOT, Panel, orient
 from volrender.rendering import Rendering
@@ -131,6 +131,9 @@ class Scene(Panel):
 
         ground = self._ground or (1.0, 1.0, 1.0)
         return scene_pyvista.plotter(self.layers, self._view(_as_size(size)), ground, self.rendering)
+
+    def _seen_labels(self, layer: LabelMap) -> NDArray[Any]:
+        return paint.labels_toward(layer, self.camera)
 
     def _foot(self, frame: Frame) -> float:
         return FOOT * frame.line_height if self.annotate else 0.0
@@ -266,6 +269,12 @@ class Slices(Panel):
         limits = np.stack([every[..., 0].min(axis=0), every[..., 1].max(axis=0)], axis=1)
         return np.stack([np.maximum(around[:, 0], limits[:, 0]), np.minimum(around[:, 1], limits[:, 1])], axis=1)
 
+    def _seen_labels(self, layer: LabelMap) -> NDArray[Any]:
+        step, axes = min(layer.volume.spacing), np.eye(3)
+        rows = [np.append(axes[cut.axis], cut.position) for cut in self.cuts]
+        grids = [paint.plane_grid(row, [layer.volume], step) for row in rows]
+        return np.concatenate([paint.values_at(layer, grid).ravel() for grid in grids])
+
     def height(self, width: float, font_size: float = 7.0) -> float:
         """The height (mm) of the rows of tiles."""
         from volrender.draw import slices
@@ -392,6 +401,9 @@ class Voxels(Panel):
         side = self._sidebar(frame, "voxel")
         tall = (width - side.width - left - right) * float(np.clip(flat[1] / flat[0], 0.4, 1.5)) + top + bottom + foot
         return max(tall, side.least_height) + self._head(frame)
+
+    def _seen_labels(self, layer: LabelMap) -> NDArray[Any]:
+        return paint.labels_toward(layer, self.camera)
 
     def _foot(self, frame: Frame) -> float:
         return 0.0 if self.axes else FOOT * frame.line_height
