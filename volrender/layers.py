@@ -244,7 +244,11 @@ class LabelMap:
     @cached_property
     def sizes(self) -> dict[int, int]:
         """How many voxels each label has, in rising order of label; background is left out."""
-        labels, counts = np.unique(self.volume.data, return_counts=True)
+        data = self.volume.data
+        if data.dtype in (np.uint8, np.uint16):  # a third of the time
+            counts = np.bincount(data.ravel(order="K"))
+            return {label: int(counts[label]) for label in np.flatnonzero(counts).tolist() if label}
+        labels, counts = np.unique(data, return_counts=True)
         return {int(label): int(count) for label, count in zip(labels, counts) if label}
 
     @cached_property

@@ -139,10 +139,9 @@ class Slices(Panel):
     def _groups(self) -> list[list[Cut]]:
         """The slices of each direction."""
         if self._counts:
-            wanted = [
-                (w, focus.spread(self.layers, self._cut(w, 0.0).normal, n)) for w, n in enumerate(self._wanted) if n
-            ]
-            return [[self._cut(w, p) for p in places] for w, places in wanted]
+            normals = [self._cut(w, 0.0).normal for w in range(3)]
+            places = focus.spread(self.layers, normals, self._wanted)
+            return [[self._cut(w, p) for p in chosen] for w, chosen in enumerate(places) if chosen]
         if self._planes or any(self._positions):
             groups = [[self._cut(w, p) for p in places] for w, places in enumerate(self._positions) if places]
             return groups + [[self._seen(along(plane)) for plane in self._planes]] * bool(self._planes)
@@ -193,13 +192,13 @@ class Slices(Panel):
 
     def _extent(self, cut: Cut) -> Floats:
         """What of a plane is shown, ((u, u), (v, v)) in mm: what crosses the box of what is seen."""
-        shown, limit = cut.flat(self._points), cut.flat(self._corners)
-        low = np.maximum(shown.min(axis=0) - AIR, limit.min(axis=0))
-        high = np.minimum(shown.max(axis=0) + AIR, limit.max(axis=0))
-        corners = section(cut, self._bounds)
-        if len(corners):
-            low, high = np.maximum(low, corners.min(axis=0)), np.minimum(high, corners.max(axis=0))
-        return np.stack([low, high], axis=1).round(9)
+        extents = [flat] if len(flat := section(cut, self._bounds)) else []
+        if not extents or np.abs(cut.normal).max() < 1:
+            shown = cut.flat(self._points)
+            ends = np.stack([shown.min(axis=0) - AIR, shown.max(axis=0) + AIR])
+            extents += [ends, cut.flat(self._corners)]
+        low, high = (np.array([getattr(flat, end)(axis=0) for flat in extents]) for end in ("min", "max"))
+        return np.stack([low.max(axis=0), high.min(axis=0)], axis=1).round(9)
 
     @cached_property
     def _tiles(self) -> list[list[Tile]]:
