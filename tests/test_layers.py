@@ -255,8 +255,10 @@ def test_what_is_below_the_level_is_not_drawn():
     assert Intensity(zmap(), level=3, opacity=0.5).look.alpha(values, "voxel").max() == 0.5
     assert Intensity(zmap(), level=3, clim=(0, 9)).look.alpha(values, "slice").tolist() == [0, 0, 0, 0, 0, 1, 1]
     one_sided = Volume(np.arange(1000).reshape(10, 10, 10), np.eye(4))
-    for panel in ("slice", "overlay", "voxel", "volume"):
+    for panel in ("slice", "overlay", "volume"):
         assert Intensity(one_sided, level=300).look.alpha([0, 299, 300, 999], panel).tolist() == [0, 0, 1, 1]
+    cubes = Intensity(one_sided, level=300, clim=(0, 1000)).look.alpha([0, 299, 300, 999], "voxel")
+    assert np.allclose(cubes, [0, 0, 0.3, 1], atol=2e-3)  # of cubes the value is the opacity
     assert Intensity(one_sided, level="90%").level == pytest.approx(899.1)
 
 

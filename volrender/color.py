@@ -192,10 +192,8 @@ class Look:
             return tuple((value, top * (amount > 0)) for value, amount in self.curve)
         if self.survey.signed:
             return self._beyond_zero(top)
-        if self.level is not None:
-            return ((min(low, self.level), 0.0), (self.level, 0.0), (self.level, top), (max(high, self.level), top))
         air = self.air
-        if panel == "slice" or low == high:
+        if (panel == "slice" and self.level is None) or low == high:
             return ((low, top), (high, top))
         if panel == "glass" and self.opacity is None:
             return ((low, 0.0), (air, 0.0), (air, GLASS), (max(air, high), GLASS))
@@ -204,7 +202,7 @@ class Look:
             first, last = self.clim
             start = min(max(air, first), last)
             return ((first, 0.0), (start, 0.0), (start, top * (start - first) / (last - first)), (last, top))
-        if panel == "volume":
+        if panel == "volume" and self.level is None:
             if self.chosen:
                 # Where opacity sets in a surface has its color: not the dark end of the user's colormap.
                 return (
@@ -220,7 +218,9 @@ class Look:
 
     @property
     def air(self) -> float:
-        """The level under which nothing is drawn where air is not: the background's, or the user's lower limit."""
+        """The level under which nothing is drawn where air is not: the user's, the background's, or the lower limit."""
+        if self.level is not None:
+            return self.level
         return min(max(self.survey.air, self.clim[0]), self.survey.high)
 
     def _beyond_zero(self, top: float) -> Nodes:

@@ -49,7 +49,7 @@ def draw_axes(ax: Axes, layer: Intensity, font_size: float, ink: str = INK) -> N
         note = f" {total:.0f} %" if total >= 1 else f" {total:.1g} %"
         plain = {"facecolor": "white" if ink == INK else INK, "edgecolor": "none", "pad": 0.6}
         style: dict[str, Any] = {"fontsize": font_size - 1, "color": ink, "bbox": plain}
-        ax.annotate(note, (beside, 1.09 * peak), va="center", ha="left", **style)
+        ax.annotate(note, (beside, 1.02 * peak), va="center", ha="left", **style)
     unit = layer.volume.unit
     name = layer.volume.name or "intensity"
     ax.set_xlabel(f"{name} ({unit})" if unit else name, fontsize=font_size, labelpad=1.5, color=ink)
@@ -98,7 +98,6 @@ def _curve(ax: Axes, look: Look, limits: tuple[float, float], font_size: float, 
 def _tidy(ax: Axes, font_size: float, ink: str, side: str = "left") -> None:
     ax.tick_params(labelsize=font_size, width=0.5, length=2, pad=1.5)
     ax.tick_params(axis="both" if side == "left" else "y", colors=ink)
+    shown = (side, "bottom") if side == "left" else (side,)
     for name, spine in ax.spines.items():
-        spine.set(linewidth=0.5, visible=name in ("bottom", side))
-        if name == side or side == "left":
-            spine.set_color(ink)
+        spine.set(linewidth=0.5, visible=name in shown, color=ink)
