@@ -19,6 +19,7 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from volrender import space as space
+    from volrender.annotation import Annotation as Annotation
     from volrender.figure import Figure as Figure
     from volrender.intensity import contrast as contrast
     from volrender.intensity import expand_coordinates as expand_coordinates
@@ -32,11 +33,11 @@ if TYPE_CHECKING:
     from volrender.layers import LabelMap as LabelMap
     from volrender.panels import Histogram as Histogram
     from volrender.panels import Scene as Scene
-    from volrender.panels import Slices as Slices
     from volrender.panels import Voxels as Voxels
     from volrender.presets import preset as preset
     from volrender.registration import checkerboard as checkerboard
     from volrender.registration import register as register
+    from volrender.slices import Slices as Slices
     from volrender.sources import load as load
     from volrender.sources import sample as sample
     from volrender.space import Box as Box
@@ -47,12 +48,14 @@ if TYPE_CHECKING:
     from volrender.volume import Volume as Volume
 
 _HOMES = {
+    "annotation": ("Annotation",),
     "figure": ("Figure",),
     "intensity": ("contrast", "expand_coordinates", "explode", "normalize", "scale_by", "window"),
     "layers": ("CutPlane", "Intensity", "Isosurface", "LabelMap"),
-    "panels": ("Histogram", "Scene", "Slices", "Voxels"),
+    "panels": ("Histogram", "Scene", "Voxels"),
     "presets": ("preset",),
     "registration": ("checkerboard", "register"),
+    "slices": ("Slices",),
     "sources": ("load", "sample"),
     "space": ("Box", "Camera", "Plane"),
     "transfer": ("TransferFunction",),

@@ -25,6 +25,7 @@ from volrender.io import write_beside
 WIDTHS = {"single": 89.0, "1.5": 120.0, "double": 183.0}
 FORMATS = ("png", "pdf", "svg")
 TRANSPARENT = "transparent"
+PACKED = 2  # of 9: a third of the time of the usual 6, for files a fifth larger
 STYLE: dict[str, Any] = {
     "axes.linewidth": 0.5,
     "figure.facecolor": "white",
@@ -148,7 +149,8 @@ class Printable(ABC):
         # Without a date the same figure gives the same bytes.
         stamp = {"png": {}, "pdf": {"CreationDate": None}, "svg": {"Date": None}}[kind]
         with drawing(self.font_size):
-            write_beside(target, lambda file: page.savefig(file, format=kind, dpi=page.dpi, metadata=stamp))
+            pixels: dict[str, Any] = {"pil_kwargs": {"compress_level": PACKED}} if kind == "png" else {}
+            write_beside(target, lambda file: page.savefig(file, format=kind, dpi=page.dpi, metadata=stamp, **pixels))
 
     def show(self) -> None:
         """Show it: in a notebook inline, elsewhere in the system's picture viewer."""

@@ -10,66 +10,75 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import singledispatch
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import ndimage
 
-from volrender import space
+from volrender import sheets, space
 from volrender.color import as_rgb
+from volrender.cuts import Sheet
 from volrender.intensity import luma
 from volrender.layers import CutPlane, Intensity, Isosurface, LabelMap, Layer
+from volrender.sheets import EDGE, HALF
 from volrender.volume import Volume
 
 RGBA = NDArray[np.float32]
+Points: TypeAlias = ArrayLike | Sheet
 FRAMING_VOXELS = 2_000_000
 BLUR = 0.48  # of a voxel, for labels on a cut face: a single voxel is still seen
 OPENING = 0.05  # of the subject's size: nostrils and sutures are narrower, the face's own hollows wider
 
 
-def sample(volume: Volume, points_xyz: ArrayLike) -> NDArray[np.float32]:
-    """Values at world points (..., 3): trilinear, up to the outer voxel faces; NaN beyond, and where data is NaN.
+def sample(volume: Volume, points_xyz: Points, *, hollow: bool = False) -> NDArray[np.float32]:
+    """Values at world points (..., 3) or a sheet's pixels: trilinear, up to the outer voxel faces; NaN beyond.
 
-    Of a color volume (..., 3 or 4), 0 to 255.
+    Voxels that are NaN or infinite are left out, and where they weigh half and more the result is NaN; so are zeros if
+    `hollow`. Of a color volume (..., 3 or 4), 0 to 255.
     """
     if volume.kind == "rgb":
         channels = [replace(volume, data=channel, kind="intensity") for channel in np.moveaxis(volume.data, -1, 0)]
         return np.stack([sample(channel, points_xyz) for channel in channels], axis=-1)
+    if isinstance(points_xyz, Sheet):
+        values = sheets.sample(volume, points_xyz, hollow)
+        return sample(volume, points_xyz.points, hollow=hollow) if values is None else values
     source = volume.canonical
     points = space.apply_affine(np.linalg.inv(source.affine), points_xyz)
-    inside = ((points >= -0.5 - 1e-6) & (points <= np.array(source.shape) - 0.5 + 1e-6)).all(axis=-1)
+    inside = ((points >= -EDGE) & (points <= np.array(source.shape) - 1 + EDGE)).all(axis=-1)
     index = np.moveaxis(points, -1, 0)
-    data = source.data.view(np.uint8) if source.data.dtype == bool else source.data
-    finite = np.isfinite(data) if data.dtype.kind == "f" else None
-    if finite is None or finite.all():
-        values = ndimage.map_coordinates(data, index, output=np.float32, order=1, mode="nearest", prefilter=False)
-    else:
-        weight = ndimage.map_coordinates(finite.astype(np.float32), index, order=1, mode="nearest", prefilter=False)
-        filled = np.where(finite, data, 0).astype(np.float32)
-        values = ndimage.map_coordinates(filled, index, order=1, mode="nearest", prefilter=False)
-        with np.errstate(invalid="ignore", divide="ignore"):
-            values = np.where(weight >= 0.5, values / weight, np.nan)
-    return np.where(inside, values, np.nan).astype(np.float32)
+
+    def interpolated(data: NDArray[Any]) -> NDArray[np.float32]:
+        return ndimage.map_coordinates(data, index, output=np.float32, order=1, mode="nearest", prefilter=False)
+
+    return np.where(inside, sheets.without_gaps(source.data, hollow, interpolated), np.float32(np.nan))
 
 
-def sample_labels(volume: Volume, points_xyz: ArrayLike) -> NDArray[Any]:
-    """Labels at world points (..., 3): the voxel that holds the point, 0 outside."""
+def sample_labels(volume: Volume, points_xyz: Points) -> NDArray[Any]:
+    """Labels at world points (..., 3) or a sheet's pixels: the voxel that holds the point, 0 outside."""
+    if isinstance(points_xyz, Sheet):
+        labels = sheets.pick(volume, points_xyz)
+        return sample_labels(volume, points_xyz.points) if labels is None else labels
     source = volume.canonical
-    index = np.floor(space.apply_affine(np.linalg.inv(source.affine), points_xyz) + 0.5)
+    index = np.floor(space.apply_affine(np.linalg.inv(source.affine), points_xyz) + HALF)
     inside = np.asarray(((index >= 0) & (index < np.array(source.shape))).all(axis=-1))
     labels = _at(source.data, np.where(inside[..., None], index, 0).astype(np.intp))
     return np.where(inside, labels, 0).astype(source.data.dtype)
 
 
 @singledispatch
-def values_at(layer: Layer, points_xyz: ArrayLike) -> NDArray[Any]:
-    """A layer's data at world points: interpolated intensities, or the labels."""
+def values_at(layer: Layer, points_xyz: Points) -> NDArray[Any]:
+    """A layer's data at world points or a sheet's pixels: interpolated intensities, or the labels."""
     return sample(layer.volume, points_xyz)
 
 
 @values_at.register
-def _(layer: LabelMap, points_xyz: ArrayLike) -> NDArray[Any]:
+def _(layer: Intensity, points_xyz: Points) -> NDArray[Any]:
+    return sample(layer.volume, points_xyz, hollow=layer.volume.kind != "rgb" and layer.volume.survey.hollow)
+
+
+@values_at.register
+def _(layer: LabelMap, points_xyz: Points) -> NDArray[Any]:
     return sample_labels(layer.volume, points_xyz)
 
 
@@ -151,11 +160,12 @@ def enclosed(layer: Isosurface, values: NDArray[Any]) -> NDArray[np.bool_]:
         return np.asarray(values * layer.side >= layer.level * layer.side)
 
 
-def paint(layer: Layer, points_xyz: ArrayLike, panel: str = "slice") -> RGBA:
-    """Colors of a layer at world points (..., 3); what its clips remove is transparent."""
+def paint(layer: Layer, points_xyz: Points, panel: str = "slice") -> RGBA:
+    """Colors of a layer at world points (..., 3) or a sheet's pixels; what its clips remove is transparent."""
     colors = rgba(layer, values_at(layer, points_xyz), panel)
     if layer.clip:
-        colors[space.removed(layer.clip, points_xyz, tolerance=1e-6)] = 0
+        points = points_xyz.points if isinstance(points_xyz, Sheet) else points_xyz
+        colors[space.removed(layer.clip, points, tolerance=1e-6)] = 0
     return colors
 
 
@@ -254,13 +264,19 @@ def subject_points(layers: Sequence[Layer]) -> NDArray[np.float64]:
     return np.concatenate([points for _, points in found])
 
 
+def is_even(layer: Layer) -> bool:
+    """Whether the layer's volume has one value everywhere, as an empty map."""
+    return bool(layer.volume.survey.low == layer.volume.survey.high)
+
+
 def nothing(layer: Layer) -> ValueError:
     """The error that tells that nothing is to be seen of a layer, and why that may be."""
     volume = layer.volume
     low, high = f"{volume.survey.low:g}", f"{volume.survey.high:g}"
+    level = getattr(layer, "level", None) or 0.0
     hidden = {
         "Intensity": "its opacity hides everything",
-        "Isosurface": f"it encloses nothing at level {getattr(layer, 'level', 0):g}",
+        "Isosurface": f"it encloses nothing at level {level:g}",
         "LabelMap": "none of its labels is left",
         "CutPlane": "its plane misses the volume",
     }[type(layer).__name__]
@@ -274,7 +290,7 @@ def layer_points(layer: Layer) -> NDArray[np.float64]:
     source = (layer.field if isinstance(layer, Intensity) else layer.volume).canonical
     if isinstance(layer, CutPlane):
         return _on_plane(layer)
-    step = int(np.ceil((source.data.size / FRAMING_VOXELS) ** (1 / 3)))
+    step = framing_step(source)
     ends, affine = _shown_ends(layer, source, step)
     if not len(ends) and step > 1:  # what is small can slip through
         ends, affine = _shown_ends(layer, source, 1)
@@ -286,12 +302,23 @@ def layer_points(layer: Layer) -> NDArray[np.float64]:
 
 def _shown_ends(layer: Layer, source: Volume, step: int) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
     """The line ends of what is seen of every `step`-th voxel, and the affine of their grid."""
+    shown, affine = seen(layer, source, step)
+    return line_ends(shown), affine
+
+
+def framing_step(source: Volume, most: int = FRAMING_VOXELS) -> int:
+    """Of how many voxels in a row one is looked at to frame a picture, so that there are `most`."""
+    return int(np.ceil((source.data.size / most) ** (1 / 3)))
+
+
+def seen(layer: Layer, source: Volume, step: int) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
+    """Which of every `step`-th voxel show something that no clip removes, and the affine of their grid."""
     affine = source.affine @ np.diag([step, step, step, 1.0])
     shown = foreground(layer, source.data[::step, ::step, ::step])
     if layer.clip:
         index = np.argwhere(shown)
         shown[tuple(index[space.removed(layer.clip, space.apply_affine(affine, index))].T)] = False
-    return line_ends(shown), affine
+    return shown, affine
 
 
 def line_ends(mask: NDArray[np.bool_]) -> NDArray[np.intp]:

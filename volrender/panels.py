@@ -18,12 +18,13 @@ from numpy.typing import ArrayLike, NDArray
 
 from volrender import paint, space
 from volrender.color import RGB, as_rgb
-from volrender.draw.annotate import Frame, title
+from volrender.draw.annotate import Frame, Raster, title
 from volrender.io.files import warn
-from volrender.layers import CutPlane, Intensity, Isosurface, LabelMap
+from volrender.layers import CutPlane, Intensity, LabelMap
 from volrender.page import TRANSPARENT
 from volrender.panel import FOOT, Panel, orient
 from volrender.rendering import Rendering
+from volrender.slices import Slices
 from volrender.sources import load
 from volrender.volume import Volume
 from volrender.words import our_words
@@ -31,7 +32,6 @@ from volrender.words import our_words
 if TYPE_CHECKING:
     import pyvista
 
-    from volrender.draw.slices import Cut
     from volrender.draw.voxel_grid import Cubes
     from volrender.draw.voxels import VoxelCollection
 
@@ -156,146 +156,10 @@ class Scene(Panel):
         ax, size = frame.picture(0, foot, width, height)
         view = self._view(size)
         raster = scene_pyvista.render(self.layers, view, self._ground, self.rendering)
-        ax.imshow(raster, extent=(0, size[0], 0, size[1]), interpolation="none", aspect="auto")
+        Raster(ax, raster)
         side.draw(width, foot, height)
         if self.annotate:
             orient(frame, width, view.mm_per_pixel * frame.dots_per_mm, self.camera)
-        if self.title:
-            title(frame, self.title)
-
-
-@our_words
-class Slices(Panel):
-    """Slices across the world's axes, all layers sampled where they are.
-
-    Parameters
-    ----------
-    *layers : layer, Volume, path or nibabel image
-    x, y, z : float or list of float, optional
-        Positions (mm) of sagittal, coronal and axial slices; by default one of each through the middle, or, if the
-        last layer is a signed map over another, through its strongest value.
-    camera : name, optional
-        The side that slices across its direction are seen from, "left" for sagittal slices with the face to the
-        left; without positions it chooses that plane alone.
-    radiological : bool
-        Whether the subject's right is on the left of the picture.
-    title : str
-    colorbar : bool, optional
-        Color bars and the legend; by default for maps with a sign, a unit or a colormap of your choice, and where
-        there are several layers or colors to tell apart.
-    background : color or "transparent"
-
-    Examples
-    --------
-    >>> import volrender as vr
-    >>> [cut.label for cut in vr.Slices(vr.sample("mni152"), z=[0, 20]).cuts]
-    ['z = 0 mm', 'z = 20 mm']
-    """
-
-    def __init__(
-        self,
-        *layers: Any,
-        x: Any = None,
-        y: Any = None,
-        z: Any = None,
-        camera: str | None = None,
-        radiological: bool = False,
-        title: str = "",
-        colorbar: bool | None = None,
-        background: Any = "white",
-    ) -> None:
-        self._set_up(layers, title, colorbar, background)
-        self._check_places()
-        if camera is not None and camera not in space.CAMERAS:
-            raise ValueError(f"camera of Slices must be one of {', '.join(space.CAMERAS)}; got {camera!r}")
-        self.camera = camera
-        self.radiological = radiological
-        self._positions = tuple(_as_positions(values, axis) for values, axis in zip((x, y, z), space.AXES))
-        self._check_positions()
-
-    def _check_positions(self) -> None:
-        every = np.stack([layer.volume.bounds for layer in self.layers])
-        low, high = every[..., 0].min(axis=0), every[..., 1].max(axis=0)
-        for w, positions in enumerate(self._positions):
-            for position in positions or ():
-                if not low[w] <= position <= high[w]:
-                    raise ValueError(
-                        f"{space.AXES[w]} must lie within the volumes, {low[w]:g} to {high[w]:g} mm; got {position:g}"
-                    )
-
-    @cached_property
-    def cuts(self) -> list[Cut]:
-        """The slices, sagittal first."""
-        if any(positions is not None for positions in self._positions):
-            return [self._cut(w, p) for w, positions in enumerate(self._positions) for p in positions or ()]
-        middle = enumerate(self._middle().tolist())
-        return [self._cut(w, p) for w, p in middle if self.camera is None or w == self._faced]
-
-    @property
-    def _faced(self) -> int | None:
-        """The world axis that the camera looks along."""
-        return None if self.camera is None else int(np.argmax(np.abs(space.as_camera(self.camera).toward)))
-
-    def _cut(self, axis: int, position: float) -> Cut:
-        """A slice as it is seen: from the camera's side, else with the subject's right or front on the right."""
-        from volrender.draw.slices import Cut
-
-        if axis == self._faced and self.camera is not None:
-            across = Cut(axis, position).across[0]
-            return Cut(axis, position, mirrored=bool(space.as_camera(self.camera).axes[0, across] < 0))
-        return Cut(axis, position, mirrored=self.radiological and axis != 0)
-
-    def _middle(self) -> NDArray[np.float64]:
-        """The default crossing point: the strongest voxel of a signed overlay, else the middle of the subject."""
-        last = self.layers[-1]
-        if len(self.layers) > 1 and isinstance(last, (Intensity, Isosurface)) and last.volume.survey.signed:
-            source = last.volume.canonical
-            index = np.unravel_index(int(np.nanargmax(np.abs(source.data))), source.shape)
-            return np.asarray(np.round(space.apply_affine(source.affine, index)) + 0.0)
-        return np.asarray(np.round(self._bounds.mean(axis=1)) + 0.0)  # no -0
-
-    @cached_property
-    def _bounds(self) -> NDArray[np.float64]:
-        """The world box (mm) that tiles show: what is seen of all layers, a little air, never beyond the volumes."""
-        points = np.concatenate([paint.layer_points(layer) for layer in self.layers])
-        if not len(points):
-            first = self.layers[0]
-            if first.clip or first.volume.survey.low < first.volume.survey.high:
-                raise paint.nothing(first)
-            points = space.corners(first.volume.shape, first.volume.affine)  # one value everywhere
-        edge = np.array([[-4.0, 4.0]])
-        around = np.stack([points.min(axis=0), points.max(axis=0)], axis=1) + edge
-        every = np.stack([layer.volume.bounds for layer in self.layers])
-        limits = np.stack([every[..., 0].min(axis=0), every[..., 1].max(axis=0)], axis=1)
-        return np.stack([np.maximum(around[:, 0], limits[:, 0]), np.minimum(around[:, 1], limits[:, 1])], axis=1)
-
-    def _seen_labels(self, layer: LabelMap) -> NDArray[Any]:
-        step, axes = min(layer.volume.spacing), np.eye(3)
-        rows = [np.append(axes[cut.axis], cut.position) for cut in self.cuts]
-        grids = [paint.plane_grid(row, [layer.volume], step) for row in rows]
-        return np.concatenate([paint.values_at(layer, grid).ravel() for grid in grids])
-
-    def height(self, width: float, font_size: float = 7.0) -> float:
-        """The height (mm) of the rows of tiles."""
-        from volrender.draw import slices
-
-        frame = self._paperless(width, font_size)
-        side = self._sidebar(frame, "slice")
-        room = width - side.width
-        rows = slices.arrange(self.cuts, self._bounds, slices.most_abreast(self.cuts, self._bounds, frame, room))
-        scale = slices.scale_for(rows, self._bounds, room)
-        tiles = slices.height_of(rows, self._bounds, scale, slices.band_of(frame))
-        return max(tiles, side.least_height) + self._head(frame)
-
-    def compose(self, frame: Frame) -> None:
-        """Draw the tiles and the sidebar."""
-        from volrender.draw import slices
-
-        side, head = self._sidebar(frame, "slice"), self._head(frame)
-        width, height = frame.width - side.width, frame.height - head
-        rows = slices.arrange(self.cuts, self._bounds, slices.most_abreast(self.cuts, self._bounds, frame, width))
-        slices.draw(frame.part(0, 0, width, height), self.layers, rows, self._bounds)
-        side.draw(width, 0, height)
         if self.title:
             title(frame, self.title)
 
@@ -517,15 +381,3 @@ def _as_size(size: Sequence[int]) -> tuple[int, int]:
     if not (1 <= width <= 30_000 and 1 <= height <= 30_000):
         raise ValueError(f"size must be between 1 and 30000 pixels each way; got {size}")
     return width, height
-
-
-def _as_positions(values: Any, axis: str) -> list[float] | None:
-    if values is None:
-        return None
-    try:
-        positions = [float(v) for v in np.atleast_1d(np.asarray(values, dtype=float))]
-    except (TypeError, ValueError):
-        raise TypeError(f"{axis} must be a position in mm, or a list of them; got {values!r}") from None
-    if not positions or not np.isfinite(positions).all():
-        raise ValueError(f"{axis} must be finite positions in mm; got {values!r}")
-    return positions

@@ -16,6 +16,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import is_color_like, to_rgb
 from matplotlib.font_manager import FontProperties
+from matplotlib.image import AxesImage
 from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 from matplotlib.textpath import TextPath
@@ -115,6 +116,24 @@ class Frame:
         return _points(text, self.font_size) * MM_PER_POINT
 
 
+class Raster(AxesImage):
+    """Pixels (height, width, 4), uint8, that fill axes; drawn as they are where the axes have as many on paper."""
+
+    def __init__(self, ax: Axes, pixels: NDArray[np.uint8]) -> None:
+        super().__init__(ax, interpolation="none", origin="upper")
+        self.set_data(pixels)
+        self.set_extent((*ax.get_xlim(), *ax.get_ylim()))
+        ax.add_image(self)
+
+    def make_image(self, renderer: Any, magnification: float = 1.0, unsampled: bool = False) -> Any:
+        """Matplotlib's resampling takes longer than all else, and is the identity here."""
+        pixels, place = np.asarray(self.get_array()), self.axes.bbox
+        left, bottom, width, height = (round(side * magnification) for side in place.bounds)
+        if unsampled or (width, height) != pixels.shape[1::-1]:
+            return super().make_image(renderer, magnification, unsampled)
+        return np.ascontiguousarray(pixels[::-1]), left, bottom, None
+
+
 @lru_cache(maxsize=1024)
 def _points(text: str, size: float) -> float:
     if not text.strip():
@@ -134,7 +153,7 @@ class Bar:
         """The limits, the steps of the opacity curve (thresholds) and round values between, none closer than a line."""
         low, high = self.look.clim
         # Where air ends is our guess and no number to print; a threshold is the user's.
-        guessed = self.look.opacity is None and not self.look.survey.signed
+        guessed = self.look.opacity is None and self.look.level is None and not self.look.survey.signed
         nodes = () if guessed else self.look.nodes(self.panel)
         steps = [a[0] for a, b in pairwise(nodes) if a[0] == b[0]]
         within = [v for v in steps if low < v < high and abs(v) > 0.02 * (high - low)]
