@@ -99,16 +99,14 @@ def _tell_lost(layer: Layer, found: NDArray[Any], grid: Volume) -> None:
     Raises
     ------
     ValueError
-        If nothing is to be seen of the layer whatever the size of the cubes.
+        If the layer is an empty map.
     """
     if isinstance(layer, LabelMap):
         lost = [name for n, (name, _) in layer.table.items() if n not in found]
-    elif found.any():
-        lost = []
-    elif not len(paint.layer_points(layer)):
+    elif paint.is_even(layer) and not found.any():
         raise paint.nothing(layer)
     else:
-        lost = [layer.volume.name or "a layer"]
+        lost = [layer.volume.name or "a layer"] if not found.any() and len(paint.layer_points(layer)) else []
     if lost:
         more = f" and {len(lost) - 5} more" if len(lost) > 5 else ""
         warn(
