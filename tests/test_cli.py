@@ -142,12 +142,20 @@ OPTIONS = [
     ("scene", ["--clip", "y=-5:5", "--clip", "x=0:"]),
     ("scene", ["--camera", "superior"]),
     ("scene", ["--level", "60"]),
+    ("scene", ["--level", "otsu"]),
     ("scene", ["--blend", "maximum"]),
+    ("scene", ["--quality", "draft"]),
+    ("scene", ["--light", "flat"]),
+    ("scene", ["--silhouette"]),
     ("slices", ["--clip", "x=0:"]),
     ("slices", ["--camera", "anterior"]),
     ("slices", ["-x", "0", "4"]),
     ("slices", ["-z", "-5", "5", "-y", "0"]),
     ("slices", ["--radiological"]),
+    ("slices", ["-n", "2", "--reference"]),
+    ("slices", ["-n", "0", "1", "3", "--native"]),
+    ("slices", ["--plane", "-0.2,0.5,1@0,-2,4", "--crosshair"]),
+    ("slices", ["--mask", "mask.nii.gz", "--outline"]),
     ("slices", ["zmap.nii.gz", "--level", "3.1"]),
     ("slices", ["--level", "60"]),
     ("slices", ["--cmap", "magma", "--clim", "20", "70"]),
@@ -202,6 +210,16 @@ def test_the_level_of_a_map_is_on_both_sides(run, tmp_path):
     red, _, blue = np.moveaxis(picture(tmp_path / "o.png"), -1, 0)
     assert (red - blue > 60).any()
     assert (blue - red > 60).any()
+
+
+def test_a_level_by_otsu_or_percentile_is_a_number(run, inputs, tmp_path):
+    values = nib.load(inputs / "head.nii.gz").get_fdata()
+    pictures = []
+    for level in ("95%", f"{np.percentile(values, 95)}", "otsu"):
+        assert run("slices", "head.nii.gz", "--level", level, "-o", tmp_path / "o.png", *SMALL)[0] == 0
+        pictures.append(picture(tmp_path / "o.png"))
+    assert np.array_equal(pictures[0], pictures[1])
+    assert not np.array_equal(pictures[0], pictures[2])
 
 
 def test_frames_are_told_apart(run, tmp_path):
@@ -361,7 +379,7 @@ def test_help_fits_a_screen(run, command):
     code, out, err = run(*command, "--help")
     assert (code, err) == (0, "")
     lines = out.rstrip().splitlines()
-    assert len(lines) <= 40
+    assert len(lines) <= 46
     assert max(map(len, lines)) <= 80
     said = " ".join(out.split())
     if command:
@@ -433,6 +451,10 @@ ARGUMENTS = [
     (["slices", "head.nii.gz", "-x", "-17"], "x must lie within the volumes, -16 to 16 mm; got -17"),
     (["slices", "head.nii.gz", "-y", "nan"], "y must be finite"),
     (["slices", "head.nii.gz", "-y", "front"], "-y"),
+    (["slices", "head.nii.gz", "-n", "0"], "n must be 1 to 100 slices; got 0"),
+    (["slices", "head.nii.gz", "-n", "2", "-z", "0"], "n, which chooses the positions"),
+    (["slices", "head.nii.gz", "--plane", "0,1@0,0,0"], "--plane must be normal@point in mm"),
+    (["slices", "head.nii.gz", "--plane", "0,0,1@0,0,999"], "a plane must cross the volumes"),
     (["slices", "head.nii.gz", "--level", "999"], TRUTH),
     (["voxels", "head.nii.gz", "--level", "999"], TRUTH),
     (["scene", "head.nii.gz", "--level", "999"], TRUTH),
@@ -440,6 +462,9 @@ ARGUMENTS = [
     (["slices", "head.nii.gz", "zmap.nii.gz", "--level", "7"], "--level must lie within the data, -5.25 to 6.5; got 7"),
     (["scene", "head.nii.gz", "zmap.nii.gz", "--level", "7"], "--level must lie within the data, -5.25 to 6.5; got 7"),
     (["slices", "head.nii.gz", "--level", "nan"], "level"),
+    (["slices", "head.nii.gz", "--level", "140%"], "--level must be a number, 'otsu', or a percentile"),
+    (["scene", "head.nii.gz", "--quality", "best"], "quality must be final or draft; got 'best'"),
+    (["scene", "head.nii.gz", "--light", "dim"], "light must be studio or flat; got 'dim'"),
     (["slices", "head.nii.gz", "--clim", "3", "1"], "clim must be increasing"),
     (["slices", "head.nii.gz", "--dpi", "3"], "dpi must be between 30 and 2400; got 3"),
     (["slices", "head.nii.gz", "--dpi", "many"], "--dpi"),
@@ -584,7 +609,8 @@ def test_clips(text, box):
 )
 def test_clips_that_are_none(text):
     with pytest.raises(
-        ValueError, match=re.escape(f"--clip must be ranges in mm such as x=:0,y=-30:,z=0:50; got {text!r}")
+        ValueError,
+        match=re.escape(f"--clip must be ranges in mm such as 'x=:0,y=-30:,z=0:50' or 'x=10:'; got {text!r}"),
     ):
         parse_clip(text)
 

@@ -7,6 +7,7 @@ from hypothesis.extra import numpy as hnp
 from matplotlib import colormaps
 from matplotlib.colors import ListedColormap
 from scipy import ndimage
+from skimage.color import deltaE_ciede2000, rgb2lab
 
 from volrender import Volume, color, sample
 
@@ -284,6 +285,14 @@ def test_labels_get_colors_of_their_own(many):
     assert list(chosen) == labels
     assert len({tuple(np.round(rgb, 3)) for rgb in chosen.values()}) == many
     assert np.ptp(list(chosen.values())) <= 1
+
+
+@pytest.mark.parametrize(("many", "apart", "least"), [(20, 20, 10), (138, 34, 5)])
+def test_labels_near_one_another_are_told_apart(many, apart, least):
+    """By CIEDE2000, where about 2 is the least that is noticed."""
+    lab = rgb2lab(np.array([*color.label_colors(range(many)).values()]))
+    for step in range(1, apart):
+        assert deltaE_ciede2000(lab[step:], lab[:-step]).min() > least
 
 
 def test_a_volume_is_surveyed_once_and_in_any_order():

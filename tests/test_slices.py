@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 from drawn import drawn, places
-from helpers import ball, hill, refuses, tilted
+from helpers import CODES, ball, hill, refuses, tilted
 
 from volrender import (
     Annotation,
@@ -230,6 +230,68 @@ def test_a_plane_that_lies_elsewhere_leaves_no_trace():
     assert not tile.lines
 
 
+def test_the_outline_of_a_label_is_its_border():
+    """A box of voxels in a turned grid: lines half a voxel beyond its outer centres, and no area."""
+    (affine,) = tilted(1, seed=11)
+    data = np.zeros((24, 24, 24), np.uint8)
+    data[6:18, 4:12, 5:20], data[6:18, 12:20, 5:20] = 3, 9
+    layer = LabelMap(Volume(data, affine, "labels"), colors={3: "lime", 9: "red"}, outline=True, opacity=0.8)
+    for tile in drawn(Slices(hill(affine, reach=60), layer, plane=SLANT, z=0), width=120, dpi=150):
+        for color, low, high in (((0, 1, 0), 3.5, 11.5), ((1, 0, 0), 11.5, 19.5)):
+            lines = np.concatenate(tile.colored(color))
+            world = lines @ np.stack([tile.cut.right, tile.cut.up]) + tile.cut.offset * tile.cut.normal
+            index = space.apply_affine(np.linalg.inv(affine), world)
+            low, high = np.array([5.5, low, 4.5]), np.array([17.5, high, 19.5])
+            off = np.max([low - index, index - high], axis=(0, 2))
+            assert off.max() < 0.02
+            assert np.median(off) > -0.02  # corners are rounded, inward
+        assert (np.ptp(tile.picture[..., :3], axis=-1) == 0).all()
+
+
+def test_a_crosshair_is_at_its_point_on_the_slices_that_hold_it():
+    body = hill(CENTERED, reach=60)
+    tiles = drawn(Slices(body, z=[4, 10], x=-5, plane=SLANT, annotate=Annotation(crosshair=(-5, 2, 10))))
+    assert [len(tile.lines) for tile in tiles] == [4, 0, 4, 0]
+    for tile in (tiles[0], tiles[2]):
+        u, v = tile.uv([-5, 2, 10])
+        level, upright = ([line for line, _ in tile.lines if np.ptp(line[:, w]) < 1e-4] for w in (1, 0))
+        assert np.allclose([line[:, 1] for line in level], v, atol=1e-4)
+        assert np.allclose([line[:, 0] for line in upright], u, atol=1e-4)
+        assert not any(line[:, 0].min() < u < line[:, 0].max() for line in level)  # what it points at is not covered
+
+
+@pytest.mark.parametrize("how", [{}, {"space": "native"}, {"x": 3, "z": -4}, {"plane": SLANT}])
+def test_the_crosshair_is_where_single_slices_meet(how):
+    (affine,) = tilted(1, seed=4)
+    tiles = drawn(Slices(hill(affine, (4, -6, 2)), annotate=Annotation(crosshair=True), **how))
+    found = []
+    for tile in tiles:
+        assert len(tile.lines) == 4
+        ends = np.concatenate([line for line, _ in tile.lines])
+        u, v = (np.median(ends[:, w]) for w in (0, 1))  # half of the ends lie on the other line
+        found.append(u * tile.cut.right + v * tile.cut.up + tile.cut.offset * tile.cut.normal)
+    assert np.allclose(found, found[0], atol=1e-3)
+
+
+@pytest.mark.parametrize("how", [{"z": [-9, 0, 12]}, {"y": [-5, 5]}, {"x": [0, 7]}, {"plane": SLANT}, {"n": 3}])
+def test_the_reference_view_shows_where_the_slices_are(how):
+    affine = tilted(1, seed=9)[0]
+    panel = Slices(hill(affine, reach=50), annotate=Annotation(reference=True), **how)
+    tiles = drawn(panel, width=150, dpi=150)
+    group = []
+    for tile in tiles:
+        if not tile.reference:
+            group.append(tile.cut)
+            continue
+        assert len(tile.lines) == len(group)
+        for cut, (line, _) in zip(group, tile.lines, strict=True):
+            world = line @ np.stack([tile.cut.right, tile.cut.up]) + tile.cut.offset * tile.cut.normal
+            assert np.allclose(world @ cut.normal, cut.offset, atol=1e-3)
+            assert np.hypot(*np.ptp(line, axis=0)) > 20
+        group = []
+    assert sum(tile.reference for tile in tiles) == (3 if "n" in how else 1)
+
+
 # Layers over one another
 
 
@@ -242,6 +304,27 @@ def test_layers_on_other_grids_lie_where_they_are():
     assert tile.at([6, 2, -4])[:3].tolist() == [1, 0, 0]
     gray = tile.at([-6, 2, -4])
     assert gray[0] == gray[1] == gray[2]
+
+
+@pytest.mark.parametrize("thresholded", [False, True])
+def test_a_thresholded_map_has_no_pale_fringe(thresholded):
+    """Whether the layer or the volume has the threshold: no color is nearer to 0 than the level's."""
+    (affine,) = tilted(1, seed=6)
+    zmap = Volume(hill(affine, (6, 2, -4), 20, peak=8).data - hill(affine, (-9, 2, -4), 15, peak=7).data, affine)
+    layer = Intensity(zmap.threshold(3), cmap="bwr") if thresholded else Intensity(zmap, level=3, cmap="bwr")
+    assert layer.look.survey.signed
+    (tile,) = drawn(Slices(hill(CENTERED, reach=60), layer, z=-4), width=120, dpi=150)
+    colored = np.ptp(tile.picture[..., :3], axis=-1) > 0
+    assert 0.02 < colored.mean() < 0.5
+    paleness = tile.picture[..., :3][colored].min(axis=-1)
+    assert paleness.max() <= layer.look.rgb([3.0, -3.0]).min() + 0.02
+    both = tile.picture[..., :3][colored]
+    assert (both[:, 0] > both[:, 2]).any()
+    assert (both[:, 2] > both[:, 0]).any()
+    if not thresholded:  # the border is where the field crosses the level
+        points = tile.cut.sheet(tile.extent, tile.picture.shape[1::-1]).points
+        radius = np.linalg.norm(points - [6, 2, -4], axis=-1)
+        assert radius[colored & (points[..., 0] > 2)].max() == pytest.approx(20 * 5 / 8, abs=0.6)
 
 
 def test_what_a_clip_removes_is_ground():
@@ -272,6 +355,69 @@ def test_by_default_slices_meet_at_the_peak_of_a_signed_overlay():
     assert [cut.offset for cut in Slices(ball(), overlay).cuts] == [6, -4, 3]
 
 
+def blobs():
+    """A large weak cluster on the right, a small strong one on the left, on a grid of half millimetres."""
+    data = np.zeros((40, 30, 20), np.float32)
+    data[25:35, 10:20, 5:15], data[28, 14, 9] = 4.0, 4.5
+    data[4:7, 4:7, 4:7] = -9.5
+    affine = np.diag([0.5, 0.5, 0.5, 1.0])
+    affine[:3, 3] = (-10, -7, -5)
+    return Volume(data, affine, name="blobs")
+
+
+def test_slices_hit_the_peak_of_the_largest_cluster():
+    wide = Volume(np.pad(blobs().data, 4), space.from_matvec(np.eye(3) / 2, [-12, -9, -7]))
+    ground = Volume(hill(CENTERED).data, CENTERED)
+    assert [cut.offset for cut in Slices(ground, Intensity(wide, level=3)).cuts] == [4, 0, -0.5]
+    assert [cut.offset for cut in Slices(ground, wide).cuts] == [4, 0, -0.5]  # thresholded already
+    mask = Volume((wide.data != 0).astype(np.uint8), wide.affine, "labels")
+    inside = [cut.offset for cut in Slices(ground, LabelMap(mask)).cuts]
+    assert np.allclose(inside, [4.8, 0.2, -0.2], atol=0.4)
+    upside = [cut.offset for cut in Slices(ground, Isosurface(wide, level=-5)).cuts]
+    assert np.allclose(upside, [-7.5, -4.5, -2.5])
+    for code in CODES[::7]:
+        assert [cut.offset for cut in Slices(ground, Intensity(wide.reorient(code), level=3)).cuts] == [4, 0, -0.5]
+
+
+def test_slices_by_number_span_the_finding_and_one_is_at_its_peak():
+    head, motor = sample("mni152"), Intensity(sample("motor"), level=3.1)
+    panel = Slices(head, motor, n=(0, 3, 5))
+    middle = {cut.axis: cut.offset for cut in Slices(head, motor).cuts}
+    for axis, count in ((1, 3), (2, 5)):
+        found = [cut.offset for cut in panel.cuts if cut.axis == axis]
+        assert len(found) == count
+        assert middle[axis] in found
+        assert np.ptp(np.diff(found)) <= 1
+    assert {cut.axis for cut in panel.cuts} == {1, 2}
+    assert [cut.axis for cut in Slices(head, n=2, camera="left").cuts] == [0, 0]
+    whole = [cut.offset for cut in Slices(head, n=6, camera="superior").cuts]
+    assert -70 < whole[0] < whole[-1] < 90
+    assert len(Slices(ball(), n=1).cuts) == 3
+
+
+def test_small_subjects_are_cut_at_fine_positions():
+    tiny = Volume(ball().data, ball().affine * [[0.01], [0.01], [0.01], [1]])
+    moved = tiny.transform(space.translation(0.0213, 0, 0))
+    assert Slices(moved).cuts[0].offset == pytest.approx(0.02, abs=1e-9)
+    assert Slices(moved).cuts[0].label == "x = 0.02 mm"
+    assert Slices(moved, n=3).figure(60, 60)
+
+
+def test_slices_along_a_volumes_own_axes():
+    (affine,) = tilted(1, seed=12)
+    volume = hill(affine, (3, 2, 1))
+    axes = cuts.own_axes(volume.shape, volume.affine)
+    panel = Slices(volume, x=1, y=2, z=[0, 3], space="native")
+    assert [cut.label for cut in panel.cuts] == ["x′ = 1 mm", "y′ = 2 mm", "z′ = 0 mm", "z′ = 3 mm"]
+    for cut, w in zip(panel.cuts, (0, 1, 2, 2)):
+        others = [axes[:, other] for other in range(3) if other != w]
+        assert np.allclose([cut.normal @ other for other in others], 0, atol=1e-12)  # a plane of voxels
+        assert np.allclose(cut.right, others[0])
+    assert np.allclose(np.stack([cut.normal for cut in Slices(ball(), space=volume).cuts[:1]]), panel.cuts[0].normal)
+    straight = Slices(ball(), space="native", z=1).cuts[0]
+    assert np.array_equal(straight.normal, Slices(ball(), z=1).cuts[0].normal)
+
+
 def test_slices_come_in_order_and_in_rows():
     panel = Slices(ball(), z=[4, 0], x=1)
     assert [cut.label for cut in panel.cuts] == ["x = 1 mm", "z = 4 mm", "z = 0 mm"]
@@ -294,6 +440,18 @@ def test_rows_hold_as_many_as_their_lettering_has_room_for():
 @pytest.mark.parametrize(
     ("positions", "kind", "says"),
     [
+        ({"n": 0}, ValueError, "n must be 1 to 100 slices; got 0"),
+        ({"n": (0, 0, 0)}, ValueError, "n must be 1 to 100 slices"),
+        ({"n": (1, 2)}, TypeError, "n must be a number of slices, or three; got (1, 2)"),
+        ({"n": 2.5}, TypeError, "n must be a number of slices, or three; got 2.5"),
+        ({"n": 3, "z": 1}, TypeError, "n, which chooses the positions, or x, y, z and plane; got both"),
+        ({"plane": 3}, TypeError, "plane must be a Plane, or a list of them; got 3"),
+        ({"plane": Plane(normal=(1, 1, 0), origin=(90, 0, 0))}, ValueError, "a plane must cross the volumes"),
+        ({"space": "voxel"}, ValueError, "space must be world or native, or a Volume; got 'voxel'"),
+        ({"space": 3}, TypeError, "space must be world or native, or a Volume; got int"),
+        ({"annotate": "all"}, TypeError, "annotate must be True, False or an Annotation; got 'all'"),
+        ({"crosshair": True}, TypeError, "Slices takes annotate, not crosshair"),
+        ({"space": "native", "z": 40}, ValueError, "z must lie within the volumes, -10 to 10 mm; got 40"),
         ({"z": 40}, ValueError, "z must lie within the volumes, -10 to 10 mm; got 40"),
         ({"x": [0, -11]}, ValueError, "x must lie within the volumes, -10 to 10 mm; got -11"),
         ({"y": np.nan}, ValueError, "y must be finite positions in mm"),
@@ -303,6 +461,36 @@ def test_rows_hold_as_many_as_their_lettering_has_room_for():
 )
 def test_positions_are_checked_where_they_are_typed(positions, kind, says):
     refuses(kind, lambda: Slices(ball(), **positions), says)
+
+
+def test_an_annotation_is_checked():
+    refuses(ValueError, lambda: Annotation(crosshair=(1, 2)), "crosshair must be three finite numbers")
+    refuses(TypeError, lambda: Annotation(letters=1), "letters of an Annotation must be True or False; got 1")
+    refuses(TypeError, lambda: Annotation(cross=True), "did you mean crosshair?")
+
+
+def test_what_is_not_annotated_takes_no_paper():
+    bare, lettered = (Slices(ball(), z=[0, 2], annotate=annotate) for annotate in (False, True))
+    assert texts(bare.figure(60, 80)) == []
+    assert texts(lettered.figure(60, 80))[-2:] == ["neurological", "5 mm"]
+    assert bare.height(60) < lettered.height(60) - 5
+    few = Slices(ball(), z=0, annotate=Annotation(letters=False, scale_bar=False))
+    assert texts(few.figure(60, 80)) == ["z = 0 mm", "neurological"]
+
+
+@pytest.mark.parametrize("width", [30, 60, 89, 183])
+def test_the_scale_bar_is_true(width):
+    panel = Slices(ball(), z=[0, 2], x=0)
+    figure = panel.figure(width, 200)
+    (raster,) = figure.findobj(Raster)
+    for line in raster.axes.lines:
+        (label,) = [
+            text for text in raster.axes.texts if text.get_text().endswith(" mm") and "=" not in text.get_text()
+        ]
+        tile = drawn(panel, figure=figure)[0]
+        step = np.ptp(tile.extent, axis=1)[0] / tile.picture.shape[1]
+        assert np.ptp(line.get_xdata()) * step == pytest.approx(float(label.get_text().split()[0]), rel=0.02)
+    assert raster.axes.lines or width == 30
 
 
 def test_the_outer_faces_may_be_sliced():

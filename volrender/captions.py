@@ -26,11 +26,25 @@ SHOWN_LABELS = 6  # regions that are named one by one
 COLORS = {
     name: np.array(to_rgb(hue))
     for name, hue in {
-        "red": "#d62728", "dark red": "#8b0000", "orange": "#ff8c1a", "yellow": "#ffe11a", "green": "#2ca02c",
-        "turquoise": "#2fc7b8", "light blue": "#7fb8ea", "blue": "#2a5fc4", "dark blue": "#0a1470", "purple": "#8a3fb0", "pink": "#f29ac0",
-        "brown": "#7d4a2d", "beige": "#e6d2ba", "black": "#000000", "gray": "#808080", "white": "#ffffff",
+        "red": "#d62728",
+        "dark red": "#8b0000",
+        "orange": "#ff8c1a",
+        "yellow": "#ffe11a",
+        "green": "#2ca02c",
+        "turquoise": "#2fc7b8",
+        "light blue": "#7fb8ea",
+        "blue": "#2a5fc4",
+        "dark blue": "#0a1470",
+        "purple": "#8a3fb0",
+        "pink": "#f5a8c0",
+        "brown": "#7d4a2d",
+        "beige": "#e6d2ba",
+        "black": "#000000",
+        "gray": "#808080",
+        "light gray": "#c8c8c8",
+        "white": "#ffffff",
     }.items()
-}  # fmt: skip
+}
 
 
 def listed(items: Iterable[str]) -> str:

@@ -192,10 +192,10 @@ class Look:
             return tuple((value, top * (amount > 0)) for value, amount in self.curve)
         if self.survey.signed:
             return self._beyond_zero(top)
-        if self.level is not None:
-            return ((min(low, self.level), 0.0), (self.level, 0.0), (self.level, top), (max(high, self.level), top))
+        if low == high == 0 and panel != "slice":  # a map of which nothing is beyond its threshold
+            return ((-1.0, 0.0), (1.0, 0.0))
         air = self.air
-        if panel == "slice" or low == high:
+        if (panel == "slice" and self.level is None) or low == high:
             return ((low, top), (high, top))
         if panel == "glass" and self.opacity is None:
             return ((low, 0.0), (air, 0.0), (air, GLASS), (max(air, high), GLASS))
@@ -204,7 +204,7 @@ class Look:
             first, last = self.clim
             start = min(max(air, first), last)
             return ((first, 0.0), (start, 0.0), (start, top * (start - first) / (last - first)), (last, top))
-        if panel == "volume":
+        if panel == "volume" and self.level is None:
             if self.chosen:
                 # Where opacity sets in a surface has its color: not the dark end of the user's colormap.
                 return (
@@ -220,7 +220,9 @@ class Look:
 
     @property
     def air(self) -> float:
-        """The level under which nothing is drawn where air is not: the background's, or the user's lower limit."""
+        """The level under which nothing is drawn where air is not: the user's, the background's, or the lower limit."""
+        if self.level is not None:
+            return self.level
         return min(max(self.survey.air, self.clim[0]), self.survey.high)
 
     def _beyond_zero(self, top: float) -> Nodes:
@@ -344,14 +346,18 @@ def as_rgb(value: Any, what: str = "color") -> RGB:
 
 
 def label_colors(labels: Sequence[int]) -> dict[int, RGB]:
-    """A distinct color for each label: Okabe and Ito's seven for few, golden-angle hues of even lightness for many."""
+    """A distinct color for each label: Okabe and Ito's seven for few, golden-angle hues for many.
+
+    Hues come round again after 3, 5, 8, 13, 21 labels: the first have another lightness, the last another saturation.
+    """
     if len(labels) <= len(QUALITATIVE):
         return {label: as_rgb(QUALITATIVE[i]) for i, label in enumerate(labels)}
     from skimage.color import lab2rgb
 
-    turns = np.arange(len(labels)) * (3 - np.sqrt(5)) * np.pi
-    light = 62 + 12 * np.sin(np.arange(len(labels)) * 2.4)
-    lab = np.stack([light, 42 * np.cos(turns), 42 * np.sin(turns)], axis=-1)
+    place = np.arange(len(labels))
+    turns = place * (3 - np.sqrt(5)) * np.pi
+    light, chroma = 50.0 + 15 * (place % 3), np.where(place // 21 % 2, 20, 48)
+    lab = np.stack([light, chroma * np.cos(turns), chroma * np.sin(turns)], axis=-1)
     rgb = np.clip(lab2rgb(lab[None])[0], 0, 1)
     return {label: (float(r), float(g), float(b)) for label, (r, g, b) in zip(labels, rgb, strict=True)}
 

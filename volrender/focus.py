@@ -21,6 +21,8 @@ from volrender.space import Floats
 from volrender.volume import Volume
 
 PLATEAU = 0.02  # of a peak: what is as high belongs to it
+LOOKED_AT = 500_000  # voxels of a mask or an anatomy
+COUNTED = 100_000  # voxels that a row of slices is spread over
 EDGE = 2.0  # percent of the subject's voxels at either end of a row of slices that are no reason for a slice
 
 
@@ -38,31 +40,36 @@ def point(layers: Sequence[Layer]) -> Floats:
     layer = finding(layers)
     source = _field(layer)
     signed = not isinstance(layer, LabelMap) and source.survey.signed
-    if layer is layers[0] and not signed:
-        place = _shown(layer).mean(axis=0)
-    else:
-        place = _peak(layer, source.canonical)
+    place = _middle(layer) if layer is layers[0] and not signed else _peak(layer, source.canonical)
     return np.asarray(np.round(place / _step(source)) * _step(source) + 0.0)
 
 
-def spread(layers: Sequence[Layer], normal: Floats, count: int) -> list[float]:
-    """Positions (mm along a direction) of `count` slices, evenly through what the picture is about, one at its point.
+def spread(layers: Sequence[Layer], normals: Sequence[Floats], counts: Sequence[int]) -> list[list[float]]:
+    """Positions (mm along each direction) of so many slices, evenly through what the picture is about.
+
+    Of an overlay one goes through its `point`.
 
     Examples
     --------
     >>> from volrender import Intensity, sample
-    >>> spread([Intensity(sample("mni152"))], np.array([0.0, 0.0, 1.0]), 4)
-    [-50.0, -12.0, 27.0, 65.0]
+    >>> spread([Intensity(sample("mni152"))], [np.array([0.0, 0.0, 1.0])], [4])
+    [[-50.0, -12.0, 27.0, 65.0]]
     """
     layer = finding(layers)
-    points, step = _shown(layer) @ normal, _step(_field(layer))
-    low, high = np.percentile(points, (EDGE, 100 - EDGE))
-    places = low + (np.arange(count) + 0.5) / count * (high - low)
-    if layer is not layers[0] or count == 1:
-        away = float(point(layers) @ normal) - places
-        places = places + away[np.argmin(np.abs(away))]
-    rounded = np.round(places / step) * step + 0.0
-    return [float(place) for place in np.unique(np.round(rounded, 9))]
+    shown, affine = _seen(layer)
+    index = np.argwhere(shown)
+    points_xyz = space.apply_affine(affine, index[:: 1 + len(index) // COUNTED])
+    middle, step = point(layers), _step(_field(layer))
+    found = []
+    for normal, count in zip(normals, counts):
+        low, high = np.percentile(points_xyz @ normal, (EDGE, 100 - EDGE))
+        places = low + (np.arange(count) + 0.5) / max(count, 1) * (high - low)
+        if count and (layer is not layers[0] or count == 1):
+            away = float(middle @ normal) - places
+            places = places + away[np.argmin(np.abs(away))]
+        rounded = np.round(places / step) * step + 0.0
+        found.append([float(place) for place in np.unique(np.round(rounded, 9))])
+    return found
 
 
 def _field(layer: Layer) -> Volume:
@@ -74,24 +81,33 @@ def _step(volume: Volume) -> float:
     return float(10.0 ** min(0, np.floor(np.log10(min(volume.spacing)))))
 
 
-def _shown(layer: Layer) -> Floats:
-    """World centres (n, 3) of the voxels that are seen, of a regular subsample if there are many."""
+def _seen(layer: Layer) -> tuple[NDArray[np.bool_], Floats]:
+    """Which voxels are seen, of a regular subsample if there are many, and the affine of their grid."""
     source = _field(layer).canonical
-    shown, affine = paint.seen(layer, source, paint.framing_step(source))
+    shown, affine = paint.seen(layer, source, paint.framing_step(source, LOOKED_AT))
     if not shown.any():
         shown, affine = paint.seen(layer, source, 1)
     if not shown.any():
-        raise paint.nothing(layer)
-    return space.apply_affine(affine, np.argwhere(shown))
+        if layer.clip or not paint.is_even(layer):
+            raise paint.nothing(layer)
+        shown = np.ones_like(shown)
+    return shown, affine
+
+
+def _middle(layer: Layer) -> Floats:
+    """The centre of mass (mm) of the voxels that are seen."""
+    shown, affine = _seen(layer)
+    return space.apply_affine(affine, _centre(shown))
 
 
 def _peak(layer: Layer, source: Volume) -> Floats:
     """The world centre of the voxel that stands for an overlay."""
-    shown, _ = paint.seen(layer, source, 1)
-    if not shown.any():
-        raise paint.nothing(layer)
     if isinstance(layer, LabelMap):
-        return space.apply_affine(source.affine, _heart(_largest(shown)))
+        shown, affine = _seen(layer)
+        return space.apply_affine(affine, _heart(_largest(shown)))
+    shown, affine = paint.seen(layer, source, 1)
+    if not shown.any():
+        return _middle(layer)
     size: NDArray[Any] = np.abs(source.data) if source.survey.signed else source.data
     if not isinstance(layer, Intensity) or not source.survey.signed:
         shown = _largest(shown)
@@ -99,13 +115,24 @@ def _peak(layer: Layer, source: Volume) -> Floats:
         shown = max((_largest(shown & (source.data * sign > 0)) for sign in (1, -1)), key=np.count_nonzero)
     top = size[shown & np.isfinite(size)].max()
     # Of a peak that is cut off flat, the middle.
-    return space.apply_affine(source.affine, _heart(_largest(shown & (size >= top - PLATEAU * abs(top)))))
+    return space.apply_affine(affine, _heart(_largest(shown & (size >= top - PLATEAU * abs(top)))))
 
 
 def _heart(body: NDArray[np.bool_]) -> NDArray[np.intp]:
     """The index of the voxel of a body that lies next to its centre of mass."""
+    middle = _centre(body)
+    nearest = np.rint(middle).astype(np.intp)
+    if body[tuple(nearest)]:
+        return nearest
     index = np.argwhere(body)
-    return np.asarray(index[np.argmin(((index - index.mean(axis=0)) ** 2).sum(axis=1))])
+    return np.asarray(index[np.argmin(((index - middle) ** 2).sum(axis=1))])
+
+
+def _centre(body: NDArray[np.bool_]) -> Floats:
+    """The index of the centre of mass."""
+    others = [tuple(other for other in range(3) if other != axis) for axis in range(3)]
+    counts = [np.count_nonzero(body, axis=pair) for pair in others]
+    return np.array([along @ np.arange(len(along)) / along.sum() for along in counts])
 
 
 def _largest(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:

@@ -198,6 +198,9 @@ class Isosurface:
 class LabelMap:
     """Regions, each in its color: one surface per label, a color overlay on slices, cubes. A mask is one label.
 
+    In a scene the surface of each label is closed and as large as its voxels, and neighbors share their border. A
+    translucent map shows the outer surface of all and the labels that lie wholly inside it.
+
     Parameters
     ----------
     volume : Volume
@@ -244,15 +247,12 @@ class LabelMap:
     @cached_property
     def sizes(self) -> dict[int, int]:
         """How many voxels each label has, in rising order of label; background is left out."""
-        labels, counts = np.unique(self.volume.data, return_counts=True)
+        data = self.volume.data
+        if data.dtype in (np.uint8, np.uint16):  # a third of the time
+            counts = np.bincount(data.ravel(order="K"))
+            return {label: int(counts[label]) for label in np.flatnonzero(counts).tolist() if label}
+        labels, counts = np.unique(data, return_counts=True)
         return {int(label): int(count) for label, count in zip(labels, counts) if label}
-
-    @cached_property
-    def exposed(self) -> dict[int, int]:
-        """How many voxels of each shown label lie at the outer surface of all."""
-        shown = np.isin(self.volume.data, list(self.table))
-        outer = self.volume.data[shown & ~ndimage.binary_erosion(shown)]
-        return {label: int((outer == label).sum()) for label in self.table}
 
     @cached_property
     def regions(self) -> dict[int, Volume]:

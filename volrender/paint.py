@@ -7,8 +7,8 @@ Colors are straight (not premultiplied) RGBA in 0..1, float32.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from functools import singledispatch
 from typing import Any, TypeAlias
 
@@ -16,169 +16,54 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import ndimage
 
-from volrender import space
+from volrender import sheets, space
 from volrender.color import as_rgb
 from volrender.cuts import Sheet
 from volrender.intensity import luma
 from volrender.layers import CutPlane, Intensity, Isosurface, LabelMap, Layer
+from volrender.sheets import EDGE, HALF
 from volrender.volume import Volume
 
 RGBA = NDArray[np.float32]
-FRAMING_VOXELS = 2_000_000
-HALF = 0.5 + 1e-9  # a point between two voxels is in the latter, whatever the last bit of its affine says
-OPENING = 0.05  # of the subject's size: nostrils and sutures are narrower, the face's own hollows wider
-
-
 Points: TypeAlias = ArrayLike | Sheet
+FRAMING_VOXELS = 2_000_000
+BLUR = 0.48  # of a voxel, for labels on a cut face: a single voxel is still seen
+OPENING = 0.05  # of the subject's size: nostrils and sutures are narrower, the face's own hollows wider
 
 
 def sample(volume: Volume, points_xyz: Points, *, hollow: bool = False) -> NDArray[np.float32]:
     """Values at world points (..., 3) or a sheet's pixels: trilinear, up to the outer voxel faces; NaN beyond.
 
-    Voxels that are NaN or infinite are left out, where they weigh half and more the result is NaN; so are zeros if
+    Voxels that are NaN or infinite are left out, and where they weigh half and more the result is NaN; so are zeros if
     `hollow`. Of a color volume (..., 3 or 4), 0 to 255.
     """
     if volume.kind == "rgb":
         channels = [replace(volume, data=channel, kind="intensity") for channel in np.moveaxis(volume.data, -1, 0)]
         return np.stack([sample(channel, points_xyz) for channel in channels], axis=-1)
-    source = volume.canonical
-    into = np.linalg.inv(source.affine)
     if isinstance(points_xyz, Sheet):
-        sheet = points_xyz.through(into)
-        lines = _lines(sheet)
-        if lines is not None:
-            return _sample_lines(source.data, lines, hollow)
-        points_xyz, into = sheet.points, np.eye(4)
-    points = space.apply_affine(into, points_xyz)
-    inside = ((points >= -0.5 - 1e-6) & (points <= np.array(source.shape) - 0.5 + 1e-6)).all(axis=-1)
+        values = sheets.sample(volume, points_xyz, hollow)
+        return sample(volume, points_xyz.points, hollow=hollow) if values is None else values
+    source = volume.canonical
+    points = space.apply_affine(np.linalg.inv(source.affine), points_xyz)
+    inside = ((points >= -EDGE) & (points <= np.array(source.shape) - 1 + EDGE)).all(axis=-1)
     index = np.moveaxis(points, -1, 0)
 
     def interpolated(data: NDArray[Any]) -> NDArray[np.float32]:
         return ndimage.map_coordinates(data, index, output=np.float32, order=1, mode="nearest", prefilter=False)
 
-    return np.where(inside, _without_gaps(source.data, hollow, interpolated), np.float32(np.nan))
-
-
-def _without_gaps(
-    data: NDArray[Any], hollow: bool, interpolated: Callable[[NDArray[Any]], NDArray[np.float32]]
-) -> NDArray[np.float32]:
-    """What `interpolated` makes of data, those left out that are not finite or, if `hollow`, 0."""
-    data = data.view(np.uint8) if data.dtype == bool else data
-    there = np.isfinite(data) if data.dtype.kind == "f" else None
-    if hollow:
-        there = data != 0 if there is None else there & (data != 0)
-    if there is None or there.all():
-        return interpolated(data)
-    weight = interpolated(there.astype(np.float32))
-    values = interpolated(np.where(there, data, 0).astype(np.float32))
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return np.where(weight >= 0.5, values / weight, np.float32(np.nan))
-
-
-@dataclass(frozen=True)
-class Lines:
-    """A sheet along index axes: the indices along the axis of its columns, of its rows, and the one of the third.
-
-    `axes` are those three.
-    """
-
-    axes: tuple[int, int, int]
-    columns: NDArray[np.float64]
-    rows: NDArray[np.float64]
-    depth: float
-
-    def plane(self, data: NDArray[Any], k: int) -> NDArray[Any]:
-        """The voxels of one index along the third axis, (rows, columns)."""
-        return np.moveaxis(data, (self.axes[1], self.axes[0]), (0, 1))[..., k]
-
-
-def _lines(sheet: Sheet) -> Lines | None:
-    """A sheet in index space as lines along its axes; None if it is oblique to them."""
-    moved = np.abs([sheet.across * sheet.size[0], sheet.up * sheet.size[1]]) > 1e-6
-    if moved.sum() != 2 or (moved.sum(axis=1) != 1).any() or moved.all(axis=0).any():
-        return None
-    column, row = moved.argmax(axis=1).tolist()
-    third = 3 - column - row
-    columns, rows = (
-        sheet.start[axis] + np.arange(n) * step[axis]
-        for axis, n, step in zip((column, row), sheet.size, (sheet.across, sheet.up))
-    )
-    return Lines((column, row, third), columns, rows, float(sheet.start[third]))
-
-
-def _sample_lines(data: NDArray[Any], lines: Lines, hollow: bool) -> NDArray[np.float32]:
-    """Trilinear interpolation, one axis after the other: the third, columns, rows."""
-    result = np.full((len(lines.rows), len(lines.columns)), np.nan, dtype=np.float32)
-    ends = [data.shape[axis] - 0.5 + 1e-6 for axis in lines.axes]
-    if not -0.5 - 1e-6 <= lines.depth <= ends[2]:
-        return result
-    inside = [(line > -0.5 - 1e-6) & (line < end) for line, end in zip((lines.columns, lines.rows), ends)]
-    if not all(part.any() for part in inside):
-        return result
-    columns, rows = (slice(*(np.flatnonzero(part)[[0, -1]] + [0, 1])) for part in inside)
-    (near, far), (share,) = _neighbours(np.array([lines.depth]), data.shape[lines.axes[2]])
-    near, far = near[0], far[0]
-    across = _neighbours(lines.columns[columns], data.shape[lines.axes[0]])
-    up = _neighbours(lines.rows[rows], data.shape[lines.axes[1]])
-
-    def interpolated(slab: NDArray[Any]) -> NDArray[np.float32]:
-        plane = slab[..., 0] * (1 - share) + slab[..., 1] * share
-        plane = _between(plane.T, across).astype(np.float32).T
-        return _between(np.ascontiguousarray(plane), up)
-
-    slab = np.stack([lines.plane(data, near), lines.plane(data, far)], axis=-1)
-    result[rows, columns] = _without_gaps(slab, hollow, interpolated)
-    return result
-
-
-Neighbours: TypeAlias = tuple[tuple[NDArray[np.intp], NDArray[np.intp]], NDArray[np.float64]]
-
-
-def _neighbours(index: NDArray[np.float64], count: int) -> Neighbours:
-    """The voxels before and after each index, of `count`, and the share of the latter."""
-    near = np.floor(index).astype(np.intp)
-    share = index - near
-    return (near.clip(0, count - 1), (near + 1).clip(0, count - 1)), share
-
-
-def _between(rows: NDArray[Any], neighbours: Neighbours) -> NDArray[Any]:
-    """Rows (first axis) between those given."""
-    (near, far), share = neighbours
-    weight = share.astype(rows.dtype)[:, None]
-    result = rows[near]
-    result *= 1 - weight
-    other = rows[far]
-    other *= weight
-    result += other
-    return result
+    return np.where(inside, sheets.without_gaps(source.data, hollow, interpolated), np.float32(np.nan))
 
 
 def sample_labels(volume: Volume, points_xyz: Points) -> NDArray[Any]:
     """Labels at world points (..., 3) or a sheet's pixels: the voxel that holds the point, 0 outside."""
-    source = volume.canonical
-    into = np.linalg.inv(source.affine)
     if isinstance(points_xyz, Sheet):
-        sheet = points_xyz.through(into)
-        lines = _lines(sheet)
-        if lines is not None:
-            return _pick_lines(source.data, lines)
-        points_xyz, into = sheet.points, np.eye(4)
-    index = np.floor(space.apply_affine(into, points_xyz) + HALF)
+        labels = sheets.pick(volume, points_xyz)
+        return sample_labels(volume, points_xyz.points) if labels is None else labels
+    source = volume.canonical
+    index = np.floor(space.apply_affine(np.linalg.inv(source.affine), points_xyz) + HALF)
     inside = np.asarray(((index >= 0) & (index < np.array(source.shape))).all(axis=-1))
-    i, j, k = np.moveaxis(np.where(inside[..., None], index, 0).astype(np.intp), -1, 0)
-    return np.where(inside, source.data[i, j, k], 0).astype(source.data.dtype)
-
-
-def _pick_lines(data: NDArray[Any], lines: Lines) -> NDArray[Any]:
-    """The voxels that hold the points of a sheet along the index axes."""
-    picked = [np.floor(line + HALF).astype(np.intp) for line in (lines.rows, lines.columns, np.array([lines.depth]))]
-    counts = [data.shape[axis] for axis in (lines.axes[1], lines.axes[0], lines.axes[2])]
-    rows, columns, depth = ((line >= 0) & (line < count) for line, count in zip(picked, counts))
-    result = np.zeros((len(rows), len(columns)), dtype=data.dtype)
-    if depth[0]:
-        plane = lines.plane(data, int(picked[2][0]))
-        result[np.ix_(rows, columns)] = plane[picked[0][rows]][:, picked[1][columns]]
-    return result
+    labels = _at(source.data, np.where(inside[..., None], index, 0).astype(np.intp))
+    return np.where(inside, labels, 0).astype(source.data.dtype)
 
 
 @singledispatch
@@ -195,6 +80,34 @@ def _(layer: Intensity, points_xyz: Points) -> NDArray[Any]:
 @values_at.register
 def _(layer: LabelMap, points_xyz: Points) -> NDArray[Any]:
     return sample_labels(layer.volume, points_xyz)
+
+
+@singledispatch
+def face_values(layer: Layer, points_xyz: ArrayLike) -> NDArray[Any]:
+    """A layer's data at points (..., 3) of a cut face: as `values_at`, but borders between labels are smooth."""
+    return values_at(layer, points_xyz)
+
+
+@face_values.register
+def _(layer: LabelMap, points_xyz: ArrayLike) -> NDArray[Any]:
+    """The label that has most of the space around each point, by a Gaussian of `BLUR` voxels."""
+    source = layer.volume.canonical
+    data = np.pad(source.data.astype(np.int64), 3)
+    points = space.apply_affine(np.linalg.inv(source.affine), points_xyz) + 3
+    index = np.floor(points + 0.5).clip(1, np.array(data.shape) - 2).astype(np.intp)
+    mixed = _at(ndimage.maximum_filter(data, 3) != ndimage.minimum_filter(data, 3), index)
+    around = index[mixed][:, None] + (np.indices((3, 3, 3)).reshape(3, 27).T - 1)
+    votes = _at(data, around)
+    weights = np.exp(-((points[mixed][:, None] - around) ** 2).sum(axis=-1) / (2 * BLUR**2)).astype(np.float32)
+    shares = np.stack([np.where(votes == each[:, None], weights, 0).sum(axis=1) for each in votes.T], axis=1)
+    labels = _at(data, index)
+    labels[mixed] = np.take_along_axis(votes, shares.argmax(axis=1)[:, None], axis=1)[:, 0]
+    return labels.astype(source.data.dtype)
+
+
+def _at(data: NDArray[Any], index_ijk: NDArray[np.intp]) -> NDArray[Any]:
+    """The elements of an array at indices (..., 3)."""
+    return np.asarray(data[tuple(np.moveaxis(index_ijk, -1, 0))])
 
 
 @singledispatch
@@ -247,11 +160,12 @@ def enclosed(layer: Isosurface, values: NDArray[Any]) -> NDArray[np.bool_]:
         return np.asarray(values * layer.side >= layer.level * layer.side)
 
 
-def paint(layer: Layer, points_xyz: ArrayLike, panel: str = "slice") -> RGBA:
-    """Colors of a layer at world points (..., 3); what its clips remove is transparent."""
+def paint(layer: Layer, points_xyz: Points, panel: str = "slice") -> RGBA:
+    """Colors of a layer at world points (..., 3) or a sheet's pixels; what its clips remove is transparent."""
     colors = rgba(layer, values_at(layer, points_xyz), panel)
     if layer.clip:
-        colors[space.removed(layer.clip, points_xyz, tolerance=1e-6)] = 0
+        points = points_xyz.points if isinstance(points_xyz, Sheet) else points_xyz
+        colors[space.removed(layer.clip, points, tolerance=1e-6)] = 0
     return colors
 
 
@@ -269,48 +183,6 @@ def over(below: RGBA, above: RGBA) -> RGBA:
     return np.concatenate([color, total], axis=-1)
 
 
-def lay(picture: NDArray[np.uint8], layer: Layer, sheet: Sheet, panel: str = "slice") -> None:
-    """Paint a layer over a picture (height, width, 4) of a sheet, rows from the bottom, in place."""
-    colors = _bytes(layer, values_at(layer, sheet), panel)
-    if layer.clip:
-        colors[space.removed(layer.clip, sheet.points, tolerance=1e-6)] = 0
-    alpha = colors[..., 3]
-    opaque = alpha == 255
-    if opaque.all():
-        picture[...] = colors
-        return
-    np.copyto(picture.view(np.uint32)[..., 0], colors.view(np.uint32)[..., 0], where=opaque)
-    between = (alpha > 0) & ~opaque
-    if between.any():
-        mixed = over(*(part[between].astype(np.float32) / 255 for part in (picture, colors)))
-        picture[between] = np.rint(mixed * 255).astype(np.uint8)
-
-
-def _bytes(layer: Layer, values: NDArray[Any], panel: str) -> NDArray[np.uint8]:
-    """The colors of `rgba` in eight bits; quicker, as slices have millions of pixels."""
-    if isinstance(layer, LabelMap) and values.dtype.kind == "u" and values.dtype.itemsize <= 2:
-        every = np.arange(np.iinfo(values.dtype).max + 1, dtype=values.dtype)
-        return _taken(np.rint(rgba(layer, every) * 255).astype(np.uint8), values)
-    if not isinstance(layer, Intensity) or layer.volume.kind == "rgb":
-        return np.asarray(np.rint(rgba(layer, values, panel) * 255).astype(np.uint8))
-    look = layer.look
-    table = np.concatenate([np.rint(look.table * 255), np.full((256, 1), 255)], axis=1).astype(np.uint8)
-    alpha = look.alpha(values, panel)
-    if (alpha == 1).all():
-        return _taken(table, look.steps(values))
-    shown = alpha > 0
-    colors = np.zeros((*values.shape, 4), dtype=np.uint8)
-    part = _taken(table, look.steps(values[shown]))
-    part[:, 3] = np.rint(255 * alpha[shown])
-    colors[shown] = part
-    return colors
-
-
-def _taken(table: NDArray[np.uint8], steps: NDArray[Any]) -> NDArray[np.uint8]:
-    """Colors (n, 4) of a table by their place in it, four bytes at a time."""
-    return np.take(table.view(np.uint32)[:, 0], steps)[..., None].view(np.uint8)
-
-
 def foreground(layer: Layer, data: NDArray[Any]) -> NDArray[np.bool_]:
     """Which of a layer's own voxels show something, its clips aside."""
     if isinstance(layer, Isosurface):
@@ -323,17 +195,18 @@ def foreground(layer: Layer, data: NDArray[Any]) -> NDArray[np.bool_]:
 
 def solid(layer: Layer, points_xyz: NDArray[np.float64]) -> NDArray[np.bool_]:
     """Which points of a grid (u, v, 3) across the whole volume a cut face covers; see `coverage`."""
-    return coverage(layer, points_xyz) >= 0.5
+    return coverage(layer, face_values(layer, points_xyz)) >= 0.5
 
 
-def coverage(layer: Layer, points_xyz: NDArray[np.float64]) -> NDArray[np.float32]:
-    """How far a cut face covers the points of a grid (u, v, 3) across the whole volume: its border is where it is 0.5.
+def coverage(layer: Layer, values: NDArray[Any]) -> NDArray[np.float32]:
+    """How far a cut face covers each point of a grid (u, v) across the whole volume, from the `face_values` there.
+
+    Its border is where it is 0.5.
 
     For the anatomy of an `Intensity` or a `CutPlane` it is all within the subject's closed silhouette, so that dark
     bone and ventricles are not holes; only the air outside is left out, or what the user's own opacity curve hides.
     Else it is where the layer has color.
     """
-    values = values_at(layer, points_xyz)
     if isinstance(layer, (Intensity, CutPlane)) and not layer.look.survey.signed:
         values = luma(values) if layer.volume.kind == "rgb" else values
         with np.errstate(invalid="ignore"):
@@ -363,6 +236,19 @@ def _sealed(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
     return np.asarray(ndimage.binary_fill_holes(inside)[edge:-edge, edge:-edge])
 
 
+def labels_toward(layer: LabelMap, camera: space.Camera) -> NDArray[Any]:
+    """The labels that a camera sees, one a pixel as large as a voxel: of the voxels in a line, the nearest one's."""
+    source = layer.volume.canonical
+    index = np.argwhere(foreground(layer, source.data))
+    points = space.apply_affine(source.affine, index)
+    kept = ~space.removed(layer.clip, points)
+    index, points = index[kept], points[kept]
+    column, row = np.rint(camera.axes[:2] @ points.T / max(layer.volume.spacing)).astype(np.intp)
+    order = np.argsort(-(points @ camera.toward), kind="stable")
+    _, nearest = np.unique((column * (row.max(initial=0) - row.min(initial=0) + 1) + row)[order], return_index=True)
+    return _at(source.data, index[order[nearest]])
+
+
 def subject_points(layers: Sequence[Layer]) -> NDArray[np.float64]:
     """World points (n, 3) that span what is seen of the layers: outer corners of the foreground voxels.
 
@@ -376,6 +262,11 @@ def subject_points(layers: Sequence[Layer]) -> NDArray[np.float64]:
         if not len(points):
             raise nothing(layer)
     return np.concatenate([points for _, points in found])
+
+
+def is_even(layer: Layer) -> bool:
+    """Whether the layer's volume has one value everywhere, as an empty map."""
+    return bool(layer.volume.survey.low == layer.volume.survey.high)
 
 
 def nothing(layer: Layer) -> ValueError:
@@ -415,9 +306,9 @@ def _shown_ends(layer: Layer, source: Volume, step: int) -> tuple[NDArray[np.int
     return line_ends(shown), affine
 
 
-def framing_step(source: Volume) -> int:
-    """Of how many voxels one is looked at to frame a picture."""
-    return int(np.ceil((source.data.size / FRAMING_VOXELS) ** (1 / 3)))
+def framing_step(source: Volume, most: int = FRAMING_VOXELS) -> int:
+    """Of how many voxels in a row one is looked at to frame a picture, so that there are `most`."""
+    return int(np.ceil((source.data.size / most) ** (1 / 3)))
 
 
 def seen(layer: Layer, source: Volume, step: int) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:

@@ -5,13 +5,16 @@ A bare volume, path or nibabel image given to a panel becomes an `Intensity`, or
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
+from functools import cached_property
 from itertools import combinations
 from typing import Any, ClassVar
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import FigureBase
+from numpy.typing import NDArray
 
 from volrender import captions, space
 from volrender.color import RGB, as_rgb
@@ -156,6 +159,7 @@ class Panel(Printable):
         """The color bars that stand beside the panel."""
         return self._bars(self.drawn_as)
 
+    @cached_property
     def _entries(self) -> list[tuple[str, RGB]]:
         """Legend entries of the surfaces and labels; a long legend is cut, so what is seen most comes first."""
         entries: list[tuple[str, RGB]] = []
@@ -168,13 +172,19 @@ class Panel(Printable):
             elif isinstance(layer, LabelMap) and isinstance(layer.colors, tuple):
                 entries.append((layer.volume.name or "mask", as_rgb(layer.colors)))
             elif isinstance(layer, LabelMap):
-                long = len(layer.table) > MAX_LEGEND
-                order = sorted(layer.table, key=layer.exposed.__getitem__, reverse=True) if long else layer.table
-                entries.extend(layer.table[n] for n in order)
+                order = list(layer.table)
+                if len(order) > MAX_LEGEND:
+                    seen = Counter(self._seen_labels(layer).tolist())
+                    order.sort(key=lambda label: (seen[label], layer.sizes[label]), reverse=True)
+                entries.extend(layer.table[label] for label in order)
         return entries
 
+    def _seen_labels(self, layer: LabelMap) -> NDArray[Any]:
+        """The labels at places evenly spread over what is seen of the layer."""
+        return layer.volume.data.ravel()
+
     def _sidebar(self, frame: Frame, panel: str) -> Sidebar:
-        entries = self._entries()
+        entries = self._entries
         wanted = len(self.layers) > 1 or len(entries) > 1 if self.colorbar is None else self.colorbar
         return Sidebar(frame, self._bars(panel), entries if wanted else [])
 

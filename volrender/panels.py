@@ -20,7 +20,7 @@ from volrender import captions, paint, space
 from volrender.color import RGB, as_rgb
 from volrender.draw.annotate import Frame, Raster, title
 from volrender.io.files import warn
-from volrender.layers import CutPlane, Intensity
+from volrender.layers import CutPlane, Intensity, LabelMap
 from volrender.page import TRANSPARENT
 from volrender.panel import FOOT, Panel, orient
 from volrender.rendering import Rendering
@@ -139,6 +139,9 @@ class Scene(Panel):
         ground = self._ground or (1.0, 1.0, 1.0)
         return scene_pyvista.plotter(self.layers, self._view(_as_size(size)), ground, self.rendering)
 
+    def _seen_labels(self, layer: LabelMap) -> NDArray[Any]:
+        return paint.labels_toward(layer, self.camera)
+
     def _foot(self, frame: Frame) -> float:
         return FOOT * frame.line_height if self.annotate else 0.0
 
@@ -175,10 +178,12 @@ class Voxels(Panel):
     Parameters
     ----------
     *layers : layer, Volume, path or nibabel image
-        The first one's grid, downsized, is the grid of the cubes.
+        The first one's grid, downsized, is the grid of the cubes. Under other layers intensities are as clear as
+        glass, unless they have an opacity of their own.
     size : int, three ints or None
         Cubes along the longest side, or along each; None takes as many as the volume has voxels, or, if they would
-        show more than 1,500,000 faces, as many as show no more, and says how many.
+        show more than 1,500,000 faces, as many as show no more, and says how many. Larger voxels are means of
+        smaller ones: threshold a map through its layer, as ``Isosurface(volume, level=3.1)``, and not before.
     explode : float
         The gap between cubes as a fraction of a voxel, 0 to below 1.
     mask : Volume, path, nibabel image or array of bool, optional
@@ -225,10 +230,10 @@ class Voxels(Panel):
             raise TypeError("Voxels cannot show a CutPlane: cut with clip=Plane(...) instead")
         if not isinstance(explode, (int, float, np.number)) or not 0 <= float(explode) < 1:
             raise ValueError(f"explode must be 0 or more and below 1; got {explode!r}")
-        sides = list(size) if isinstance(size, Sequence) else [size]
+        sides: list[Any] = list(size) if isinstance(size, (Sequence, np.ndarray)) else [size]
         if not all(n is None or isinstance(n, (int, np.integer)) for n in sides) or len(sides) not in (1, 3):
             raise TypeError(f"size must be a whole number of cubes, three, or None; got {size!r}")
-        self.size = size
+        self.size: int | list[int] | None = sides if len(sides) == 3 else sides[0]
         self.explode = float(explode)
         self._mask = None if mask is None else _as_mask(mask, self.layers[0].volume)
         self.mask = None if self._mask is None else _chosen(self._mask)
@@ -278,11 +283,18 @@ class Voxels(Panel):
         tall = (width - side.width - left - right) * float(np.clip(flat[1] / flat[0], 0.4, 1.5)) + top + bottom + foot
         return max(tall, side.least_height) + self._head(frame)
 
+    def _seen_labels(self, layer: LabelMap) -> NDArray[Any]:
+        return paint.labels_toward(layer, self.camera)
+
     def _foot(self, frame: Frame) -> float:
         return 0.0 if self.axes else FOOT * frame.line_height
 
     def draw(self, target: Axes | FigureBase) -> None:
-        """Draw into a figure or subfigure, or onto the user's own 3-D axes, whose view and limits stay."""
+        """Draw into a figure or subfigure, or the cubes alone onto the user's own 3-D axes.
+
+        These keep their view, limits and proportions: ``ax.set_aspect("equal")`` makes cubes of boxes. Title, color
+        bars and lettering are then the user's.
+        """
         from mpl_toolkits.mplot3d import Axes3D
 
         if isinstance(target, Axes3D):

@@ -20,6 +20,7 @@ PERCEPTUAL = b"\0"  # the rendering intent that pictures have
 COLORS = 256  # of a palette
 MOST_TEXT = 16_000_000  # bytes of a text in a PNG, unpacked
 COMPRESSED = 1
+PACKED = 2  # of 9: a third of the time of the usual 6, for files a fifth larger
 
 
 def write_png(
@@ -42,7 +43,7 @@ def write_png(
     for keyword, text in (texts or {}).items():
         info.add_itxt(keyword, text, zip=len(text) > 200)
     image = (_small(pixels) if palette else None) or _opaque(pixels)
-    image.save(file, format="PNG", dpi=(dpi, dpi), pnginfo=info)
+    image.save(file, format="PNG", dpi=(dpi, dpi), pnginfo=info, compress_level=PACKED)
 
 
 def write_tiff(file: BinaryIO, pixels: NDArray[np.uint8], dpi: float) -> None:

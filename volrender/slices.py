@@ -17,6 +17,8 @@ from volrender import space as world
 from volrender.annotation import as_annotation
 from volrender.cuts import Cut, across, along, mirrored, own_axes, section
 from volrender.draw.annotate import Frame, title
+from volrender.io.files import warn
+from volrender.layers import LabelMap
 from volrender.panel import Panel
 from volrender.space import AXES, Floats, Plane
 from volrender.volume import Volume
@@ -150,10 +152,9 @@ class Slices(Panel):
     def _groups(self) -> list[list[Cut]]:
         """The slices of each direction."""
         if self._counts:
-            wanted = [
-                (w, focus.spread(self.layers, self._cut(w, 0.0).normal, n)) for w, n in enumerate(self._wanted) if n
-            ]
-            return [[self._cut(w, p) for p in places] for w, places in wanted]
+            normals = [self._cut(w, 0.0).normal for w in range(3)]
+            places = focus.spread(self.layers, normals, self._wanted)
+            return [[self._cut(w, p) for p in chosen] for w, chosen in enumerate(places) if chosen]
         if self._planes or any(self._positions):
             groups = [[self._cut(w, p) for p in places] for w, places in enumerate(self._positions) if places]
             return groups + [[self._seen(along(plane)) for plane in self._planes]] * bool(self._planes)
@@ -189,7 +190,16 @@ class Slices(Panel):
     @cached_property
     def _points(self) -> NDArray[np.float64]:
         """World points that span what is seen of all layers."""
-        return np.concatenate([paint.subject_points(self.layers[:1]), *map(paint.layer_points, self.layers[1:])])
+        parts = [paint.layer_points(layer) for layer in self.layers]
+        for layer, points in zip(self.layers, parts):
+            if len(points) == 0 and layer is not self.layers[0]:
+                warn(str(paint.nothing(layer)))
+        if len(parts[0]) == 0:
+            ground = self.layers[0]
+            if ground.clip or not paint.is_even(ground):
+                raise paint.nothing(ground)
+            parts[0] = world.corners(ground.volume.shape, ground.volume.affine)
+        return np.concatenate(parts)
 
     @cached_property
     def _corners(self) -> NDArray[np.float64]:
@@ -204,13 +214,13 @@ class Slices(Panel):
 
     def _extent(self, cut: Cut) -> Floats:
         """What of a plane is shown, ((u, u), (v, v)) in mm: what crosses the box of what is seen."""
-        shown, limit = cut.flat(self._points), cut.flat(self._corners)
-        low = np.maximum(shown.min(axis=0) - AIR, limit.min(axis=0))
-        high = np.minimum(shown.max(axis=0) + AIR, limit.max(axis=0))
-        corners = section(cut, self._bounds)
-        if len(corners):
-            low, high = np.maximum(low, corners.min(axis=0)), np.minimum(high, corners.max(axis=0))
-        return np.stack([low, high], axis=1).round(9)
+        extents = [flat] if len(flat := section(cut, self._bounds)) else []
+        if not extents or np.abs(cut.normal).max() < 1:
+            shown = cut.flat(self._points)
+            ends = np.stack([shown.min(axis=0) - AIR, shown.max(axis=0) + AIR])
+            extents += [ends, cut.flat(self._corners)]
+        low, high = (np.array([getattr(flat, end)(axis=0) for flat in extents]) for end in ("min", "max"))
+        return np.stack([low.max(axis=0), high.min(axis=0)], axis=1).round(9)
 
     @cached_property
     def _tiles(self) -> list[list[Tile]]:
@@ -252,6 +262,12 @@ class Slices(Panel):
             if positions and len(positions) == 1:
                 through[w] = self._cut(w, positions[0])
         return np.linalg.solve(np.stack([cut.normal for cut in through]), np.array([cut.offset for cut in through]))
+
+    def _seen_labels(self, layer: LabelMap) -> NDArray[Any]:
+        step = min(layer.volume.spacing)
+        rows = [np.append(cut.normal, cut.offset) for cut in self.cuts]
+        grids = [paint.plane_grid(row, [layer.volume], step) for row in rows]
+        return np.concatenate([paint.values_at(layer, grid).ravel() for grid in grids])
 
     def height(self, width: float, font_size: float = 7.0) -> float:
         """The height (mm) of the rows of tiles."""

@@ -43,7 +43,7 @@ class Volume:
     history : tuple of str
         What was done, a line a step.
     labels : mapping, optional
-        Name and color of each label of a label map.
+        Of a label map, each label's name, or name and color: ``{1: "putamen", 2: ("pallidum", "gold")}``.
     space : str
         What space the world is, where known: "scanner", "aligned", "talairach", "MNI152", "MNI152NLin6Asym", ...
     origin : Origin, optional
@@ -89,6 +89,8 @@ class Volume:
             data = _whole(data)
         elif self.kind == "rgb":
             data = _colors(data)
+        if self.labels is not None:
+            object.__setattr__(self, "labels", _named(self.labels))
         view = data.view()
         view.setflags(write=False)
         object.__setattr__(self, "data", view)
@@ -445,3 +447,25 @@ def _whole(data: NDArray[Any]) -> NDArray[Any]:
     if np.abs(data).max() >= 2**31:
         raise ValueError(f"labels in floats must be below 2147483648 in size; got {np.abs(data).max():.12g}")
     return data.astype(np.int32)
+
+
+def _named(labels: Any) -> Mapping[int, Label]:
+    """Checked names and colors of labels; a name alone gets a color of its own."""
+    if not isinstance(labels, Mapping) or not all(isinstance(n, (int, np.integer)) for n in labels):
+        raise TypeError(f'labels must map numbers to names, such as {{1: "putamen"}}; got {labels!r}')
+    if all(isinstance(entry, Label) for entry in labels.values()):
+        return labels
+    usual = color.label_colors(sorted(labels))
+    named = {}
+    for n, entry in labels.items():
+        name, own = (
+            (entry, usual[n])
+            if isinstance(entry, str)
+            else entry
+            if isinstance(entry, tuple) and len(entry) == 2
+            else (0, 0)
+        )
+        if not isinstance(name, str):
+            raise TypeError(f"the label {n} must have a name, or a name and a color; got {entry!r}")
+        named[int(n)] = Label(name, color.as_rgb(own, f"the color of label {n}"))
+    return named

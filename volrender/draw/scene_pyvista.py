@@ -44,7 +44,7 @@ from volrender.draw.volumes_pyvista import (
 )
 from volrender.layers import CutPlane, Intensity, Isosurface, LabelMap, Layer
 from volrender.rendering import Rendering
-from volrender.space import NEAREST, Clip, View, apply_affine, corners, removed
+from volrender.space import NEAREST, Clip, View, apply_affine, removed
 
 # Camera-relative: a key light above the viewer's left shoulder, a fill from the right, a little from the front.
 LIGHTS = (((-0.5, 1.0, 1.0), 0.78), ((1.0, 0.1, 0.6), 0.32), ((0.0, 0.0, 1.0), 0.22))
@@ -175,7 +175,7 @@ class Stage:
             for row in range(len(clip.halfspaces)):
                 self._add_face(clip, row, members)
         self._smooth(layers)
-        self._look_from(layers)
+        self._look_from()
 
     def _smooth(self, layers: Sequence[Layer]) -> None:
         """Order what is translucent, smooth edges, and darken folds: VTK does not do all three at once."""
@@ -196,9 +196,10 @@ class Stage:
             reach = 0.03 * self.view.mm_per_pixel * max(self.view.size)
             self.stage.enable_ssao(radius=reach, bias=0.1 * reach, kernel_size=96, blur=True)
 
-    def _look_from(self, layers: Sequence[Layer]) -> None:
-        every = np.concatenate([corners(v.shape, v.affine) for v in (layer.volume for layer in layers)])
-        radius = float(np.linalg.norm(every - np.array(self.view.center), axis=1).max()) + 1.0
+    def _look_from(self) -> None:
+        # No farther off than what is drawn needs: of a distance the ambient occlusion knows 11 bits, and it would show.
+        ends = np.array(self.stage.renderer.ComputeVisiblePropBounds()).reshape(3, 2)
+        radius = float(np.linalg.norm(np.abs(ends.T - self.view.center).max(axis=0))) + 1.0
         _, up, toward = self.view.camera.axes
         camera, half = self.stage.camera, self.view.mm_per_pixel * self.view.size[1] / 2
         distance = min(self.view.distance, 2 * radius)
@@ -313,14 +314,15 @@ class Stage:
     def _add_plane(
         self, row: NDArray[np.float64], layers: Sequence[Layer], within: Sequence[Any], own: Clip | None = None
     ) -> None:
-        finest = min(min(layer.volume.spacing) for layer in layers) / 2
+        finest = min(min(layer.volume.spacing) / (4 if isinstance(layer, LabelMap) else 2) for layer in layers)
         widest = max(float(np.ptp(layer.volume.bounds, axis=1).max()) for layer in layers)
         grid = paint.plane_grid(row, [layer.volume for layer in layers], max(finest, widest / LARGE_FACE))
         picture = np.zeros((*grid.shape[:2], 4), dtype=np.float32)
         covered = np.zeros(grid.shape[:2], dtype=np.float32)
         for n, layer in enumerate(layers):
-            cover = paint.coverage(layer, grid)
-            colors = paint.rgba(layer, paint.values_at(layer, grid), "overlay" if n else "slice")
+            values = paint.face_values(layer, grid)
+            cover = paint.coverage(layer, values)
+            colors = paint.rgba(layer, values, "overlay" if n else "slice")
             if isinstance(layer, CutPlane) and isinstance(layer.opacity, tuple):
                 cover = np.minimum(cover, np.ceil(colors[..., 3]))
             elif n == 0 and isinstance(layer, (Intensity, CutPlane)) and not layer.look.survey.signed:

@@ -23,6 +23,7 @@ from volrender import color, paint, space
 from volrender.annotation import Annotation
 from volrender.cuts import Cut, along, trace
 from volrender.draw.annotate import INK, Frame, Raster, round_length
+from volrender.draw.pixels import lay
 from volrender.layers import CutPlane, Intensity, Isosurface, LabelMap, Layer
 from volrender.space import Floats
 
@@ -165,13 +166,12 @@ def draw(frame: Frame, layers: Sequence[Layer], rows: Rows, notes: Annotation, c
     foot = _foot(frame, notes)
     ax, size = frame.picture(0, foot, frame.width, frame.height - foot)
     found, pixel = places(frame, rows, notes, size)
-    picture = np.zeros((size[1], size[0], 4), dtype=np.uint8)
-    if is_color_like(frame.background):
-        picture[...] = _bytes(to_rgba(frame.background))
+    page = to_rgba(frame.background) if is_color_like(frame.background) else (0.0, 0.0, 0.0, 0.0)
+    pixels = np.full(size[::-1], _pixel(page))
     base = ground(layers)
     for place in found:
-        _paint(picture[::-1], place, layers, base)
-    Raster(ax, picture)
+        _paint(pixels[::-1], place, layers, base)
+    Raster(ax, pixels.view(np.uint8).reshape(*pixels.shape, 4))
     for place in found:
         for layer in layers:
             _lines(layer, ax, place, pixel)
@@ -180,21 +180,22 @@ def draw(frame: Frame, layers: Sequence[Layer], rows: Rows, notes: Annotation, c
     _footing(ax, found, frame, notes, pixel)
 
 
-def _bytes(rgba: Sequence[float]) -> NDArray[np.uint8]:
-    return np.asarray(np.rint(255 * np.asarray(rgba)), dtype=np.uint8)
+def _pixel(rgba: Sequence[float]) -> np.uint32:
+    """A color in the four bytes of one number."""
+    return np.uint32(np.asarray(np.rint(255 * np.asarray(rgba)), dtype=np.uint8).view(np.uint32)[0])
 
 
-def _paint(picture: NDArray[np.uint8], place: Place, layers: Sequence[Layer], base: color.RGB | None) -> None:
+def _paint(pixels: NDArray[np.uint32], place: Place, layers: Sequence[Layer], base: color.RGB | None) -> None:
     """One tile on its ground, which is under the lettering too."""
     width, height = place.size
-    part = picture[:, place.left : place.left + width]
+    part = pixels[:, place.left : place.left + width]
     if base is not None:
-        part[place.bottom : place.bottom + height] = _bytes((*base, 1.0))
+        part[place.bottom : place.bottom + height] = _pixel((*base, 1.0))
     tile = part[place.sill : place.sill + place.tall]
     sheet = place.tile.cut.sheet(place.tile.extent, (width, place.tall))
     for n, layer in enumerate(layers[:1] if place.tile.lines else layers):
         if isinstance(layer, Intensity) or (isinstance(layer, LabelMap) and not layer.outline):
-            paint.lay(tile, layer, sheet, "overlay" if n else "slice")
+            lay(tile, layer, sheet, "overlay" if n else "slice")
 
 
 def ground(layers: Sequence[Layer]) -> color.RGB | None:
