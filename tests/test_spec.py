@@ -101,6 +101,11 @@ def test_names_of_files_lead_anywhere(spec, tmp_path):
     assert vr.read_spec(tmp_path / "deep" / "page.toml").width is None
 
 
+def test_a_panel_that_is_nowhere_on_the_page_is_told_on(spec):
+    with pytest.warns(UserWarning, match=r"page.toml:20: panels.b is nowhere on the page"):
+        vr.read_spec(spec(GOOD.replace('[["a", "b"]]', '[["a"]]')))
+
+
 WRONG = [
     ("clip = 1", "clip = 1", "panels.b.clip: Voxels takes no clip: clip belongs to the layer"),
     ("size = inf", "size = 'many'", "panels.b.size: size must be a whole number of cubes"),

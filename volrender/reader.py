@@ -20,6 +20,7 @@ from matplotlib.colors import ListedColormap
 from volrender import origin
 from volrender.inputs import Inputs
 from volrender.io import MAX_VOXELS, Label
+from volrender.io.files import warn
 from volrender.page import Printable
 from volrender.sources import sample
 from volrender.transforms import Transform
@@ -93,6 +94,10 @@ class Reader:
         figure = self.make(("figure",), {"type": usual} | self._table(("figure",), self.tables["figure"]))
         if not isinstance(figure, Printable):
             raise self._wrong(("figure",), f"must be a Figure or a panel; it is {type(figure).__name__}")
+        for table in ("panels", "layers"):
+            for name in self.tables.get(table, {}):
+                if (table, name) not in self._made:
+                    warn(f"{self.place((table, name))}: {table}.{name} is nowhere on the page")
         printing = self.tables.get("print", {})
         for word in printing:
             if word not in ("width", "dpi", "palette"):
