@@ -14,12 +14,14 @@ from printed import MM, needs_opengl, png_facts
 
 from volrender import __version__, cli, demo
 from volrender.cli import main, parse_clip
+from volrender.console import size
 from volrender.draw import opengl
 from volrender.layers import Intensity
 from volrender.space import Box
 from volrender.volume import Volume
 
-COMMANDS = ["demo", "info", "voxels", "scene", "slices", "histogram"]
+READING = ["info", "voxels", "scene", "slices", "histogram"]
+COMMANDS = ["demo", *READING, "figure", "redo", "show-recipe", "caption"]
 DRAWING = ["voxels", "slices", "histogram", pytest.param("scene", marks=needs_opengl)]
 SMALL = ["--width", "40", "--dpi", "60"]
 CALL = [sys.executable, "-c", "import sys; from volrender.cli import main; sys.exit(main())"]
@@ -78,6 +80,11 @@ def run(capsys, monkeypatch, inputs):
     return typed
 
 
+def told(path):
+    """What a command says of a file that it has written."""
+    return f"{path}, {size(path.stat().st_size)}\n"
+
+
 def picture(path):
     with Image.open(path) as image:
         return np.asarray(image.convert("RGB")).astype(int)
@@ -89,7 +96,7 @@ def picture(path):
 @pytest.mark.parametrize("command", DRAWING)
 def test_a_command_draws_and_says_where(run, tmp_path, command):
     code, out, err = run(command, "head.nii.gz", "-o", tmp_path / "o.png", "--width", "50", "--dpi", "72")
-    assert (code, out, err) == (0, f"{tmp_path / 'o.png'}\n", "")
+    assert (code, out, err) == (0, told(tmp_path / "o.png"), "")
     width, _, dpi = png_facts(tmp_path / "o.png")
     assert width == round(50 / MM * 72)
     assert dpi == pytest.approx(72, rel=1e-3)
@@ -186,7 +193,7 @@ def test_an_option_changes_the_picture(run, capsys, tmp_path, plain, command, op
     before = plain(command)
     capsys.readouterr()
     code, out, err = run(command, "head.nii.gz", *options, "-o", tmp_path / "o.png", *SMALL)
-    assert (code, out, err) == (0, f"{tmp_path / 'o.png'}\n", "")
+    assert (code, out, err) == (0, told(tmp_path / "o.png"), "")
     assert (tmp_path / "o.png").read_bytes() != before
 
 
@@ -254,7 +261,7 @@ def test_the_demo_writes_its_figures(run, tmp_path):
         names = ["voxels.png", "slices.png"]
     else:
         assert err == ""
-    assert out.splitlines() == [str(tmp_path / "a" / "b" / name) for name in names]
+    assert out == "".join(told(tmp_path / "a" / "b" / name) for name in names)
     for name in names:
         assert png_facts(tmp_path / "a" / "b" / name)[0] == round(demo.FIGURES[name][1] / MM * 30)
 
@@ -361,7 +368,7 @@ def test_one_of_several_series_is_drawn(run, several, command):
     call = [command, several / "dicom", *more, *SMALL, "-o", several / "s.png"]
     assert "choose with --series from" in run(*call)[2]
     code, out, err = run(*call, "--series", "9")
-    assert (code, err, out) == (0, "", f"{several / 's.png'}\n")
+    assert (code, err, out) == (0, "", told(several / "s.png"))
 
 
 # Help
@@ -497,7 +504,7 @@ def complains(run, tmp_path):
     return typed
 
 
-@pytest.mark.parametrize("command", [name for name in COMMANDS if name != "demo"])
+@pytest.mark.parametrize("command", READING)
 @pytest.mark.parametrize(("name", "said"), FILES, ids=[name for name, _ in FILES])
 def test_a_bad_file(complains, command, name, said):
     complains(command, name, said=[name, said])
@@ -619,7 +626,7 @@ def test_the_installed_program(inputs, tmp_path):
     done = subprocess.run(
         [program, "slices", "head.nii.gz", "-o", out, *SMALL], cwd=inputs, capture_output=True, text=True, check=False
     )
-    assert (done.returncode, done.stdout, done.stderr) == (0, f"{out}\n", "")
+    assert (done.returncode, done.stdout, done.stderr) == (0, told(out), "")
     bad = subprocess.run([program, "info", "text.nii"], cwd=inputs, capture_output=True, text=True, check=False)
     assert bad.returncode == 2
     assert bad.stderr.count("\n") == 1
@@ -629,7 +636,7 @@ def test_a_progress_bar_on_a_terminal_and_none_in_a_pipe(inputs, tmp_path):
     pty = pytest.importorskip("pty", reason="there are no pseudo-terminals here")
     command = [*CALL, "slices", "head.nii.gz", "-o", str(tmp_path / "o.png"), *SMALL]
     piped = subprocess.run(command, cwd=inputs, capture_output=True, text=True, check=True)
-    assert (piped.stdout, piped.stderr) == (f"{tmp_path / 'o.png'}\n", "")
+    assert (piped.stdout, piped.stderr) == (told(tmp_path / "o.png"), "")
     ours, theirs = pty.openpty()
     environment = {name: value for name, value in os.environ.items() if name not in ("NO_COLOR", "CI")}
     done = subprocess.run(
@@ -643,7 +650,7 @@ def test_a_progress_bar_on_a_terminal_and_none_in_a_pipe(inputs, tmp_path):
     except OSError:  # Linux answers the end of a terminal with an error
         pass
     os.close(ours)
-    assert done.stdout.decode() == f"{tmp_path / 'o.png'}\n"
+    assert done.stdout.decode() == told(tmp_path / "o.png")
     assert b"o.png" in shown
     assert re.search(rb"\d/2", shown)
 
@@ -675,7 +682,7 @@ def test_a_real_head(run, samples, head_as_array, tmp_path, name, options, comma
     source = head_as_array if name == "head.npy" else samples / name
     small = ["--size", "20"] if command == "voxels" else []
     code, out, err = run(command, source, *options, *small, "-o", tmp_path / "o.png", "--width", "60", "--dpi", "60")
-    assert (code, out, err) == (0, f"{tmp_path / 'o.png'}\n", "")
+    assert (code, out, err) == (0, told(tmp_path / "o.png"), "")
     pixels = picture(tmp_path / "o.png")
     assert pixels.shape[1] == round(60 / MM * 60)
     drawn = (np.abs(pixels - 255).max(axis=-1) > 20).any(axis=0)

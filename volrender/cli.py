@@ -5,7 +5,6 @@ Whatever goes wrong is one sentence on stderr and exit code 2; a progress bar is
 
 from __future__ import annotations
 
-import sys
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -15,10 +14,9 @@ from typing import Annotated, Any, Literal
 
 import numpy as np
 from cyclopts import App, CycloptsError, Parameter
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from volrender import __version__, presets
+from volrender import __version__, cli_page, presets
+from volrender.console import complain, progress, report
 from volrender.intensity import as_float, finite_range
 from volrender.layers import Intensity, Isosurface, LabelMap, Layer, as_level
 from volrender.page import Printable, as_dpi, as_target, as_width
@@ -79,7 +77,7 @@ DEFAULT = Reading()
 class Printing:
     """Where and how large."""
 
-    output: Annotated[Path, Parameter(alias="-o", help="The figure: .png, .pdf or .svg.")]
+    output: Annotated[Path, Parameter(alias="-o", help="The figure: .png, .tif, .pdf or .svg.")]
     width: Annotated[str, Parameter(help="single (89 mm), 1.5 (120), double (183), or mm.")] = "single"
     dpi: Annotated[float, Parameter(help="Pixels per inch.")] = 300
     title: Annotated[str, Parameter(help="A line over the picture.", show_default=False)] = ""
@@ -102,14 +100,14 @@ def demo(
         output.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise ValueError(f"{output}: cannot be made a folder; {error.strerror}") from None
-    with _progress("figures", len(figures.FIGURES)) as advance:
+    with progress("figures", len(figures.FIGURES)) as advance:
         for name in figures.FIGURES:
             try:
                 path = figures.draw(name, output, dpi)
             except RuntimeError as error:
-                _complain(f"{name} was left out: {error}")
+                complain(f"{name} was left out: {error}")
             else:
-                print(path, flush=True)
+                report(path)
             advance()
 
 
@@ -310,6 +308,14 @@ def histogram(
         save(Histogram(layer, title=printing.title, background=printing.background))
 
 
+app.command(cli_page.figure, help_epilogue="Example: volrender figure page.toml -o figure1.png")
+app.command(
+    cli_page.redo, help_epilogue="Example: volrender redo figure1.png --input T1.nii.gz=sub-02_T1.nii.gz -o figure2.png"
+)
+app.command(cli_page.show_recipe, help_epilogue="Example: volrender show-recipe figure1.png")
+app.command(cli_page.caption, help_epilogue="Example: volrender caption figure1.png")
+
+
 MISTAKES = (
     ArithmeticError,
     CycloptsError,
@@ -327,30 +333,16 @@ def main(tokens: Sequence[str] | None = None) -> int:
     """Run the command line; the exit code."""
     try:
         with warnings.catch_warnings():
-            warnings.showwarning = lambda message, *_, **__: _complain(f"note: {message}")
+            warnings.showwarning = lambda message, *_, **__: complain(f"note: {message}")
             app(tokens, exit_on_error=False, print_error=False, result_action="return_none")
     except MISTAKES as error:
         text = " ".join(str(error).split()) or type(error).__name__
-        _complain(f"volrender: {text}")
+        complain(f"volrender: {text}")
         return 2
     except KeyboardInterrupt:
-        _complain("stopped")
+        complain("stopped")
         return 130
     return 0
-
-
-def _complain(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
-
-
-@contextmanager
-def _progress(what: str, total: int) -> Iterator[Any]:
-    """A progress bar on a terminal, nothing in a pipe; gives the function that moves it on."""
-    console = Console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
-        task = bar.add_task(what, total=total)
-        yield lambda: bar.advance(task)
 
 
 @contextmanager
@@ -358,14 +350,14 @@ def _printing(printing: Printing, files: int) -> Iterator[Any]:
     """Check the output before any work, then give `save` and the function that moves the progress bar on."""
     target, width, dpi = as_target(printing.output), as_width(printing.width), as_dpi(printing.dpi)
 
-    with _progress(target.name, files + 1) as advance:
+    with progress(target.name, files + 1) as advance:
 
         def save(panel: Printable) -> None:
             panel.save(target, width=width, dpi=dpi)
             advance()
 
         yield save, advance
-    print(target)
+    report(target)
 
 
 def _check(files: Sequence[str], spacing: tuple[float, float, float] | None, series: str | None) -> None:

@@ -16,7 +16,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import FigureBase
 from numpy.typing import ArrayLike, NDArray
 
-from volrender import paint, space
+from volrender import captions, paint, space
 from volrender.color import RGB, as_rgb
 from volrender.draw.annotate import Frame, Raster, title
 from volrender.io.files import warn
@@ -75,6 +75,8 @@ class Scene(Panel):
     <Scene: Intensity(MNI152 T1)>
     """
 
+    drawn_as = "volume"
+
     def __init__(
         self,
         *layers: Any,
@@ -91,6 +93,11 @@ class Scene(Panel):
         self.rendering = Rendering(quality, light, silhouette)
         self.camera = space.as_camera(camera)
         self.annotate = annotate
+
+    @property
+    def view(self) -> str:
+        """From where it is seen, in words."""
+        return f"3-D view {captions.viewpoint(self.camera)}"
 
     @cached_property
     def _subject(self) -> NDArray[np.float64]:
@@ -143,7 +150,7 @@ class Scene(Panel):
         frame = self._paperless(width, font_size)
         flat = np.ptp(self._subject @ self.camera.axes[:2].T, axis=0)
         ratio = float(np.clip(flat[1] / flat[0], 0.45, 1.35))
-        side = self._sidebar(frame, "volume")
+        side = self._sidebar(frame, self.drawn_as)
         picture = max((width - side.width) * ratio, side.least_height)
         return picture + self._foot(frame) + self._head(frame)
 
@@ -151,7 +158,7 @@ class Scene(Panel):
         """Draw the raster at exactly its pixels, and the lettering around it."""
         from volrender.draw import scene_pyvista
 
-        side, foot, head = self._sidebar(frame, "volume"), self._foot(frame), self._head(frame)
+        side, foot, head = self._sidebar(frame, self.drawn_as), self._foot(frame), self._head(frame)
         width, height = frame.width - side.width, frame.height - foot - head
         ax, size = frame.picture(0, foot, width, height)
         view = self._view(size)
@@ -201,6 +208,8 @@ class Voxels(Panel):
     <Voxels: Intensity(MNI152 T1)>
     """
 
+    drawn_as = "voxel"
+
     def __init__(
         self,
         *layers: Any,
@@ -226,13 +235,21 @@ class Voxels(Panel):
             raise TypeError(f"size must be a whole number of cubes, three, or None; got {size!r}")
         self.size: int | list[int] | None = sides if len(sides) == 3 else sides[0]
         self.explode = float(explode)
-        self.mask = None if mask is None else _as_mask(mask, self.layers[0].volume)
+        self._mask = None if mask is None else _as_mask(mask, self.layers[0].volume)
+        self.mask = None if self._mask is None else _chosen(self._mask)
         self.edgecolor = None if edgecolor is None else as_rgb(edgecolor, "edgecolor")
         self.vector = vector
         self.camera = space.as_camera(camera)
         if self.camera.perspective:
             raise ValueError("Voxels are drawn in parallel projection; take a Camera without perspective")
         self.axes = axes
+
+    @property
+    def view(self) -> str:
+        """How many cubes there are, and from where they are seen, in words."""
+        count = " × ".join(map(str, self._cubes.alpha.shape))
+        apart = f", {100 * self.explode:.0f} % of a voxel apart" if self.explode else ""
+        return f"{count} voxels{apart}, seen {captions.viewpoint(self.camera)},"
 
     @cached_property
     def _cubes(self) -> Cubes:
@@ -262,7 +279,7 @@ class Voxels(Panel):
         flat = np.ptp(corners @ self.camera.axes[:2].T, axis=0)
         if self.axes:
             flat = np.abs(self.camera.axes[:2]) @ np.ptp(corners, axis=0)
-        side = self._sidebar(frame, "voxel")
+        side = self._sidebar(frame, self.drawn_as)
         tall = (width - side.width - left - right) * float(np.clip(flat[1] / flat[0], 0.4, 1.5)) + top + bottom + foot
         return max(tall, side.least_height) + self._head(frame)
 
@@ -291,7 +308,7 @@ class Voxels(Panel):
         """Draw the 3-D axes and the sidebar."""
         from volrender.draw import voxels
 
-        side, head = self._sidebar(frame, "voxel"), self._head(frame)
+        side, head = self._sidebar(frame, self.drawn_as), self._head(frame)
         width, height = frame.width - side.width, frame.height - head
         foot = self._foot(frame)
         place = frame.part(0, foot, width, height - foot)
@@ -304,7 +321,7 @@ class Voxels(Panel):
 
 
 def _as_mask(mask: Any, volume: Volume) -> Volume:
-    """What chooses voxels, as a volume of 0 and 1."""
+    """What chooses voxels, as a volume."""
     if isinstance(mask, (str, os.PathLike)) or hasattr(mask, "dataobj"):
         mask = load(mask)
     if not isinstance(mask, Volume):
@@ -313,9 +330,13 @@ def _as_mask(mask: Any, volume: Volume) -> Volume:
             raise TypeError(f"mask must be a Volume or an array of bool; got {type(mask).__name__} of {chosen.dtype}")
         if chosen.shape != volume.shape[:3]:
             raise ValueError(f"mask must have the first volume's shape, {volume.shape[:3]}; got {chosen.shape}")
-        mask = Volume(chosen, volume.affine, "labels", "mask")
-    data = mask.still("mask").data
-    return Volume(np.isfinite(data) & (data != 0), mask.affine, "labels", mask.name)
+        return Volume(chosen, volume.affine, "labels", "mask")
+    return mask.still("mask")
+
+
+def _chosen(mask: Volume) -> Volume:
+    """1 where a mask is not 0."""
+    return Volume(np.isfinite(mask.data) & (mask.data != 0), mask.affine, "labels", mask.name)
 
 
 @our_words
@@ -357,6 +378,11 @@ class Histogram(Panel):
             histogram.draw_axes(target, self._layer, self.font_size)
         else:
             super().draw(target)
+
+    @property
+    def view(self) -> str:
+        """What is counted, in words."""
+        return "histogram, with the opacity of each value as a curve,"
 
     @property
     def _layer(self) -> Intensity:

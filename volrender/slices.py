@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from volrender import focus, paint
+from volrender import captions, focus, paint
 from volrender import space as world
 from volrender.annotation import as_annotation
 from volrender.cuts import Cut, across, along, mirrored, own_axes, section
@@ -131,6 +131,17 @@ class Slices(Panel):
         """Where the volumes begin and end along a cut's normal (mm)."""
         depth = self._corners @ cut.normal
         return float(depth.min().round(6)), float(depth.max().round(6))
+
+    @property
+    def view(self) -> str:
+        """Where the slices lie, in words."""
+        own = " along the volume's own axes" if self._prime else ""
+        return captions.cuts(self.cuts) + own
+
+    @property
+    def convention(self) -> str:
+        """On which side the subject's left is."""
+        return captions.convention(self.cuts)
 
     @property
     def cuts(self) -> list[Cut]:

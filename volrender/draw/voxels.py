@@ -17,7 +17,7 @@ from matplotlib.backends.backend_agg import RendererAgg
 from matplotlib.collections import Collection
 from matplotlib.colors import LightSource
 from matplotlib.path import Path
-from matplotlib.transforms import IdentityTransform
+from matplotlib.transforms import Bbox, IdentityTransform
 from mpl_toolkits.mplot3d import Axes3D
 from numpy.typing import NDArray
 
@@ -90,6 +90,13 @@ class VoxelCollection(Collection):
             (self._order, self._ends), self._seen_from = self._sight.order(self.cubes.alpha, self._explode), seen_from
         homogeneous = np.c_[self.cubes.corners_xyz, np.ones(8)] @ np.asarray(axes.M).T
         return float((homogeneous[:, 2] / homogeneous[:, 3]).min())
+
+    def get_tightbbox(self, renderer: Any = None) -> Bbox:
+        """Where on the page (pixels) the cubes lie, for matplotlib's layouts."""
+        axes: Any = self.axes
+        homogeneous = np.c_[self.cubes.corners_xyz, np.ones(8)] @ np.asarray(axes.get_proj()).T
+        corners = self.get_transform().transform(homogeneous[:, :2] / homogeneous[:, 3:])
+        return Bbox([corners.min(axis=0), corners.max(axis=0)])
 
     def faces(self) -> Iterator[tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.int64]]]:
         """The faces that are drawn, back to front, in portions: corners on the screen (n, 4, 2), colors (n, 4), and of
