@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from functools import singledispatch
 
@@ -25,11 +26,25 @@ SHOWN_LABELS = 6  # regions that are named one by one
 COLORS = {
     name: np.array(to_rgb(hue))
     for name, hue in {
-        "red": "#d62728", "dark red": "#8b0000", "orange": "#ff8c1a", "yellow": "#ffe11a", "green": "#2ca02c",
-        "turquoise": "#2fc7b8", "light blue": "#7fb8ea", "blue": "#2a5fc4", "purple": "#8a3fb0", "pink": "#f29ac0",
-        "brown": "#7d4a2d", "beige": "#e6d2ba", "black": "#000000", "gray": "#808080", "white": "#ffffff",
+        "red": "#d62728",
+        "dark red": "#8b0000",
+        "orange": "#ff8c1a",
+        "yellow": "#ffe11a",
+        "green": "#2ca02c",
+        "turquoise": "#2fc7b8",
+        "light blue": "#7fb8ea",
+        "blue": "#2a5fc4",
+        "dark blue": "#0a1470",
+        "purple": "#8a3fb0",
+        "pink": "#f5a8c0",
+        "brown": "#7d4a2d",
+        "beige": "#e6d2ba",
+        "black": "#000000",
+        "gray": "#808080",
+        "light gray": "#c8c8c8",
+        "white": "#ffffff",
     }.items()
-}  # fmt: skip
+}
 
 
 def listed(items: Iterable[str]) -> str:
@@ -60,14 +75,15 @@ def numbers(look: Look) -> str:
     return f"{number(look.clim[0])} to {number(look.clim[1])}"
 
 
-def threshold(look: Look, unit: str) -> str:
+def threshold(layer: Intensity) -> str:
     """What of a map is shown, as in "|z| ≥ 3.1"; "" if all is."""
-    survey = look.survey
+    look, survey = layer.look, layer.look.survey
+    found = re.fullmatch(r"threshold\(level=(.+)\)", layer.volume.history[-1] if layer.volume.history else "")
     own = survey.smallest if survey.smallest > THRESHOLDED * max(map(abs, survey.robust)) else None
-    level = look.level if look.level is not None else own if survey.hollow else None
+    level = look.level if look.level is not None else float(found[1]) if found else own if survey.hollow else None
     if level is None:
         return ""
-    value = unit or "value"
+    value = layer.volume.unit or "value"
     return f"|{value}| ≥ {number(abs(level))}" if survey.signed else f"{value} ≥ {number(level)}"
 
 
@@ -155,9 +171,9 @@ def _(layer: Intensity, drawn_as: str) -> str:
     if layer.volume.kind == "rgb":
         said = ["colors as stored"]
     elif drawn_as == "volume" and not layer.look.chosen and layer.preset is None:
-        said = [threshold(layer.look, layer.volume.unit)]
+        said = [threshold(layer)]
     else:
-        shown = threshold(layer.look, layer.volume.unit)
+        shown = threshold(layer)
         said = [_tones(layer.look, layer.volume.unit), f"shown where {shown}" if shown else ""]
     if layer.blend != "composite" and drawn_as == "volume":
         name = f"a {layer.blend} projection of {name}"
