@@ -281,7 +281,8 @@ class LabelMap:
         elif self.colors is not None:
             chosen = dict.fromkeys(present, color.as_rgb(self.colors))
         else:
-            chosen = color.label_colors(present) | {n: named[n].color for n in present if n in named}
+            given = {n: named[n].color for n in present if n in named}
+            chosen = given if len(given) == len(present) else color.label_colors(present) | given
         single = self.volume.name or "mask"
         names = {n: named[n].name if n in named else (single if len(present) == 1 else str(n)) for n in chosen}
         return {n: (names[n], chosen[n]) for n in chosen}
