@@ -170,6 +170,7 @@ def test_every_storage_order_gives_the_same_slices(case):
     in_every_order(slices, CASES[case][1])
 
 
+@pytest.mark.filterwarnings("ignore:Voxels of 10 mm show nothing")
 @pytest.mark.parametrize("case", [name for name, (panels, _) in CASES.items() if "voxels" in panels])
 def test_every_storage_order_gives_the_same_voxels(case):
     in_every_order(voxels, CASES[case][1])

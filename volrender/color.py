@@ -32,8 +32,10 @@ DIVERGING = "coolwarm"
 BODY: RGB = (0.90, 0.83, 0.77)  # the one tone of a body whose colormap was not chosen: what has color is the finding
 SURVEYED = 2_000_000
 THRESHOLDED = 0.05  # of the robust top: a gap from 0 to the smallest value that is wider is a threshold
-# Okabe & Ito, Color Universal Design (2008), without black; ordered for contrast on gray.
-QUALITATIVE = ("#D55E00", "#0072B2", "#009E73", "#E69F00", "#CC79A7", "#56B4E9", "#F0E442")
+# Okabe & Ito, Color Universal Design (2008), without black, ordered for contrast on gray; then each the color that is
+# furthest from those before it, also for who sees no red or no green (Machado et al., IEEE TVCG 15, 2009).
+OKABE_ITO = ("#D55E00", "#0072B2", "#009E73", "#E69F00", "#CC79A7", "#56B4E9", "#F0E442")
+QUALITATIVE = (*OKABE_ITO, "#801A4D", "#990000", "#4DE6B3", "#80E6E6", "#0033B3", "#6680FF", "#994D4D")
 
 
 @dataclass(frozen=True)
@@ -346,7 +348,7 @@ def as_rgb(value: Any, what: str = "color") -> RGB:
 
 
 def label_colors(labels: Sequence[int]) -> dict[int, RGB]:
-    """A distinct color for each label: Okabe and Ito's seven for few, golden-angle hues for many.
+    """A distinct color for each label: of 14 that the color-blind can tell apart, golden-angle hues for more.
 
     Hues come round again after 3, 5, 8, 13, 21 labels: the first have another lightness, the last another saturation.
     """

@@ -266,7 +266,8 @@ def subject_points(layers: Sequence[Layer]) -> NDArray[np.float64]:
 
 def is_even(layer: Layer) -> bool:
     """Whether the layer's volume has one value everywhere, as an empty map."""
-    return bool(layer.volume.survey.low == layer.volume.survey.high)
+    survey = layer.volume.luminance.survey
+    return survey.low == survey.high
 
 
 def nothing(layer: Layer) -> ValueError:
