@@ -90,7 +90,7 @@ def atlas_theirs() -> Image.Image:
 
 
 def ct_ours(ct: vr.Volume) -> vr.Scene:
-    return vr.Scene(vr.Intensity(ct, preset="ct-bone"), camera=(-8, 120))
+    return vr.Scene(vr.Intensity(ct, preset="ct-bone"), camera=(12, 140))
 
 
 def engine_ours(engine: vr.Volume) -> vr.Scene:

@@ -29,7 +29,7 @@ RGB: TypeAlias = tuple[float, float, float]
 GRAY, INK = "gray", "gray_r"
 GLASS = 0.015  # the alpha of cubes around a finding
 DIVERGING = "coolwarm"
-BODY: RGB = (0.90, 0.83, 0.77)  # the one tone of a body whose colormap was not chosen: what has color is the finding
+BODY: RGB = (0.94, 0.83, 0.74)  # the one tone of a body whose colormap was not chosen: what has color is the finding
 SURVEYED = 2_000_000
 THRESHOLDED = 0.05  # of the robust top: a gap from 0 to the smallest value that is wider is a threshold
 # Okabe & Ito, Color Universal Design (2008), without black, ordered for contrast on gray; then each the color that is
@@ -142,6 +142,8 @@ class Look:
         Whether what the curve leaves out of a volume rendering is left out of slices and voxels too.
     gradient : nodes or None
         Factors of the opacity in a volume rendering, [(change of the value per mm, factor), ...].
+    distance : float
+        The length (mm) that absorbs what `curve` says.
     shading : mapping or None
         "ambient", "diffuse", "specular" and "power" of a volume rendering; None where the engine's own are meant.
     level : float or None
@@ -158,6 +160,7 @@ class Look:
     gradient: Nodes | None = None
     shading: Mapping[str, float] | None = None
     level: float | None = None
+    distance: float = 1.0
 
     @cached_property
     def table(self) -> NDArray[np.float32]:
