@@ -173,7 +173,7 @@ class Look:
         array = np.asarray(values)
         array = array if array.dtype == np.float32 else array.astype(np.float64)
         with np.errstate(over="ignore"):
-            scaled = np.asarray((array - low) * (255 / (high - low)))
+            scaled = np.asarray((array - low) / (high - low) * 255)
         # Of a number and NaN, fmin and fmax take the number.
         return np.asarray(np.rint(np.fmin(np.fmax(scaled, 0), 255)).astype(np.uint8))
 
