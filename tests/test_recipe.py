@@ -100,6 +100,34 @@ def test_a_picture_is_made_again_to_the_byte(folder, make):
     assert (made.width, made.dpi) == (70, DPI)
 
 
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["histogram", "head.nii.gz", "--mask", "labels.nii", "--clim", "5", "90"],
+        ["slices", "head.nii.gz", "below/map.nii.gz", "--level", "2", "-z", "0", "5", "--mask", "labels.nii"],
+        ["voxels", "head.nii.gz", "--size", "5", "--contrast", "--only", "labels.nii", "--bare"],
+        ["slices", "series.nii", "--frame", "1", "-x", "0"],
+    ],
+    ids=lambda words: words[0],
+)
+def test_a_picture_of_the_command_line_is_made_again(folder, command):
+    assert main([*command, "-o", "one.png", "--width", "40", "--dpi", "60"]) == 0
+    assert main(["redo", "one.png"]) == 0
+    assert (folder / "one-redone.png").read_bytes() == (folder / "one.png").read_bytes()
+
+
+def test_within_masks():
+    volume = ball(8, 3.0)
+    far = vr.Volume(np.indices(volume.shape)[0] > 5, volume.affine, "labels", name="far")
+    near = vr.Volume(np.indices(volume.shape)[0] < 2, volume.affine, "labels", name="near")
+    kept = volume.within(far, near)
+    assert (np.isnan(kept.data) == ((np.indices(volume.shape)[0] <= 5) & (np.indices(volume.shape)[0] >= 2))).all()
+    assert kept.history[-1] == "within(far, near)"
+    none = vr.Volume(np.zeros(volume.shape, bool), volume.affine, "labels")
+    refuses(ValueError, lambda: volume.within(none), "a mask must hold a voxel of ball; none does")
+    refuses(TypeError, lambda: volume.within(none.data), "within needs a Volume")
+
+
 @needs_opengl
 def test_a_scene_is_made_again_to_the_byte(folder):
     head, _, labels = layers()

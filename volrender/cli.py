@@ -17,7 +17,7 @@ from cyclopts import App, CycloptsError, Parameter
 
 from volrender import __version__, cli_page, presets
 from volrender.console import complain, progress, report
-from volrender.intensity import as_float, finite_range
+from volrender.intensity import finite_range
 from volrender.layers import Intensity, Isosurface, LabelMap, Layer, as_level
 from volrender.page import Printable, as_dpi, as_target, as_width
 from volrender.presets import NAMES
@@ -304,7 +304,7 @@ def histogram(
     with _printing(printing, 1) as (save, advance):
         layer, *masks = _layers([file], reading, advance, surfaces=False, preset=preset)
         if isinstance(layer, Intensity) and masks:
-            layer = replace(layer, volume=_within(layer.volume, [mask.volume for mask in masks]))
+            layer = replace(layer, volume=layer.volume.within(*(mask.volume for mask in masks)))
         save(Histogram(layer, title=printing.title, background=printing.background))
 
 
@@ -398,14 +398,6 @@ def _still(name: str, reading: Reading, kind: str | None = None) -> Volume:
         if volume.kind != "rgb":
             finite_range(volume.data)
     return volume
-
-
-def _within(volume: Volume, masks: Sequence[Volume]) -> Volume:
-    """The volume with NaN outside of every mask."""
-    inside = np.any([mask.resample_to(volume).data != 0 for mask in masks], axis=0)
-    if not inside.any():
-        raise ValueError("--mask must hold a voxel of the volume; none does")
-    return replace(volume, data=np.where(inside, as_float(volume.data), np.nan))
 
 
 @contextmanager

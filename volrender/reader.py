@@ -33,12 +33,13 @@ TABLES = ("recipe", "versions", "volumes", "layers", "panels", "figure", "print"
 SOURCES = ("load", "sample", "array")
 METHODS = (
     *("contrast", "crop", "downsize", "equalize", "frame", "mean", "normalize", "reorient", "resample_to", "smooth"),
-    *("threshold", "transform", "window"),
+    *("threshold", "transform", "window", "within"),
 )
 PROPERTIES = ("canonical", "luminance")
 NAMED = {  # under which words a text is the name of something, and of what
     "volume": ("volumes",),
     "mask": ("volumes",),
+    "masks": ("volumes",),
     "target": ("volumes",),
     "layer": ("layers", "volumes"),
     "layers": ("layers", "volumes"),

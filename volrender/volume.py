@@ -372,6 +372,17 @@ class Volume:
         extents = " x ".join(f"{part.start}:{part.stop}" for part in box)
         return self._step(self.data[box], f"crop({extents})", {}, affine=self.affine @ step)
 
+    def within(self, *masks: Volume) -> Volume:
+        """NaN outside of all masks, which may lie on any grids: what is counted, or seen, is what they hold."""
+        for mask in masks:
+            check_volume(mask, "within")
+        inside = np.any([mask.resample_to(self).data != 0 for mask in masks], axis=0)
+        if not inside.any():
+            raise ValueError(f"a mask must hold a voxel of {self.name or 'the volume'}; none does")
+        data = np.where(inside, intensity.as_float(self._intensities("within")), np.nan)
+        names = ", ".join(mask.name or "mask" for mask in masks)
+        return self._step(data, f"within({names})", {"masks": list(masks)})
+
     def frame(self, t: int) -> Volume:
         """One frame of a 4-D series; negative `t` counts from the end."""
         if not self._series:
