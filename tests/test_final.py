@@ -10,7 +10,7 @@ from helpers import ball, refuses
 from scipy import ndimage
 
 from volrender import Camera, Intensity, Isosurface, LabelMap, Plane, Scene, Slices, Volume, Voxels, sample, space
-from volrender.draw import opengl, volumes_pyvista
+from volrender.draw import opengl, shaders, volumes_pyvista
 from volrender.transfer import TransferFunction
 
 pytestmark = pytest.mark.usefixtures("gl")
@@ -37,7 +37,7 @@ def test_final_is_as_if_sampled_sixteen_times_as_finely(look, monkeypatch):
     head = Intensity(sample("mni152"), **look)
     pictures = []
     for factor in (1, 16):
-        monkeypatch.setattr(volumes_pyvista, "SAMPLE", 0.5 / factor)
+        monkeypatch.setattr(shaders, "SAMPLE", 0.5 / factor)
         pictures.append(Scene(head, camera=(25, 150)).render((150, 150)))
     subject = seen(pictures[1])
     assert psnr(pictures[0][subject], pictures[1][subject]) >= 38

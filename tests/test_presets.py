@@ -14,7 +14,7 @@ from volrender import CutPlane, Histogram, Intensity, Plane, Scene, Slices, Tran
 from volrender import color as colors
 from volrender.cli import main
 from volrender.presets import CT, NAMES, RELATIVE
-from volrender.property_files import MAX_BYTES, SCHEMA, UNSHADED, per_mm
+from volrender.property_files import MAX_BYTES, SCHEMA, UNSHADED
 
 EYE = np.eye(4)
 WIDE = np.diag([10.0, 10, 10, 1])  # 200 mm across: nothing is enlarged
@@ -188,10 +188,19 @@ def test_a_level_lies_within_the_map(level):
 
 
 def test_small_things_absorb_as_if_enlarged_to_100_mm():
-    mouse = body(affine=np.eye(4))  # 20 mm
-    for (value, thin), (same, thick) in zip(preset("ct-bone", mouse).opacity, CT["ct-bone"].opacity):
-        assert value == same
-        assert 1 - thin == pytest.approx((1 - thick) ** 5)
+    mouse = preset("ct-bone", body(affine=np.eye(4)))  # 20 mm
+    assert mouse.opacity == CT["ct-bone"].opacity
+    assert mouse.distance == 0.2
+    assert preset("ct-bone", body()).distance == 1
+
+
+@needs_opengl
+def test_a_stack_of_micrometres_looks_as_if_it_were_large():
+    bead = np.clip(ball(24, 9).data * np.linspace(0.2, 1, 24), 0, 100)
+    stacks = [Volume(bead, np.diag([mm, mm, mm, 1.0]), name="stack") for mm in (4.5, 4.5e-4)]
+    large, small = (Scene(Intensity(v, preset="fluorescence"), annotate=False).render((60, 60)) for v in stacks)
+    assert np.abs(large.astype(int) - small).max() <= 10
+    assert 10 < large[..., 0].min() < 200  # neither gone nor opaque
 
 
 def test_what_a_preset_is_not():
@@ -368,11 +377,21 @@ def test_what_is_written_keeps_to_slicers_schema(tmp_path):
 
 
 @pytest.mark.parametrize("distance", [0.1, 0.5, 3.0, 20.0])
-def test_opacity_is_brought_to_a_millimetre(distance, tmp_path):
-    path = written(tmp_path, component(scalarOpacityUnitDistance=distance))
-    for (_, mine), (_, theirs) in zip(TransferFunction.load(path).opacity, [(0, 0), (120, 0.3), (1024, 0.5)]):
-        assert 1 - (1 - mine) ** distance == pytest.approx(theirs, abs=1e-12)
-    assert per_mm(1.0, 0.01) == 1
+def test_the_distance_over_which_opacity_holds_is_kept(distance, tmp_path):
+    found = TransferFunction.load(written(tmp_path, component(scalarOpacityUnitDistance=distance)))
+    assert found.opacity == ((0, 0), (120, 0.3), (1024, 0.5))
+    found.save(tmp_path / "again.vp.json")
+    assert TransferFunction.load(tmp_path / "again.vp.json").distance == found.distance == distance
+
+
+@needs_opengl
+def test_opacity_is_that_of_its_distance():
+    volume = Volume(np.where(np.indices((20, 20, 20))[1] < 10, 100.0, 0), EYE)  # 10 mm deep
+    for distance, amount in ((1.0, 0.1), (5.0, 0.1), (0.01, 0.001)):
+        look = TransferFunction([(0, 0), (49, 0), (50, amount), (100, amount)], RAMP.colors, distance=distance)
+        raster = Scene(Intensity(volume, preset=look), camera="posterior", background="transparent").render((40, 40))
+        assert raster[20, 20, 3] / 255 == pytest.approx(1 - (1 - amount) ** (10 / distance), abs=0.04)
+    refuses(ValueError, lambda: TransferFunction(RAMP.opacity, RAMP.colors, distance=0), "distance must be above 0")
 
 
 def test_gradient_and_shade_are_switched_off(tmp_path):

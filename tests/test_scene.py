@@ -303,7 +303,7 @@ def test_a_constant_face_has_exactly_its_color():
     raster = scene.render((120, 120))
     near = np.array([[0, y, z] for y in range(-6, 7, 2) for z in range(-6, 7, 2)])
     columns, rows = np.rint(scene.project(near, (120, 120))).astype(int).T
-    assert np.abs(raster[rows, columns, :3] - layer.look.rgb([100]) * 255).max() <= 1
+    assert np.abs(raster[rows, columns, :3] - layer.look.rgb(np.float32([100])) * 255).max() <= 1
 
 
 def hollow():

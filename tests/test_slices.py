@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 from drawn import drawn, places
 from helpers import CODES, ball, hill, refuses, tilted
+from printed import assert_lettering_is_clear
 
 from volrender import (
     Annotation,
@@ -467,6 +468,17 @@ def test_an_annotation_is_checked():
     refuses(ValueError, lambda: Annotation(crosshair=(1, 2)), "crosshair must be three finite numbers")
     refuses(TypeError, lambda: Annotation(letters=1), "letters of an Annotation must be True or False; got 1")
     refuses(TypeError, lambda: Annotation(cross=True), "did you mean crosshair?")
+
+
+@pytest.mark.parametrize("width", [60, 89, 183])
+@pytest.mark.parametrize("mode", ["three", "oblique", "another's", "many"])
+def test_lettering_is_clear_at_the_journals_widths(mode, width):
+    notes = Annotation(reference=True, crosshair=True)
+    how = {"n": 7} if mode == "many" else MODES[mode]
+    panel = Slices(ball(), SIGNED, annotate=notes, radiological=True, title="A title", **how)
+    said = assert_lettering_is_clear(panel.figure(width, 100))
+    assert "A title" in said
+    assert "zmap (z)" in said
 
 
 def test_what_is_not_annotated_takes_no_paper():

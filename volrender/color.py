@@ -29,11 +29,13 @@ RGB: TypeAlias = tuple[float, float, float]
 GRAY, INK = "gray", "gray_r"
 GLASS = 0.015  # the alpha of cubes around a finding
 DIVERGING = "coolwarm"
-BODY: RGB = (0.90, 0.83, 0.77)  # the one tone of a body whose colormap was not chosen: what has color is the finding
+BODY: RGB = (0.94, 0.83, 0.74)  # the one tone of a body whose colormap was not chosen: what has color is the finding
 SURVEYED = 2_000_000
 THRESHOLDED = 0.05  # of the robust top: a gap from 0 to the smallest value that is wider is a threshold
-# Okabe & Ito, Color Universal Design (2008), without black; ordered for contrast on gray.
-QUALITATIVE = ("#D55E00", "#0072B2", "#009E73", "#E69F00", "#CC79A7", "#56B4E9", "#F0E442")
+# Okabe & Ito, Color Universal Design (2008), without black, ordered for contrast on gray; then each the color that is
+# furthest from those before it, also for who sees no red or no green (Machado et al., IEEE TVCG 15, 2009).
+OKABE_ITO = ("#D55E00", "#0072B2", "#009E73", "#E69F00", "#CC79A7", "#56B4E9", "#F0E442")
+QUALITATIVE = (*OKABE_ITO, "#801A4D", "#990000", "#4DE6B3", "#80E6E6", "#0033B3", "#6680FF", "#994D4D")
 
 
 @dataclass(frozen=True)
@@ -140,6 +142,8 @@ class Look:
         Whether what the curve leaves out of a volume rendering is left out of slices and voxels too.
     gradient : nodes or None
         Factors of the opacity in a volume rendering, [(change of the value per mm, factor), ...].
+    distance : float
+        The length (mm) that absorbs what `curve` says.
     shading : mapping or None
         "ambient", "diffuse", "specular" and "power" of a volume rendering; None where the engine's own are meant.
     level : float or None
@@ -156,6 +160,7 @@ class Look:
     gradient: Nodes | None = None
     shading: Mapping[str, float] | None = None
     level: float | None = None
+    distance: float = 1.0
 
     @cached_property
     def table(self) -> NDArray[np.float32]:
@@ -168,7 +173,7 @@ class Look:
         array = np.asarray(values)
         array = array if array.dtype == np.float32 else array.astype(np.float64)
         with np.errstate(over="ignore"):
-            scaled = np.asarray((array - low) * (255 / (high - low)))
+            scaled = np.asarray((array - low) / (high - low) * 255)
         # Of a number and NaN, fmin and fmax take the number.
         return np.asarray(np.rint(np.fmin(np.fmax(scaled, 0), 255)).astype(np.uint8))
 
@@ -346,7 +351,7 @@ def as_rgb(value: Any, what: str = "color") -> RGB:
 
 
 def label_colors(labels: Sequence[int]) -> dict[int, RGB]:
-    """A distinct color for each label: Okabe and Ito's seven for few, golden-angle hues for many.
+    """A distinct color for each label: of 14 that the color-blind can tell apart, golden-angle hues for more.
 
     Hues come round again after 3, 5, 8, 13, 21 labels: the first have another lightness, the last another saturation.
     """

@@ -59,7 +59,7 @@ class Intensity:
         Colors, their limits and the opacity of a volume rendering together: a name, such as "ct-bone" (see
         `volrender.preset`), which adapts to the volume; a `.vp.json` file of 3D Slicer; or a `TransferFunction`.
         What is given as `clim`, `cmap` or `opacity` comes first; a number as opacity is how much is seen of the
-        preset's.
+        preset's. Cut faces are gray under a preset of tissue, whose colors are those of surfaces.
     level : float or str, optional
         Threshold: what is below is not drawn; of a signed map, what is between -`level` and `level`. Values are
         interpolated first, so the border is where the field crosses the level. As for `Isosurface`, a number in
@@ -281,7 +281,8 @@ class LabelMap:
         elif self.colors is not None:
             chosen = dict.fromkeys(present, color.as_rgb(self.colors))
         else:
-            chosen = color.label_colors(present) | {n: named[n].color for n in present if n in named}
+            given = {n: named[n].color for n in present if n in named}
+            chosen = given if len(given) == len(present) else color.label_colors(present) | given
         single = self.volume.name or "mask"
         names = {n: named[n].name if n in named else (single if len(present) == 1 else str(n)) for n in chosen}
         return {n: (names[n], chosen[n]) for n in chosen}
@@ -352,7 +353,15 @@ def _preset_look(layer: Intensity | CutPlane, preset: TransferFunction) -> Look:
     """The preset's look, but for what the layer says itself."""
     own = None if layer.opacity == preset.opacity else layer.opacity
     look = color.make_look(layer.field.survey, layer.clim or preset.clim, layer.cmap or preset.cmap, own)
-    return replace(look, curve=preset.opacity, sparse=preset.sparse, gradient=preset.gradient, shading=preset.shading)
+    distance = 1.0 if isinstance(own, tuple) else preset.distance
+    return replace(
+        look,
+        curve=preset.opacity,
+        sparse=preset.sparse,
+        gradient=preset.gradient,
+        shading=preset.shading,
+        distance=distance,
+    )
 
 
 def as_level(level: Any, volume: Volume) -> float:

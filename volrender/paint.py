@@ -27,19 +27,22 @@ from volrender.volume import Volume
 RGBA = NDArray[np.float32]
 Points: TypeAlias = ArrayLike | Sheet
 FRAMING_VOXELS = 2_000_000
+MOST_SMOOTHED = 40_000_000  # voxels around the points beyond which a spline would take too long
+HARDLY_ANY = 0.001  # of the voxels
 BLUR = 0.48  # of a voxel, for labels on a cut face: a single voxel is still seen
 OPENING = 0.05  # of the subject's size: nostrils and sutures are narrower, the face's own hollows wider
 
 
-def sample(volume: Volume, points_xyz: Points, *, hollow: bool = False) -> NDArray[np.float32]:
+def sample(volume: Volume, points_xyz: Points, *, hollow: bool = False, smooth: bool = False) -> NDArray[np.float32]:
     """Values at world points (..., 3) or a sheet's pixels: trilinear, up to the outer voxel faces; NaN beyond.
 
     Voxels that are NaN or infinite are left out, and where they weigh half and more the result is NaN; so are zeros if
-    `hollow`. Of a color volume (..., 3 or 4), 0 to 255.
+    `hollow`. Of a color volume (..., 3 or 4), 0 to 255. `smooth` takes a cubic spline where all is finite, within the
+    range of the data.
     """
     if volume.kind == "rgb":
         channels = [replace(volume, data=channel, kind="intensity") for channel in np.moveaxis(volume.data, -1, 0)]
-        return np.stack([sample(channel, points_xyz) for channel in channels], axis=-1)
+        return np.stack([sample(channel, points_xyz, smooth=smooth) for channel in channels], axis=-1)
     if isinstance(points_xyz, Sheet):
         values = sheets.sample(volume, points_xyz, hollow)
         return sample(volume, points_xyz.points, hollow=hollow) if values is None else values
@@ -48,10 +51,34 @@ def sample(volume: Volume, points_xyz: Points, *, hollow: bool = False) -> NDArr
     inside = ((points >= -EDGE) & (points <= np.array(source.shape) - 1 + EDGE)).all(axis=-1)
     index = np.moveaxis(points, -1, 0)
 
+    smooth &= source.data.dtype.kind != "f" or bool(np.isfinite(source.data).all())
+
     def interpolated(data: NDArray[Any]) -> NDArray[np.float32]:
+        values = _spline(data, index) if smooth else None
+        if values is not None:
+            return values
         return ndimage.map_coordinates(data, index, output=np.float32, order=1, mode="nearest", prefilter=False)
 
     return np.where(inside, sheets.without_gaps(source.data, hollow, interpolated), np.float32(np.nan))
+
+
+def _spline(data: NDArray[Any], index: NDArray[np.float64]) -> NDArray[np.float32] | None:
+    """Values at indices (3, ...) by a cubic spline, within those of the eight voxels around; None if it takes too many.
+
+    Beside a hard edge a spline alone would ring.
+    """
+    margin = 8  # beyond, a voxel's weight is below 1e-4
+    ends = index.reshape(3, -1)
+    low = np.clip(np.floor(ends.min(axis=1)).astype(int) - margin, 0, np.array(data.shape) - 1)
+    high = np.clip(np.ceil(ends.max(axis=1)).astype(int) + margin + 1, low + 1, data.shape)
+    if np.prod((high - low).astype(float)) > MOST_SMOOTHED:
+        return None
+    near = data[tuple(slice(a, b) for a, b in zip(low, high))].astype(np.float32)
+    inner = index - low.reshape(3, *[1] * (index.ndim - 1))
+    values = ndimage.map_coordinates(near, inner, output=np.float32, order=3, mode="nearest")
+    cell = tuple(np.floor(axis).astype(np.intp).clip(0, n - 1) for axis, n in zip(inner, near.shape))
+    around = (extreme(near, size=2, origin=-1)[cell] for extreme in (ndimage.minimum_filter, ndimage.maximum_filter))
+    return np.asarray(np.clip(values, *around))
 
 
 def sample_labels(volume: Volume, points_xyz: Points) -> NDArray[Any]:
@@ -169,6 +196,20 @@ def paint(layer: Layer, points_xyz: Points, panel: str = "slice") -> RGBA:
     return colors
 
 
+def on_face(layer: Layer, points_xyz: NDArray[np.float64], *, overlay: bool) -> RGBA:
+    """Colors of a layer on a cut face of a scene: those of a slice, smooth between voxels.
+
+    The colors of a preset that rests on light more than on its own glow are those of surfaces, and say little of what
+    is inside: the face is as without it, in gray or in the layer's own colormap.
+    """
+    if not isinstance(layer, (Intensity, CutPlane)) or overlay or layer.look.survey.signed:
+        return rgba(layer, face_values(layer, points_xyz), "overlay" if overlay else "slice")
+    shading = layer.preset.shading if isinstance(layer, Intensity) and layer.preset is not None else None
+    if shading is not None and shading["diffuse"] > shading["ambient"] and not layer.look.sparse:
+        layer = replace(layer, preset=None, opacity=None)
+    return rgba(layer, sample(layer.volume, points_xyz, smooth=True), "slice")
+
+
 def over(below: RGBA, above: RGBA) -> RGBA:
     """Put one straight-alpha picture over another (Porter and Duff, SIGGRAPH 1984).
 
@@ -195,40 +236,77 @@ def foreground(layer: Layer, data: NDArray[Any]) -> NDArray[np.bool_]:
 
 def solid(layer: Layer, points_xyz: NDArray[np.float64]) -> NDArray[np.bool_]:
     """Which points of a grid (u, v, 3) across the whole volume a cut face covers; see `coverage`."""
-    return coverage(layer, face_values(layer, points_xyz)) >= 0.5
+    return coverage(layer, points_xyz) >= 0.5
 
 
-def coverage(layer: Layer, values: NDArray[Any]) -> NDArray[np.float32]:
-    """How far a cut face covers each point of a grid (u, v) across the whole volume, from the `face_values` there.
-
-    Its border is where it is 0.5.
+def coverage(layer: Layer, points_xyz: NDArray[np.float64], sigma: float = 0.0) -> NDArray[np.float32]:
+    """How far a cut face covers the points of a grid (u, v, 3) across the whole volume: its border is where it is 0.5.
 
     For the anatomy of an `Intensity` or a `CutPlane` it is all within the subject's closed silhouette, so that dark
-    bone and ventricles are not holes; only the air outside is left out, or what the user's own opacity curve hides.
-    Else it is where the layer has color.
+    bone and ventricles are not holes; only the air outside is left out. Where an opacity curve was given the subject is
+    what it shows; and within an opaque one wide parts that the curve hides are left out, as the brain in a skull, while
+    the marrow in a bone is not. Else it is where the layer has color.
     """
-    if isinstance(layer, (Intensity, CutPlane)) and not layer.look.survey.signed:
-        values = luma(values) if layer.volume.kind == "rgb" else values
-        with np.errstate(invalid="ignore"):
-            low, air = layer.look.survey.low, layer.look.survey.air
-            if isinstance(layer.opacity, tuple):
-                top = max(opacity for _, opacity in layer.opacity)
-                ramp = layer.look.alpha(values, "volume") / max(top, 1e-12)
-            elif low < air:
-                ramp = np.clip((np.nan_to_num(values, nan=low) - low) / (2 * (air - low)), 0, 1)
-            else:
-                ramp = np.isfinite(values).astype(np.float32)
-        # The subject's own edge is as fine as its values; what is sealed lies behind it.
-        inner = ndimage.binary_erosion(_sealed(ramp > 0.5), iterations=3)
-        return np.asarray(np.where(np.isfinite(values), np.maximum(ramp, inner), 0), dtype=np.float32)
-    return (rgba(layer, values, "slice")[..., 3] > 0).astype(np.float32)
+    if not isinstance(layer, (Intensity, CutPlane)) or layer.look.survey.signed:
+        return (rgba(layer, face_values(layer, points_xyz), "slice")[..., 3] > 0).astype(np.float32)
+    values = sample(layer.volume, points_xyz, smooth=True)
+    values = luma(values) if layer.volume.kind == "rgb" else values
+    low, air = layer.look.survey.low, layer.look.survey.air
+    step = float(np.linalg.norm(points_xyz[1, 0] - points_xyz[0, 0])) if len(points_xyz) > 1 else 1.0
+    voxel = min(layer.volume.spacing) / step
+    filled = ndimage.gaussian_filter(np.nan_to_num(values, nan=low), sigma * voxel)
+    if isinstance(layer.opacity, tuple):
+        alpha = layer.look.alpha(filled, "volume")
+        faint, _ = _opacities(layer)
+        ramp = np.clip(alpha / (faint or 1.0), 0, 1)  # 0.5 where the surface is seen
+    elif low < air:
+        ramp = np.clip((filled - low) / (2 * (air - low)), 0, 1)
+    else:
+        ramp = np.isfinite(values).astype(np.float32)
+    # The subject's own edge is as fine as its values; what is sealed lies behind it.
+    inner = ndimage.binary_erosion(_sealed(ramp > 0.5), iterations=max(1, round(1.5 * voxel)))
+    if isinstance(layer.opacity, tuple) and opaque(layer):
+        matter = filled > 2 * air - layer.look.survey.background
+        inner &= ~_wide((alpha == 0) & matter & inner, ramp > 0.5)
+    return np.asarray(np.where(np.isfinite(values), np.maximum(ramp, inner), 0), dtype=np.float32)
+
+
+def opaque(layer: Intensity | CutPlane, values: NDArray[Any] | None = None) -> bool:
+    """Whether what is seen of some values, or of the volume, lets little through."""
+    faint, usual = _opacities(layer, values)
+    return usual >= 0.3 and faint >= 0.06
+
+
+def _opacities(layer: Intensity | CutPlane, values: NDArray[Any] | None = None) -> tuple[float, float]:
+    """What a millimetre of the faint and of the middling part of what is seen absorbs; 0 if hardly any is seen."""
+    data = layer.volume.luminance.data if values is None else values
+    step = int(np.ceil((data.size / FRAMING_VOXELS) ** (1 / data.ndim)))
+    alpha = layer.look.alpha(data[(slice(None, None, step),) * data.ndim], "volume")
+    shown = alpha[alpha > 0]
+    if shown.size <= HARDLY_ANY * alpha.size:
+        return 0.0, 0.0
+    faint, usual = np.percentile(shown, (20, 50)).tolist()
+    return faint, usual
+
+
+def _wide(mask: NDArray[np.bool_], subject: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """The parts of a mask that are wider than what `_sealed` closes."""
+    reach = _reach(subject)
+    core = ndimage.distance_transform_edt(mask) > reach
+    if not core.any():
+        return core
+    return np.asarray(mask & (ndimage.distance_transform_edt(~core) <= reach + 1))
+
+
+def _reach(mask: NDArray[np.bool_]) -> float:
+    return OPENING * max((np.ptp(index) for index in np.nonzero(mask) if len(index)), default=0) / 2
 
 
 def _sealed(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """A mask with its inner spaces filled, those too that open to the outside by a passage narrower than `OPENING`."""
     if not mask.any():
         return mask
-    reach = OPENING * max(np.ptp(index) for index in np.nonzero(mask)) / 2
+    reach = _reach(mask)
     wide = np.pad(mask, int(reach) + 2)
     grown = ndimage.binary_fill_holes(ndimage.distance_transform_edt(~wide) <= reach)
     inside = ndimage.distance_transform_edt(grown) > reach
@@ -266,7 +344,8 @@ def subject_points(layers: Sequence[Layer]) -> NDArray[np.float64]:
 
 def is_even(layer: Layer) -> bool:
     """Whether the layer's volume has one value everywhere, as an empty map."""
-    return bool(layer.volume.survey.low == layer.volume.survey.high)
+    survey = layer.volume.luminance.survey
+    return survey.low == survey.high
 
 
 def nothing(layer: Layer) -> ValueError:

@@ -51,6 +51,8 @@ class Scene(Panel):
     Parameters
     ----------
     *layers : layer, Volume, path or nibabel image
+        Where a scan ends within an opaque body its last slice is seen. Several translucent volumes are blended at
+        every point; they have no shades then.
     camera : name, (elevation, azimuth) or Camera
         "left", "right", "anterior", "posterior", "superior", "inferior": where the viewer stands.
     quality : {"final", "draft"}

@@ -23,10 +23,11 @@ from volrender.transfer import TransferFunction
 from volrender.volume import Volume
 from volrender.words import choices
 
-MATTE = {"ambient": 0.22, "diffuse": 0.95, "specular": 0.08, "power": 8.0}
-MOIST = {"ambient": 0.25, "diffuse": 0.9, "specular": 0.2, "power": 20.0}
-GLOSS = {"ambient": 0.2, "diffuse": 0.95, "specular": 0.25, "power": 30.0}
-GLOW = {"ambient": 0.3, "diffuse": 1.0, "specular": 0.0, "power": 1.0}
+# Ambient and diffuse light together just reach a color, and do not bleach it.
+MATTE = {"ambient": 0.3, "diffuse": 0.75, "specular": 0.05, "power": 8.0}
+MOIST = {"ambient": 0.28, "diffuse": 0.75, "specular": 0.12, "power": 20.0}
+GLOSS = {"ambient": 0.3, "diffuse": 0.75, "specular": 0.12, "power": 30.0}
+GLOW = {"ambient": 0.6, "diffuse": 0.4, "specular": 0.0, "power": 1.0}
 
 CT = {
     "ct-bone": TransferFunction(
@@ -93,14 +94,15 @@ CT = {
         shading=MOIST,
     ),
     "ct-angio": TransferFunction(
-        [(150, 0), (210, 0.18), (330, 0.45), (420, 0.3), (500, 0.12), (2000, 0.15)],
+        [(170, 0), (230, 0.1), (320, 0.35), (420, 0.4), (500, 0.9), (1000, 0.95)],
         [
             (-200, "#000000"),
             (100, "#8c1414"),
-            (190, "#e02a22"),
-            (340, "#ff4a34"),
-            (450, "#ffb896"),
-            (560, "#fff0dc"),
+            (190, "#d8281f"),
+            (360, "#f04030"),
+            (430, "#f0a080"),
+            (480, "#f3dfbf"),
+            (700, "#fff6e6"),
             (1500, "#ffffff"),
         ],
         shading=GLOSS,
@@ -109,13 +111,13 @@ CT = {
 
 RELATIVE = {
     "mr-t1": TransferFunction(
-        [(-0.05, 0), (0.1, 0.015), (0.3, 0.02), (0.5, 0.07), (0.7, 0.35), (1.0, 0.5)],
+        [(-0.05, 0), (0.1, 0.01), (0.3, 0.014), (0.5, 0.06), (0.7, 0.4), (1.0, 0.6)],
         [
             (-0.2, "#000000"),
-            (0.0, "#c88868"),
-            (0.3, "#d89878"),
-            (0.5, "#eac0a0"),
-            (0.75, "#fff0dc"),
+            (0.0, "#d89c7c"),
+            (0.3, "#e0a888"),
+            (0.5, "#f0ccb0"),
+            (0.72, "#fff4e4"),
             (1.0, "#ffffff"),
         ],
         shading=MATTE,
@@ -152,8 +154,8 @@ def preset(name: str, volume: Volume, *, level: float | None = None) -> Transfer
     900 and 1150, where water and soft tissue would. Else the preset is spread over the values, with a warning.
 
     "mr-t1", "mr-head", "mr-angio" and "fluorescence" go from the end of the background to the brightest tissue.
-    "stat" is two-sided, and transparent up to its level. What is smaller than 100 mm absorbs as if it were enlarged
-    to that, so that a mouse looks like a man.
+    "stat" is two-sided, and transparent up to its level. Of what is smaller than 100 mm a shorter `distance` absorbs
+    what else a millimetre does, as if it were enlarged to that, so that a mouse, or a cell, looks like a man.
 
     Parameters
     ----------
@@ -191,7 +193,7 @@ def preset(name: str, volume: Volume, *, level: float | None = None) -> Transfer
         bright = max(volume.survey.robust[1], volume.survey.air)
         found = RELATIVE[name].moved((bright - volume.survey.air) or 1.0, volume.survey.air)
     longest = float(np.ptp(volume.bounds, axis=1).max())
-    return replace(found.over(min(longest / SMALL, 1.0)), name=name)
+    return replace(found, name=name, distance=min(longest / SMALL, 1.0) or 1.0)
 
 
 def as_transfer(value: Any, volume: Volume) -> TransferFunction:

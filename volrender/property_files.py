@@ -12,8 +12,6 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
 
-import numpy as np
-
 from volrender.io.files import sentence, write_beside
 
 Point: TypeAlias = tuple[float, ...]  # value, what it becomes (1 or 3 numbers), in a file also midpoint and sharpness
@@ -30,7 +28,7 @@ SMOOTH_STEPS = 64
 
 
 class Property(NamedTuple):
-    """A volume property: nodes (value, what it becomes), opacity per mm; None where a file leaves it open.
+    """A volume property: nodes (value, what it becomes), opacity of `distance` mm; None where a file leaves it open.
 
     Whether slices are sparse is this package's own word, for which the schema leaves room.
     """
@@ -40,17 +38,7 @@ class Property(NamedTuple):
     gradient: Sequence[Point] | None
     shading: Mapping[str, float] | None
     sparse: bool = False
-
-
-def per_mm(amount: float, distance: float) -> float:
-    """What one mm absorbs of a matter that absorbs `amount` over `distance` mm.
-
-    Examples
-    --------
-    >>> per_mm(0.75, 2)
-    0.5
-    """
-    return amount if distance == 1 else float(-np.expm1(np.log1p(-amount) / distance)) if amount < 1 else 1.0
+    distance: float = 1.0
 
 
 def read(file: Path) -> Property:
@@ -99,11 +87,12 @@ def _from_json(text: str) -> Property:
     steep = [] if first.get("disableGradientOpacity") is True else _points(first, "gradientOpacity", 1, needed=False)
     lighting = first.get("lighting")
     return Property(
-        [(at, per_mm(_within(amount, "scalarOpacity"), distance)) for at, amount in _spread(opacity)],
+        [(at, _within(amount, "scalarOpacity")) for at, amount in _spread(opacity)],
         _spread(_curve(_points(first, "rgbTransferFunction", 3))),
         _factors(_curve(steep)),
         UNSHADED if first.get("shade") is False else None if lighting is None else _lighting(lighting),
         whole.get("sparse") is True,
+        distance,
     )
 
 
@@ -218,7 +207,7 @@ def _as_json(held: Property) -> dict[str, Any]:
         "componentWeight": 1.0,
         "shade": held.shading != UNSHADED,
         "disableGradientOpacity": held.gradient is None,
-        "scalarOpacityUnitDistance": 1.0,
+        "scalarOpacityUnitDistance": held.distance,
         "scalarOpacity": piecewise(held.opacity),
         "gradientOpacity": piecewise(held.gradient or [(0.0, 1.0), (255.0, 1.0)]),
         "rgbTransferFunction": {"type": "colorTransferFunction", "points": colors},

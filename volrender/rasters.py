@@ -18,6 +18,7 @@ from PIL.PngImagePlugin import PngInfo
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 PERCEPTUAL = b"\0"  # the rendering intent that pictures have
 COLORS = 256  # of a palette
+PACKED = 2  # of 9: a third of the time of the usual 6, for files a fifth larger
 MOST_TEXT = 16_000_000  # bytes of a text in a PNG, unpacked
 COMPRESSED = 1
 PACKED = 2  # of 9: a third of the time of the usual 6, for files a fifth larger

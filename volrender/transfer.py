@@ -1,7 +1,7 @@
 """Transfer functions: what a value looks like in a volume rendering, as data that can be kept in a file.
 
-Nodes are in data units, and opacity is what one millimetre absorbs. The file is 3D Slicer's volume property,
-`.vp.json`.
+Nodes are in data units, and opacity is what one millimetre absorbs, or another distance. The file is 3D Slicer's volume
+property, `.vp.json`.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from matplotlib.colors import ListedColormap
 
 from volrender import property_files
 from volrender.color import RGB, as_nodes, as_rgb
+from volrender.space import finite
 from volrender.words import our_words
 
 ColorNodes: TypeAlias = tuple[tuple[float, RGB], ...]
@@ -34,7 +35,7 @@ class TransferFunction:
     Parameters
     ----------
     opacity : [(value, opacity), ...]
-        What one millimetre absorbs, 0 to 1, over values in data units.
+        What one millimetre, or `distance`, absorbs, 0 to 1, over values in data units.
     colors : [(value, color), ...]
         Any matplotlib colors; between nodes they are mixed, beyond the ends they stay.
     gradient : [(magnitude, factor), ...], optional
@@ -45,6 +46,9 @@ class TransferFunction:
     sparse : bool
         Whether what is transparent in a volume rendering is left out of slices and voxels too, as below the threshold
         of a statistical map.
+    distance : float
+        The length (mm) that absorbs what `opacity` says. What is much smaller than a millimetre needs less: no opacity
+        of a millimetre is so near 1 that a micrometre of it is translucent.
 
     Raises
     ------
@@ -64,6 +68,7 @@ class TransferFunction:
     shading: Mapping[str, float] | None = field(default=None, hash=False)
     name: str = ""
     sparse: bool = False
+    distance: float = 1.0
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "opacity", as_nodes(self.opacity))
@@ -72,6 +77,8 @@ class TransferFunction:
             object.__setattr__(self, "gradient", as_nodes(self.gradient, "gradient"))
         if self.shading is not None:
             object.__setattr__(self, "shading", _as_shading(self.shading))
+        if not finite(self.distance, "distance") > 0:
+            raise ValueError(f"distance must be above 0 mm; got {self.distance!r}")
 
     @cached_property
     def clim(self) -> tuple[float, float]:
@@ -104,18 +111,6 @@ class TransferFunction:
             gradient=self.gradient and tuple((scale * steepness, factor) for steepness, factor in self.gradient),
         )
 
-    def over(self, distance: float) -> TransferFunction:
-        """The look whose opacity, until now that of `distance` mm, is that of one.
-
-        Examples
-        --------
-        >>> TransferFunction([(0, 0), (1, 0.5)], [(0, "black"), (1, "white")]).over(0.5).opacity
-        ((0.0, 0.0), (1.0, 0.75))
-        """
-        return replace(
-            self, opacity=tuple((value, property_files.per_mm(amount, distance)) for value, amount in self.opacity)
-        )
-
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> TransferFunction:
         """Read 3D Slicer's `.vp.json`, or its older text `.vp`; of several components, the first.
@@ -133,7 +128,7 @@ class TransferFunction:
         name = file.name.removesuffix(".json").removesuffix(".vp")
         colors = tuple((at, (r, g, b)) for at, r, g, b in held.colors)
         try:
-            return cls(held.opacity, colors, held.gradient, held.shading, name, held.sparse)
+            return cls(held.opacity, colors, held.gradient, held.shading, name, held.sparse, held.distance)
         except (TypeError, ValueError) as error:
             raise ValueError(f"{file}: {error}") from None
 
@@ -149,7 +144,7 @@ class TransferFunction:
         if not file.name.endswith(".vp.json"):
             raise ValueError(f"{file}: a transfer function must be saved as .vp.json")
         colors = [(at, *rgb) for at, rgb in self.colors]
-        held = property_files.Property(self.opacity, colors, self.gradient, self.shading, self.sparse)
+        held = property_files.Property(self.opacity, colors, self.gradient, self.shading, self.sparse, self.distance)
         property_files.write(file, held)
 
 

@@ -90,7 +90,8 @@ def _curve(ax: Axes, look: Look, limits: tuple[float, float], font_size: float, 
     top = next(nice for nice in (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0) if nice >= min(max(y), 1.0))
     ticks = [0, top / 2, top]
     twin.set(xlim=limits, ylim=(0, 1.05 * top))
-    twin.set_ylabel(OPACITY, fontsize=font_size, labelpad=2, color=ink)
+    label = OPACITY if look.distance == 1 else f"opacity per {look.distance:.2g} mm"
+    twin.set_ylabel(label, fontsize=font_size, labelpad=2, color=ink)
     twin.set_yticks(ticks, [f"{tick:g}" for tick in ticks])
     _tidy(twin, font_size, ink, side="right")
 

@@ -17,7 +17,7 @@ from scipy import sparse
 from scipy.sparse.linalg import spsolve
 
 Ints = NDArray[np.intp]
-Floats = NDArray[np.float64]
+Floats = NDArray[np.float32]
 
 ROUNDS = 40
 PASS = 0.01  # what the smoothing lets through: the longest waves alone
@@ -68,7 +68,7 @@ class Net:
         return np.stack([y * w - z * v, z * u - x * w, x * v - y * u], axis=1)
 
     @property
-    def volumes(self) -> Floats:
+    def volumes(self) -> NDArray[np.float64]:
         """The volume (voxels) of each piece by the divergence theorem; that of the outside is below 0."""
         each = np.einsum("cmi,mi->m", self.corners, self.areas) / 12
         first, second = (np.bincount(p, weights=each, minlength=len(self.sizes)) for p in self.pieces.T)
@@ -110,7 +110,7 @@ def net(numbers: NDArray[Any]) -> Net:
     Examples
     --------
     >>> one = net(np.ones((1, 1, 1), dtype=int))
-    >>> one.quads.shape, one.volumes.tolist()
+    >>> one.quads.shape, one.volumes.round(5).tolist()
     ((6, 4), [-1.0, 1.0])
     """
     from skimage.measure import label
@@ -122,7 +122,7 @@ def net(numbers: NDArray[Any]) -> Net:
     quads, voxels = _faces(padded)
     used = np.zeros(padded.size, dtype=bool)
     used[quads] = True
-    points = np.stack(np.unravel_index(np.flatnonzero(used), padded.shape), axis=1).astype(np.float64) - 1.5
+    points = np.stack(np.unravel_index(np.flatnonzero(used), padded.shape), axis=1).astype(np.float32) - np.float32(1.5)
     web = Net(points, (np.cumsum(used) - 1)[quads], voxels, pieces[voxels], of_piece, np.bincount(pieces))
     return _parted(web, web.sides[:, 1] == 0)
 
@@ -199,27 +199,27 @@ def smoothed(web: Net) -> Net:
     """
     before, (first, second) = web.points, web.pieces.T
     corners = (web.quads.ravel(), np.repeat(np.arange(len(web.quads)), 4))
-    at_points = sparse.coo_array((np.ones(web.quads.size), corners)).tocsr()
+    at_points = sparse.coo_array((np.ones(web.quads.size, dtype=np.float32), corners)).tocsr()
     web = replace(web, points=_near(_relaxed(web), before))
     for _ in range(SWELLS):
         areas = web.areas
-        size = np.linalg.norm(areas, axis=1) + 1e-9
+        size = np.linalg.norm(areas, axis=1) + np.float32(1e-9)
         shared = sparse.coo_array((size, (first, second)), shape=(len(web.sizes),) * 2).tocsr()
         shared = shared + shared.T
         stiff = sparse.csc_array(sparse.diags_array(shared.sum(axis=1)) - shared)[1:, 1:]
         pressure = np.append(0.0, spsolve(stiff, (web.sizes - web.volumes)[1:]))
-        moves = areas * np.clip(pressure[first] - pressure[second], -STEP, STEP)[:, None]
-        moves = (at_points @ moves) / (at_points @ size)[:, None]
+        depth = np.clip(pressure[first] - pressure[second], -STEP, STEP).astype(np.float32)
+        moves = (at_points @ (areas * depth[:, None])) / (at_points @ size)[:, None]
         web = replace(web, points=_near(web.points + moves, before))
     return web
 
 
-def _near(points: NDArray[Any], before: Floats) -> Floats:
+def _near(points: Floats, before: Floats) -> Floats:
     """The points, none farther than `REACH` from where it was."""
-    return before + np.clip(points - before, -REACH, REACH)
+    return np.asarray(before + np.clip(points - before, -REACH, REACH))
 
 
-def _relaxed(web: Net) -> NDArray[np.float32]:
+def _relaxed(web: Net) -> Floats:
     """Points after so many rounds of a step to the mean of the neighbours and a larger one back.
 
     The outer surface is smoothed by itself, or borders that reach it would be furrows in it.
@@ -235,7 +235,7 @@ def _relaxed(web: Net) -> NDArray[np.float32]:
     weight = np.where(np.tile(border, 2), BORDER, 1.0) * (np.tile(outer, 2) | ~open_air[start])
     weight /= np.bincount(start, weights=weight)[start]
     pull = sparse.csr_array((weight.astype(np.float32), (start, end)), shape=(n, n))
-    at = web.points.astype(np.float32)
+    at = web.points.copy()
     for _ in range(ROUNDS):
         for step in (0.5, INWARD):
             at += np.float32(step) * (pull @ at - at)

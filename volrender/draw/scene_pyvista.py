@@ -20,23 +20,24 @@ from vtkmodules.vtkRenderingVolume import vtkMultiVolume
 from vtkmodules.vtkRenderingVolumeOpenGL2 import vtkOpenGLGPUVolumeRayCastMapper
 
 from volrender import paint
-from volrender.color import RGB
+from volrender.color import BODY, RGB
 from volrender.draw import opengl, volumes_pyvista
+from volrender.draw.faces_pyvista import by_clip, ended, face
+from volrender.draw.shaders import clip_and_light
 from volrender.draw.surfaces_pyvista import (
     cut,
-    face_mesh,
     grid_of,
     half,
     isosurface,
     label_surface,
     placement,
+    with_normals,
 )
 from volrender.draw.volumes_pyvista import (
     MATERIAL,
     cells,
-    clip_in_shader,
+    core_level,
     dress,
-    has_core,
     is_mist,
     prepared,
     unseen,
@@ -46,13 +47,12 @@ from volrender.layers import CutPlane, Intensity, Isosurface, LabelMap, Layer
 from volrender.rendering import Rendering
 from volrender.space import NEAREST, Clip, View, apply_affine, removed
 
-# Camera-relative: a key light above the viewer's left shoulder, a fill from the right, a little from the front.
-LIGHTS = (((-0.5, 1.0, 1.0), 0.78), ((1.0, 0.1, 0.6), 0.32), ((0.0, 0.0, 1.0), 0.22))
-CORE = (0.72, 0.66, 0.62)  # BODY as a surface: it comes out lighter than a volume in the same light
+# Camera-relative: a key light above the viewer's left shoulder, a fill from the right, a little from the front. Where
+# they are strongest they come to 0.94, so that nothing that MATERIAL makes is lighter than its color.
+LIGHTS = (((-0.7, 0.85, 0.75), 0.75), ((1.0, 0.1, 0.6), 0.2), ((0.0, 0.2, 1.0), 0.22))
 FLAT = {"ambient": 1.0, "diffuse": 0.0, "specular": 0.0}
 FRONTAL = (((0.0, 0.0, 1.0), 1.0),)
 OUTLINE, OUTLINES = (0.15, 0.15, 0.15), 400  # its color, and how many of its widths a picture is wide
-LARGE_FACE = 1400  # points along one side of a cut face, at most
 
 BLEND = {
     "composite": "SetBlendModeToComposite",
@@ -108,6 +108,11 @@ def _is_peeled(layers: Sequence[Layer]) -> bool:
     return any(not isinstance(layer, Intensity) and layer.opacity not in (None, 1.0) for layer in layers)
 
 
+def _seen_through(layer: Layer) -> bool:
+    """Whether a layer is not an opaque volume."""
+    return not isinstance(layer, Intensity) or core_level(layer) is None
+
+
 def _depth(stage: pv.Plotter) -> NDArray[np.float64]:
     """How far (mm) the surfaces are from the viewer at each pixel, infinite where there is none.
 
@@ -161,17 +166,18 @@ class Stage:
 
     def add_all(self, layers: Sequence[Layer]) -> None:
         """Add lights, layers, cut faces and the camera."""
+        layers = [ended(layer) for layer in layers]
         for position, intensity in LIGHTS if self.how.lit else FRONTAL:
             self.stage.add_light(pv.Light(position=position, light_type="camera light", intensity=intensity))
         mist = [layer for layer in layers if isinstance(layer, Intensity) and is_mist(layer)]
         mist = mist if len(mist) > 1 else []
         # An opaque body ends rays by its depth: what comes after it is right in front of it and behind.
         alone = [layer for layer in layers if layer not in mist]
-        for layer in sorted(alone, key=lambda layer: not (isinstance(layer, Intensity) and has_core(layer))):
+        for layer in sorted(alone, key=_seen_through):
             self.add(layer)
         if mist:
             self._add_mist(mist)
-        for clip, members in _by_clip(layers):
+        for clip, members in by_clip(layers):
             for row in range(len(clip.halfspaces)):
                 self._add_face(clip, row, members)
         self._smooth(layers)
@@ -190,7 +196,11 @@ class Stage:
         elif self.how.draft:
             self.stage.disable_anti_aliasing()
         elif volumes:
-            self.stage.enable_anti_aliasing("msaa", multi_samples=8)
+            # Of a face's edge the smoothing takes a part of what was drawn before any volume: of no core, the page.
+            if any(isinstance(layer, Intensity) and layer.clip and _seen_through(layer) for layer in layers):
+                self.stage.disable_anti_aliasing()
+            else:
+                self.stage.enable_anti_aliasing("msaa", multi_samples=8)
         elif self.how.lit and not any(isinstance(layer, CutPlane) for layer in layers):
             # Ambient occlusion would darken a slice too, whose colors are values.
             reach = 0.03 * self.view.mm_per_pixel * max(self.view.size)
@@ -231,10 +241,11 @@ class Stage:
         actor = self._volume(layer)
         actor.SetMapper(mapper)
         actor.GetProperty().SetIndependentComponents(not colored)
-        clip_in_shader(actor, layer, self.view)
+        clip_and_light(actor, layer, self.view)
         self.stage.add_actor(actor, reset_camera=False, render=False)
-        if has_core(layer):
-            self._add_core(layer, data)
+        level = core_level(layer)
+        if level is not None:
+            self._add_core(layer, data, level)
 
     def _add_mist(self, layers: Sequence[Intensity]) -> None:
         """Add translucent volumes that are sampled together along each ray; VTK gives them no shades."""
@@ -263,20 +274,26 @@ class Stage:
         dress(actor.GetProperty(), layer, lit=self.how.lit)
         return actor
 
-    def _add_core(self, layer: Intensity, data: NDArray[Any]) -> None:
+    def _material(self, layer: Intensity) -> dict[str, float]:
+        """How a surface answers light, as the layer's volume does."""
+        if layer.look.shading is None or not self.how.lit:
+            return self.material
+        names = {"power": "specular_power"}
+        return {names.get(name, name): value for name, value in layer.look.shading.items()}
+
+    def _add_core(self, layer: Intensity, data: NDArray[Any], level: float) -> None:
         """Put an opaque surface just under that of an opaque body, in its tone.
 
         OpenGL smooths the edge of a cut face against what is drawn before any volume: without a core that is the
         page, and the face gets a pale fringe. It also ends rays early.
         """
-        level = layer.look.nodes("volume")[2][0]
-        tone = 0.8 * layer.look.rgb(np.array(level)) if layer.look.chosen else CORE
+        tone = layer.look.rgb(np.array(level)) if layer.look.chosen else BODY
         padded = np.pad(data, 1, constant_values=data.min())
         core = grid_of(layer.volume, padded, pad=1).contour([level], method="flying_edges", compute_normals=True)
         core = cut(core.transform(placement(layer.volume), inplace=False), layer.clip)
         if core.n_points:
             look = {"show_scalar_bar": False, "reset_camera": False, "render": False, "color": tone}
-            self.stage.add_mesh(core, scalars=None, smooth_shading=False, **self.material, **look)
+            self.stage.add_mesh(core, scalars=None, smooth_shading=True, **self._material(layer), **look)
 
     @add.register
     def _(self, layer: Isosurface) -> None:
@@ -294,9 +311,8 @@ class Stage:
     def _add_surface(self, mesh: pv.PolyData, layer: Isosurface | LabelMap, **look: Any) -> None:
         if mesh.n_points == 0:
             raise paint.nothing(layer)
-        mesh = mesh.compute_normals(split_vertices=False, consistent_normals=False, auto_orient_normals=False)
         self.stage.add_mesh(
-            mesh,
+            with_normals(mesh),
             opacity=layer.opacity,
             smooth_shading=True,
             show_scalar_bar=False,
@@ -314,24 +330,7 @@ class Stage:
     def _add_plane(
         self, row: NDArray[np.float64], layers: Sequence[Layer], within: Sequence[Any], own: Clip | None = None
     ) -> None:
-        finest = min(min(layer.volume.spacing) / (4 if isinstance(layer, LabelMap) else 2) for layer in layers)
-        widest = max(float(np.ptp(layer.volume.bounds, axis=1).max()) for layer in layers)
-        grid = paint.plane_grid(row, [layer.volume for layer in layers], max(finest, widest / LARGE_FACE))
-        picture = np.zeros((*grid.shape[:2], 4), dtype=np.float32)
-        covered = np.zeros(grid.shape[:2], dtype=np.float32)
-        for n, layer in enumerate(layers):
-            values = paint.face_values(layer, grid)
-            cover = paint.coverage(layer, values)
-            colors = paint.rgba(layer, values, "overlay" if n else "slice")
-            if isinstance(layer, CutPlane) and isinstance(layer.opacity, tuple):
-                cover = np.minimum(cover, np.ceil(colors[..., 3]))
-            elif n == 0 and isinstance(layer, (Intensity, CutPlane)) and not layer.look.survey.signed:
-                # A face is closed: where the subject is dark it is drawn all the same.
-                whole = isinstance(layer, Intensity) or layer.opacity is None
-                colors[..., 3] = 1.0 if whole else layer.opacity
-            picture = paint.over(picture, colors)
-            covered = np.maximum(covered, cover)
-        mesh = face_mesh(grid, picture, covered)
+        mesh = face(row, layers, self.view)
         for other in within:
             mesh = half(mesh, other, keep_inside=True)
         for clip in {clip for layer in layers for clip in layer.clip if clip != own}:
@@ -339,12 +338,3 @@ class Stage:
         if mesh.n_points:
             look = {"show_scalar_bar": False, "lighting": False, "reset_camera": False, "render": False}
             self.stage.add_mesh(mesh, scalars="rgb", rgb=True, **look)
-
-
-def _by_clip(layers: Sequence[Layer]) -> list[tuple[Clip, list[Layer]]]:
-    """Each clip with the layers that it cuts: their cut faces are one picture."""
-    clips: dict[Clip, list[Layer]] = {}
-    for layer in layers:
-        for clip in layer.clip:
-            clips.setdefault(clip, []).append(layer)
-    return list(clips.items())

@@ -284,7 +284,7 @@ def _letters(ax: Axes, found: Sequence[Place], frame: Frame, notes: Annotation, 
     ink = frame.ink if base is None else "white" if sum(base) < 1.5 else INK
     style: dict[str, Any] = {"fontsize": frame.font_size, "color": ink, "va": "center_baseline"}
     whole = all(
-        _need(p.tile, frame, notes) + frame.text_width(" mm") + 2 < p.size[0] / px for p in found if not p.tile.lines
+        _need(p.tile, frame, notes) + frame.text_width(" mm") + 4 < p.size[0] / px for p in found if not p.tile.lines
     )
     for place in found:
         cut, (width, height) = place.tile.cut, place.size

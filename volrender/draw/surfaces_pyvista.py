@@ -1,4 +1,4 @@
-"""Meshes for the OpenGL engine: isosurfaces, label surfaces, cuts and cut faces, in world millimetres.
+"""Meshes for the OpenGL engine: isosurfaces, label surfaces and cuts, in world millimetres.
 
 They are built in the closest-RAS index space with spacing in mm; `placement` is the one function that takes what the
 engine draws to the world, as a matrix.
@@ -20,7 +20,9 @@ from volrender.layers import Isosurface, LabelMap
 from volrender.space import Clip, canonical, spacing
 from volrender.volume import Volume
 
+PRESMOOTH = 0.9, 1.3  # voxels
 NEAR = 0.01  # of a voxel: no point of a surface lies nearer to a voxel's centre
+AGREE = 0.7  # the least cosine between the normals of faces and of values that are those of one surface
 COLLAPSE = 0.1  # of its volume: a body that would lose more is too small to be smoothed
 
 
@@ -36,6 +38,11 @@ def grid_of(volume: Volume, data: NDArray[Any], pad: int = 0) -> pv.ImageData:
     grid = pv.ImageData(dimensions=data.shape, spacing=step, origin=-pad * step)
     grid.point_data["values"] = data.ravel(order="F")
     return grid
+
+
+def presmooth(data: NDArray[Any]) -> float:
+    """The sigma (voxels) without which normals draw rings, most of all those of 8-bit data."""
+    return PRESMOOTH[data.dtype.itemsize == 1]
 
 
 def finite_data(volume: Volume, *, highest: bool = False) -> NDArray[Any]:
@@ -61,9 +68,51 @@ def isosurface(layer: Isosurface) -> pv.PolyData:
     if layer.smooth:
         mesh = _smoothed(mesh, np.asarray(grid.spacing), np.array(layer.volume.canonical.shape))
     matrix = placement(layer.volume)
+    outward = _steepest(layer, mesh) @ np.linalg.inv(matrix[:3, :3]) if layer.smooth else None
     mesh = mesh.transform(matrix, inplace=False)
     mesh = mesh.flip_faces() if np.linalg.det(matrix[:3, :3]) < 0 else mesh
-    return _decimated(mesh, layer) if layer.decimate else mesh
+    if layer.decimate:
+        return _decimated(mesh, layer)
+    mesh = with_normals(mesh)
+    if outward is not None:
+        _turn(mesh, outward)
+    return mesh
+
+
+def with_normals(mesh: pv.PolyData) -> pv.PolyData:
+    """The mesh with the normals of its own faces at its points, unless it has some."""
+    if "Normals" in mesh.point_data or mesh.n_points == 0:
+        return mesh
+    return mesh.compute_normals(
+        cell_normals=False, split_vertices=False, consistent_normals=False, auto_orient_normals=False
+    )
+
+
+def _steepest(layer: Isosurface, mesh: pv.PolyData) -> NDArray[np.float64]:
+    """The direction (n, 3) in which smoothed values fall most at the points of a mesh in index space.
+
+    In light the faces of a surface between whole numbers show every step of these as a ring.
+    """
+    data = finite_data(layer.volume)
+    field = ndimage.gaussian_filter(data.astype(np.float32), presmooth(data), mode="nearest")
+    step = spacing(layer.volume.canonical.affine)
+    index = (np.asarray(mesh.points, dtype=np.float64) / step).T
+    slopes = []
+    for axis in range(3):
+        reach = np.eye(3)[axis][:, None]
+        ahead, back = (
+            ndimage.map_coordinates(field, at, order=1, mode="nearest") for at in (index + reach, index - reach)
+        )
+        slopes.append((back - ahead) / step[axis])
+    return np.stack(slopes, axis=-1).astype(np.float64) * layer.side
+
+
+def _turn(mesh: pv.PolyData, outward: NDArray[np.float64]) -> None:
+    """Take directions as the normals of a mesh, but where they leave those of its faces, as where a volume ends."""
+    own = np.asarray(mesh.point_data["Normals"], dtype=np.float64)
+    outward = outward / np.maximum(np.linalg.norm(outward, axis=1, keepdims=True), 1e-30)
+    agree = (own * outward).sum(axis=1, keepdims=True)
+    mesh.point_data["Normals"] = np.where(agree > AGREE, outward, own).astype(np.float32)
 
 
 def _above(layer: Isosurface) -> NDArray[np.float32]:
@@ -223,19 +272,3 @@ def cut(mesh: pv.PolyData, clips: Sequence[Clip]) -> pv.PolyData:
         mesh = pv.merge(parts) if len(parts) > 1 else parts[0] if parts else pv.PolyData()
         mesh = mesh if isinstance(mesh, pv.PolyData) else mesh.extract_surface()
     return mesh
-
-
-def face_mesh(grid: NDArray[np.float64], picture: NDArray[np.float32], covered: NDArray[np.float32]) -> pv.PolyData:
-    """A flat mesh over a grid (u, v, 3) of world points where it is covered, its border smooth."""
-    if covered.max() < 0.5:
-        return pv.PolyData()
-    smooth = ndimage.gaussian_filter(covered, 2.0)  # a voxel: the grid is twice as fine
-    covered = smooth if smooth.max() >= 0.5 else covered  # a single voxel would be smoothed away
-    flat = pv.StructuredGrid(*(np.ascontiguousarray(grid[:, :, None, axis]) for axis in range(3)))
-    flat.point_data["covered"] = covered.ravel(order="F")
-    # Between the last point with color and the next the border runs: it has that color, not a fade to none.
-    nearest = ndimage.distance_transform_edt(picture[..., 3] == 0, return_distances=False, return_indices=True)
-    clear = (picture[..., 3][covered >= 0.5] < 0.999).any()
-    colors = np.rint(picture[(*nearest, slice(4 if clear else 3))] * 255).astype(np.uint8)
-    flat.point_data["rgb"] = np.stack([c.ravel(order="F") for c in np.moveaxis(colors, -1, 0)], axis=-1)
-    return flat.extract_surface(algorithm="dataset_surface").clip_scalar(scalars="covered", value=0.5, invert=False)

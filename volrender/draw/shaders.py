@@ -1,0 +1,80 @@
+"""What is added to the shader of VTK's ray caster: clips that are exact at every sample, and light.
+
+VTK's own light on volumes leaves the ambient part out, and shines through: what faces away from a lamp is as bright as
+what faces it. Here the side that is seen is lit by the scene's lamps, as a surface is. A shader's position runs 0 to 1
+over the texture, whose cells are the voxels.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from vtkmodules.vtkRenderingCore import vtkVolume
+
+from volrender.layers import Intensity
+from volrender.space import Clip, View
+
+SAMPLE = 0.5  # voxels between samples along a ray
+TURNED = 0.2  # the cosine beyond which a side that looks away from the viewer is one seen from behind
+
+
+def clip_and_light(actor: vtkVolume, layer: Intensity, view: View) -> None:
+    """Cut a volume by its clips and, where it is shaded, light it."""
+    shader = actor.GetShaderProperty()
+    if layer.clip:
+        tests = " || ".join(_removed(layer, clip, view) for clip in layer.clip)
+        code = f"//VTK::Cropping::Impl\n    if ({tests}) {{ g_skip = true; }}\n"
+        shader.AddFragmentShaderReplacement("//VTK::Cropping::Impl", True, code, False)
+    if actor.GetProperty().GetShade():
+        shader.AddFragmentShaderReplacement("//VTK::ComputeLighting::Exit", False, _light(view), False)
+
+
+def _removed(layer: Intensity, clip: Clip, view: View) -> str:
+    """Whether the clip removes the sample, in the shader's language."""
+    source = layer.field.canonical
+    to_world = source.affine @ np.diag([*source.shape, 1.0])
+    to_world[:3, 3] = (source.affine @ [-0.5, -0.5, -0.5, 1.0])[:3]
+    sides = []
+    for row in clip.halfspaces:
+        a, b, c = (row[:3] @ to_world[:3, :3]).tolist()
+        d = float(row[:3] @ to_world[:3, 3] - row[3]) + _behind(row[:3], min(source.spacing), view)
+        sides.append(f"dot(vec3({a:.9e}, {b:.9e}, {c:.9e}), g_dataPos) + ({d:.9e}) > 0.0")
+    return "(" + " && ".join(sides) + ")"
+
+
+def _behind(normal: NDArray[np.float64], finest: float, view: View) -> float:
+    """How far (mm) a volume stays behind its opaque cut face, for the side that `normal` points to removed.
+
+    A ray may take one sample past the face that ends it, and knows the face's depth to a pixel. A face that looks
+    away from the viewer ends no ray.
+    """
+    facing = float(normal @ view.camera.toward)
+    if facing <= 0:
+        return 0.0
+    return SAMPLE * finest * facing + view.mm_per_pixel * float(np.sqrt(max(0.0, 1 - facing**2)))
+
+
+def _light(view: View) -> str:
+    """Phong's shading by all lamps, of the side that is seen."""
+    viewer = "viewDirection" if view.camera.perspective else "vec3(0.0, 0.0, 1.0)"
+    return f"""
+  // Beyond the last voxel there is nothing to take a difference with: the end of the scan is flat.
+  vec3 rim = 0.5 * in_cellStep[0];
+  vec3 end = vec3(lessThan(g_dataPos, rim)) - vec3(greaterThan(g_dataPos, 1.0 - rim));
+  if (end != vec3(0.0)) {{ normal = normalize((in_textureToEye[0] * vec4(end, 0.0)).xyz); }}
+  float turned = dot(normal, {viewer}) > {TURNED} ? -1.0 : 1.0;
+  diffuse = vec3(0.0);
+  specular = vec3(0.0);
+  for (int n = 0; n < TOTAL_NUMBER_LIGHTS; n++)
+  {{
+    float lit = turned * dot(normal, in_lightDirection[n]);
+    if (lit > 0.0)
+    {{
+      diffuse += lit * in_lightDiffuseColor[n];
+      vec3 mirrored = in_lightDirection[n] - 2.0 * lit * turned * normal;
+      specular += pow(max(dot(mirrored, {viewer}), 0.0), in_shininess[lightingComponent]) * in_lightSpecularColor[n];
+    }}
+  }}
+  finalColor.rgb = (in_ambient[lightingComponent] + in_diffuse[lightingComponent] * diffuse) * color.rgb
+                   + in_specular[lightingComponent] * specular;
+"""
