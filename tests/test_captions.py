@@ -115,6 +115,17 @@ def test_alternative_text_says_where_the_finding_is():
     assert "Panel b: Plot drawn by <lambda>." in page.alt_text()
 
 
+def test_every_picture_has_words():
+    colors = vr.Volume((np.indices((6, 6, 6)).transpose(1, 2, 3, 0) * 40).astype("u1"), BODY.affine, "rgb", name="hues")
+    flat = vr.Volume(np.ones((6, 6, 6)), BODY.affine, name="flat")
+    floats = vr.Intensity(ZMAP, level="99%", opacity=0.5)
+    for layers in ([colors], [BODY, colors], [colors, floats], [flat], [ZMAP], [LABELS], [BODY, LABELS, floats]):
+        for panel in (vr.Slices(*layers), vr.Voxels(*layers, size=4), vr.Figure([[vr.Slices(*layers)]])):
+            assert panel.caption().endswith(f"Drawn with volrender {vr.__version__}.")
+            assert len(panel.alt_text()) > 40
+            assert "None" not in panel.caption() + panel.alt_text()
+
+
 @needs_opengl
 def test_a_scene():
     said = vr.Scene(BODY, vr.Isosurface(ZMAP, 3, color="crimson"), camera="left").caption()

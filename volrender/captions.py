@@ -249,9 +249,10 @@ def finding(layers: Sequence[Layer]) -> str:
     """Where the strongest values of an overlay are, for those who cannot see them; "" if there is none."""
     if len(layers) < 2:
         return ""
-    layer, point = focus.finding(layers), focus.point(layers)
+    layer = focus.finding(layers)
     if layer is layers[0] or not isinstance(layer, (Intensity, Isosurface)) or layer.volume.kind == "rgb":
         return ""
+    point = focus.point(layers)
     side = f", on the subject's {'right' if point[0] > 0 else 'left'} side" if abs(point[0]) > MIDLINE else ""
     at = ", ".join(f"{axis} = {number(float(value))}" for axis, value in zip("xyz", point))
     return f"The largest cluster of {layer.volume.name or 'the map'} peaks at {at} mm{side}."
