@@ -17,5 +17,6 @@ gallery:  ## every gallery figure anew, then the docs
 	$(MAKE) docs
 baselines:  ## the few reference pictures anew: look at each before it is committed
 	$(PYTHON) -m pytest tests -k baseline --regenerate-baselines
-bench:  ## exploded voxels against Axes3D.voxels
+bench:  ## exploded voxels against Axes3D.voxels, label maps against pyvista
 	$(PYTHON) benchmarks/voxels.py
+	$(PYTHON) benchmarks/labels.py

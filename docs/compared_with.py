@@ -69,7 +69,7 @@ def map_theirs() -> Image.Image:
 
 def map_ours() -> vr.Slices:
     head, motor = vr.sample("mni152"), vr.sample("motor")
-    return vr.Slices(head, vr.Intensity(motor.threshold(3.1)))
+    return vr.Slices(head, vr.Intensity(motor, level=3.1))
 
 
 def glass_theirs() -> Image.Image:
@@ -117,10 +117,10 @@ FOREIGN: dict[str, tuple[Callable, Callable]] = {
 }
 
 
-def keep(name: str, theirs: Image.Image, panel: vr.Scene | vr.Slices) -> None:
-    """Write both pictures, `WIDTH` pixels wide; ours drawn at twice that, 89 mm."""
+def keep(name: str, theirs: Image.Image, panel: vr.Scene | vr.Slices, width: float = 89) -> None:
+    """Write both pictures, `WIDTH` pixels wide; ours drawn at twice that, `width` mm."""
     with TemporaryDirectory() as folder:
-        panel.save(Path(folder) / "ours.png", width=89, dpi=2 * WIDTH * 25.4 / 89)
+        panel.save(Path(folder) / "ours.png", width=width, dpi=2 * WIDTH * 25.4 / width)
         ours = Image.open(Path(folder) / "ours.png").convert("RGB")
     for which, picture in (("theirs", theirs.convert("RGB")), ("ours", ours)):
         height = round(picture.height * WIDTH / picture.width)

@@ -15,7 +15,7 @@ motor = vr.sample("motor")
 # Panel a measures: slices at stated positions, with the z-map where it exceeds 3.1 on either side of zero and a color
 # bar that says so. Panel b shows where that is in the head, in the blue of the bar's lower end.
 
-zmap = vr.Intensity(motor.threshold(3.1), clim=(-8, 8))
+zmap = vr.Intensity(motor, level=3.1, clim=(-8, 8))
 corner = vr.Box(x=(None, 0), y=(-30, None), z=(20, None))
 panels = [
     vr.Slices(head, zmap, z=[30, 50, 60]),

@@ -51,7 +51,7 @@ whole = vr.Voxels(vr.Intensity(head, **look), size=50, camera=(30, 50))
 # %%
 # A clip is a plane whose normal points to what is removed, or a box; of several each removes its own.
 
-opened = vr.Voxels(vr.Intensity(head, clip=(vr.Plane(x=38), vr.Plane(z=8)), **look), size=50, camera=(30, 50))
+opened = vr.Voxels(vr.Intensity(head, clip=(vr.Plane(x=38), vr.Plane(z=18)), **look), size=50, camera=(30, 50))
 
 # %%
 # The diagonal is a plane like any other. The upper left front goes; the viewer stands there.

@@ -6,6 +6,7 @@ mm, and what each test allows is less.
 
 import numpy as np
 import pytest
+from drawn import drawn
 from helpers import tilted
 from matplotlib.colors import ListedColormap
 from mpl_toolkits.mplot3d import proj3d
@@ -77,15 +78,10 @@ def red_spot(kind, affine, index):
 def test_slices(affine, index, kind):
     layer, xyz = red_spot(kind, affine, index)
     panel = Slices(anatomy(), layer, x=xyz[0], y=xyz[1], z=xyz[2])
-    axes = [ax for ax in panel.figure(183, 150).axes if ax.get_images() and not ax.axison]
-    for cut, ax in zip(panel.cuts, axes, strict=True):
-        image = ax.get_images()[0]
-        picture, extent = np.asarray(image.get_array()), np.reshape(image.get_extent(), (2, 2))
-        rows, columns = np.nonzero((picture[..., 0] > 0.9) & (picture[..., 1] < 0.1))
-        middle = np.array([columns.mean() + 0.5, rows.mean() + 0.5]) / picture.shape[1::-1]
-        found = extent[:, 0] + middle * np.ptp(extent, axis=1)
+    for tile in drawn(panel, 183, 150):
+        found = tile.middle((tile.picture[..., 0] > 0.9) & (tile.picture[..., 1] < 0.1))
         # The section of a parallelepiped through its centre is symmetric about it, and so are interpolated values.
-        assert np.allclose(found, xyz[list(cut.across)], atol=0.35)
+        assert np.allclose(found, tile.uv(xyz), atol=0.35)
 
 
 def slanted(affine, index):

@@ -18,7 +18,7 @@ MEAN, PLAIN, SHARE = 1.5, 40, 0.01  # gray levels; gray levels; of all pixels
 
 def slices():
     motor = vr.sample("motor")
-    return vr.Slices(vr.sample("mni152"), vr.Intensity(motor.threshold(3.1)), x=40, y=-25, z=56)
+    return vr.Slices(vr.sample("mni152"), vr.Intensity(motor, level=3.1), x=40, y=-25, z=56)
 
 
 def contours():

@@ -14,12 +14,14 @@ from printed import MM, needs_opengl, png_facts
 
 from volrender import __version__, cli, demo
 from volrender.cli import main, parse_clip
+from volrender.console import size
 from volrender.draw import opengl
 from volrender.layers import Intensity
 from volrender.space import Box
 from volrender.volume import Volume
 
-COMMANDS = ["demo", "info", "voxels", "scene", "slices", "histogram"]
+READING = ["info", "voxels", "scene", "slices", "histogram"]
+COMMANDS = ["demo", *READING, "figure", "redo", "show-recipe", "caption"]
 DRAWING = ["voxels", "slices", "histogram", pytest.param("scene", marks=needs_opengl)]
 SMALL = ["--width", "40", "--dpi", "60"]
 CALL = [sys.executable, "-c", "import sys; from volrender.cli import main; sys.exit(main())"]
@@ -78,6 +80,11 @@ def run(capsys, monkeypatch, inputs):
     return typed
 
 
+def told(path):
+    """What a command says of a file that it has written."""
+    return f"{path}, {size(path.stat().st_size)}\n"
+
+
 def picture(path):
     with Image.open(path) as image:
         return np.asarray(image.convert("RGB")).astype(int)
@@ -89,7 +96,7 @@ def picture(path):
 @pytest.mark.parametrize("command", DRAWING)
 def test_a_command_draws_and_says_where(run, tmp_path, command):
     code, out, err = run(command, "head.nii.gz", "-o", tmp_path / "o.png", "--width", "50", "--dpi", "72")
-    assert (code, out, err) == (0, f"{tmp_path / 'o.png'}\n", "")
+    assert (code, out, err) == (0, told(tmp_path / "o.png"), "")
     width, _, dpi = png_facts(tmp_path / "o.png")
     assert width == round(50 / MM * 72)
     assert dpi == pytest.approx(72, rel=1e-3)
@@ -135,12 +142,20 @@ OPTIONS = [
     ("scene", ["--clip", "y=-5:5", "--clip", "x=0:"]),
     ("scene", ["--camera", "superior"]),
     ("scene", ["--level", "60"]),
+    ("scene", ["--level", "otsu"]),
     ("scene", ["--blend", "maximum"]),
+    ("scene", ["--quality", "draft"]),
+    ("scene", ["--light", "flat"]),
+    ("scene", ["--silhouette"]),
     ("slices", ["--clip", "x=0:"]),
     ("slices", ["--camera", "anterior"]),
     ("slices", ["-x", "0", "4"]),
     ("slices", ["-z", "-5", "5", "-y", "0"]),
     ("slices", ["--radiological"]),
+    ("slices", ["-n", "2", "--reference"]),
+    ("slices", ["-n", "0", "1", "3", "--native"]),
+    ("slices", ["--plane", "-0.2,0.5,1@0,-2,4", "--crosshair"]),
+    ("slices", ["--mask", "mask.nii.gz", "--outline"]),
     ("slices", ["zmap.nii.gz", "--level", "3.1"]),
     ("slices", ["--level", "60"]),
     ("slices", ["--cmap", "magma", "--clim", "20", "70"]),
@@ -178,7 +193,7 @@ def test_an_option_changes_the_picture(run, capsys, tmp_path, plain, command, op
     before = plain(command)
     capsys.readouterr()
     code, out, err = run(command, "head.nii.gz", *options, "-o", tmp_path / "o.png", *SMALL)
-    assert (code, out, err) == (0, f"{tmp_path / 'o.png'}\n", "")
+    assert (code, out, err) == (0, told(tmp_path / "o.png"), "")
     assert (tmp_path / "o.png").read_bytes() != before
 
 
@@ -195,6 +210,16 @@ def test_the_level_of_a_map_is_on_both_sides(run, tmp_path):
     red, _, blue = np.moveaxis(picture(tmp_path / "o.png"), -1, 0)
     assert (red - blue > 60).any()
     assert (blue - red > 60).any()
+
+
+def test_a_level_by_otsu_or_percentile_is_a_number(run, inputs, tmp_path):
+    values = nib.load(inputs / "head.nii.gz").get_fdata()
+    pictures = []
+    for level in ("95%", f"{np.percentile(values, 95)}", "otsu"):
+        assert run("slices", "head.nii.gz", "--level", level, "-o", tmp_path / "o.png", *SMALL)[0] == 0
+        pictures.append(picture(tmp_path / "o.png"))
+    assert np.array_equal(pictures[0], pictures[1])
+    assert not np.array_equal(pictures[0], pictures[2])
 
 
 def test_frames_are_told_apart(run, tmp_path):
@@ -236,7 +261,7 @@ def test_the_demo_writes_its_figures(run, tmp_path):
         names = ["voxels.png", "slices.png"]
     else:
         assert err == ""
-    assert out.splitlines() == [str(tmp_path / "a" / "b" / name) for name in names]
+    assert out == "".join(told(tmp_path / "a" / "b" / name) for name in names)
     for name in names:
         assert png_facts(tmp_path / "a" / "b" / name)[0] == round(demo.FIGURES[name][1] / MM * 30)
 
@@ -343,7 +368,7 @@ def test_one_of_several_series_is_drawn(run, several, command):
     call = [command, several / "dicom", *more, *SMALL, "-o", several / "s.png"]
     assert "choose with --series from" in run(*call)[2]
     code, out, err = run(*call, "--series", "9")
-    assert (code, err, out) == (0, "", f"{several / 's.png'}\n")
+    assert (code, err, out) == (0, "", told(several / "s.png"))
 
 
 # Help
@@ -354,7 +379,7 @@ def test_help_fits_a_screen(run, command):
     code, out, err = run(*command, "--help")
     assert (code, err) == (0, "")
     lines = out.rstrip().splitlines()
-    assert len(lines) <= 40
+    assert len(lines) <= 46
     assert max(map(len, lines)) <= 80
     said = " ".join(out.split())
     if command:
@@ -426,6 +451,10 @@ ARGUMENTS = [
     (["slices", "head.nii.gz", "-x", "-17"], "x must lie within the volumes, -16 to 16 mm; got -17"),
     (["slices", "head.nii.gz", "-y", "nan"], "y must be finite"),
     (["slices", "head.nii.gz", "-y", "front"], "-y"),
+    (["slices", "head.nii.gz", "-n", "0"], "n must be 1 to 100 slices; got 0"),
+    (["slices", "head.nii.gz", "-n", "2", "-z", "0"], "n, which chooses the positions"),
+    (["slices", "head.nii.gz", "--plane", "0,1@0,0,0"], "--plane must be normal@point in mm"),
+    (["slices", "head.nii.gz", "--plane", "0,0,1@0,0,999"], "a plane must cross the volumes"),
     (["slices", "head.nii.gz", "--level", "999"], TRUTH),
     (["voxels", "head.nii.gz", "--level", "999"], TRUTH),
     (["scene", "head.nii.gz", "--level", "999"], TRUTH),
@@ -433,6 +462,9 @@ ARGUMENTS = [
     (["slices", "head.nii.gz", "zmap.nii.gz", "--level", "7"], "--level must lie within the data, -5.25 to 6.5; got 7"),
     (["scene", "head.nii.gz", "zmap.nii.gz", "--level", "7"], "--level must lie within the data, -5.25 to 6.5; got 7"),
     (["slices", "head.nii.gz", "--level", "nan"], "level"),
+    (["slices", "head.nii.gz", "--level", "140%"], "--level must be a number, 'otsu', or a percentile"),
+    (["scene", "head.nii.gz", "--quality", "best"], "quality must be final or draft; got 'best'"),
+    (["scene", "head.nii.gz", "--light", "dim"], "light must be studio or flat; got 'dim'"),
     (["slices", "head.nii.gz", "--clim", "3", "1"], "clim must be increasing"),
     (["slices", "head.nii.gz", "--dpi", "3"], "dpi must be between 30 and 2400; got 3"),
     (["slices", "head.nii.gz", "--dpi", "many"], "--dpi"),
@@ -472,7 +504,7 @@ def complains(run, tmp_path):
     return typed
 
 
-@pytest.mark.parametrize("command", [name for name in COMMANDS if name != "demo"])
+@pytest.mark.parametrize("command", READING)
 @pytest.mark.parametrize(("name", "said"), FILES, ids=[name for name, _ in FILES])
 def test_a_bad_file(complains, command, name, said):
     complains(command, name, said=[name, said])
@@ -577,7 +609,8 @@ def test_clips(text, box):
 )
 def test_clips_that_are_none(text):
     with pytest.raises(
-        ValueError, match=re.escape(f"--clip must be ranges in mm such as x=:0,y=-30:,z=0:50; got {text!r}")
+        ValueError,
+        match=re.escape(f"--clip must be ranges in mm such as 'x=:0,y=-30:,z=0:50' or 'x=10:'; got {text!r}"),
     ):
         parse_clip(text)
 
@@ -593,7 +626,7 @@ def test_the_installed_program(inputs, tmp_path):
     done = subprocess.run(
         [program, "slices", "head.nii.gz", "-o", out, *SMALL], cwd=inputs, capture_output=True, text=True, check=False
     )
-    assert (done.returncode, done.stdout, done.stderr) == (0, f"{out}\n", "")
+    assert (done.returncode, done.stdout, done.stderr) == (0, told(out), "")
     bad = subprocess.run([program, "info", "text.nii"], cwd=inputs, capture_output=True, text=True, check=False)
     assert bad.returncode == 2
     assert bad.stderr.count("\n") == 1
@@ -603,7 +636,7 @@ def test_a_progress_bar_on_a_terminal_and_none_in_a_pipe(inputs, tmp_path):
     pty = pytest.importorskip("pty", reason="there are no pseudo-terminals here")
     command = [*CALL, "slices", "head.nii.gz", "-o", str(tmp_path / "o.png"), *SMALL]
     piped = subprocess.run(command, cwd=inputs, capture_output=True, text=True, check=True)
-    assert (piped.stdout, piped.stderr) == (f"{tmp_path / 'o.png'}\n", "")
+    assert (piped.stdout, piped.stderr) == (told(tmp_path / "o.png"), "")
     ours, theirs = pty.openpty()
     environment = {name: value for name, value in os.environ.items() if name not in ("NO_COLOR", "CI")}
     done = subprocess.run(
@@ -617,7 +650,7 @@ def test_a_progress_bar_on_a_terminal_and_none_in_a_pipe(inputs, tmp_path):
     except OSError:  # Linux answers the end of a terminal with an error
         pass
     os.close(ours)
-    assert done.stdout.decode() == f"{tmp_path / 'o.png'}\n"
+    assert done.stdout.decode() == told(tmp_path / "o.png")
     assert b"o.png" in shown
     assert re.search(rb"\d/2", shown)
 
@@ -649,7 +682,7 @@ def test_a_real_head(run, samples, head_as_array, tmp_path, name, options, comma
     source = head_as_array if name == "head.npy" else samples / name
     small = ["--size", "20"] if command == "voxels" else []
     code, out, err = run(command, source, *options, *small, "-o", tmp_path / "o.png", "--width", "60", "--dpi", "60")
-    assert (code, out, err) == (0, f"{tmp_path / 'o.png'}\n", "")
+    assert (code, out, err) == (0, told(tmp_path / "o.png"), "")
     pixels = picture(tmp_path / "o.png")
     assert pixels.shape[1] == round(60 / MM * 60)
     drawn = (np.abs(pixels - 255).max(axis=-1) > 20).any(axis=0)

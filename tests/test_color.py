@@ -7,6 +7,7 @@ from hypothesis.extra import numpy as hnp
 from matplotlib import colormaps
 from matplotlib.colors import ListedColormap
 from scipy import ndimage
+from skimage.color import deltaE_ciede2000, rgb2lab
 
 from volrender import Volume, color, sample
 
@@ -286,7 +287,34 @@ def test_labels_get_colors_of_their_own(many):
     assert np.ptp(list(chosen.values())) <= 1
 
 
+@pytest.mark.parametrize(("many", "apart", "least"), [(20, 20, 10), (138, 34, 5)])
+def test_labels_near_one_another_are_told_apart(many, apart, least):
+    """By CIEDE2000, where about 2 is the least that is noticed."""
+    lab = rgb2lab(np.array([*color.label_colors(range(many)).values()]))
+    for step in range(1, apart):
+        assert deltaE_ciede2000(lab[step:], lab[:-step]).min() > least
+
+
 def test_a_volume_is_surveyed_once_and_in_any_order():
     volume = Volume(T1, np.diag([-1, 1, 1, 1]))
     assert volume.survey is volume.survey
     assert volume.survey == Volume(T1[::-1], np.eye(4)).survey
+
+
+# What a color-blind reader sees of linear RGB (Machado, Oliveira and Fernandes, IEEE TVCG 15, 2009; severity 1).
+SIGHTS = {
+    "all": np.eye(3),
+    "no green": [[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413], [-0.011820, 0.042940, 0.968881]],
+    "no red": [[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216], [-0.003882, -0.048116, 1.051998]],
+}
+
+
+@pytest.mark.parametrize("sight", SIGHTS)
+@pytest.mark.parametrize("count", [2, 7, 14])
+def test_default_label_colors_can_be_told_apart(count, sight):
+    colors = np.array(list(color.label_colors(range(1, count + 1)).values()))
+    linear = np.where(colors <= 0.04045, colors / 12.92, ((colors + 0.055) / 1.055) ** 2.4)
+    seen = np.clip(linear @ np.transpose(SIGHTS[sight]), 0, 1)
+    lab = rgb2lab(np.where(seen <= 0.0031308, seen * 12.92, 1.055 * seen ** (1 / 2.4) - 0.055)[None])[0]
+    apart = deltaE_ciede2000(lab[:, None], lab[None])
+    assert apart[~np.eye(count, dtype=bool)].min() > 10

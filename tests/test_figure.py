@@ -1,4 +1,4 @@
-from itertools import product
+from itertools import combinations, product
 
 import matplotlib as mpl
 import numpy as np
@@ -8,7 +8,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure as MplFigure
 from printed import MM, assert_lettering_is_clear, needs_opengl, png_facts, words
 
-from volrender import Figure, Histogram, Intensity, Isosurface, LabelMap, Plane, Scene, Slices, Volume, Voxels
+from volrender import Drawing, Figure, Histogram, Intensity, Isosurface, LabelMap, Plane, Scene, Slices, Volume, Voxels
+from volrender.draw.annotate import Frame
 from volrender.figure import BETWEEN
 from volrender.io import Label
 
@@ -93,6 +94,63 @@ def test_a_figures_lettering_is_clear(rows, font_size):
     assert set("abcdefg"[: sum(map(len, rows))]) <= set(said)
 
 
+def curve(ax):
+    ax.plot([0, 1e4], [0, 1])
+    ax.set(xlabel="time since the beginning (s)", ylabel="signal (%)", title="Mine")
+
+
+def pair(part):
+    one, two = part.subplots(1, 2, sharey=True)
+    one.bar([1, 2], [3, 4])
+    two.imshow(np.eye(3))
+    two.set_xlabel("column")
+    part.suptitle("Two axes")
+
+
+def crowded():
+    panels = [make("slices, map"), Slices(BALL, Intensity(ZMAP), y=0, title="Another"), make("histogram, map")]
+    return [*panels, make("voxels"), curve, Drawing(pair, on="subfigure", title="Both")]
+
+
+@pytest.mark.parametrize(
+    ("rows", "options"),
+    [
+        ([[0, 1], [2, 4]], {"title": "A page", "colorbars": "page", "font_size": 5}),
+        ([[3, 4, 5], [0]], {"heights": [1, 2], "font_size": 9}),
+        ([[0], [4, 2]], {"heights": [1, 5], "widths": [None, [2, 1]], "letters": "A"}),
+        ([[1, 5], [0, 1]], {"widths": [1, 2], "width": 150, "font_size": 8}),
+    ],
+)
+def test_what_a_panel_draws_stays_at_its_place(monkeypatch, rows, options):
+    drawn = []
+
+    def watched(compose):
+        def composes(panel, frame):
+            before = set(frame.figure.findobj(mpl.axes.Axes))
+            compose(panel, frame)
+            drawn.append((frame, [ax for ax in frame.figure.findobj(mpl.axes.Axes) if ax not in before]))
+
+        return composes
+
+    for kind in (Slices, Voxels, Histogram, Drawing):
+        monkeypatch.setattr(kind, "compose", watched(kind.compose))
+    panels = crowded()
+    page = Figure([[panels[n] for n in row] for row in rows], **options).figure(dpi=DPI)
+    assert_lettering_is_clear(page, slack=0.1 * DPI / MM)
+    places = [np.array([[f.x, f.y], [f.x + f.width, f.y + f.height]]) for f, _ in drawn]
+    assert len(places) == sum(map(len, rows))
+    for (low, high), (_, axes) in zip(places, drawn):
+        assert (low > -0.13).all()  # half a pixel
+        assert (high < np.array([page.bbox.width, page.bbox.height]) * MM / DPI + 0.2).all()
+        for ax in axes:
+            box = ax.get_tightbbox()
+            if not hasattr(ax, "zaxis") and box is not None:
+                assert (box.min * MM / DPI > low - 0.3).all()
+                assert (box.max * MM / DPI < high + 0.3).all()
+    for (a, b), (c, d) in combinations(places, 2):
+        assert (np.minimum(b, d) - np.maximum(a, c)).min() <= BETWEEN * -0.99
+
+
 # Rows, widths and letters
 
 
@@ -100,7 +158,7 @@ def test_a_figures_lettering_is_clear(rows, font_size):
 @pytest.mark.parametrize("row", [["slices", "histogram"], ["voxels", "voxels, bare", "slices"], ["slices, map"]])
 def test_the_panels_of_a_row_are_equally_high_and_fill_it(row, width):
     page = Figure([[make(name) for name in row]], width=width)
-    widths = page._widths(page.rows[0], page.width)
+    widths = page._widths(0, page.width)
     heights = [panel.height(w) for panel, w in zip(page.rows[0], widths)]
     assert sum(widths) + BETWEEN * (len(row) - 1) == pytest.approx(page.width)
     # A narrow panel may be kept higher by its words, or break its tiles into rows.
@@ -109,7 +167,7 @@ def test_the_panels_of_a_row_are_equally_high_and_fill_it(row, width):
 
 def test_a_panel_never_gets_less_than_a_third_of_its_share():
     page = Figure([[Slices(BALL, z=[0, 10, 20, 30, 40, 50]), Histogram(BALL), Voxels(BALL, size=4)]])
-    assert min(page._widths(page.rows[0], 183)) >= (183 - 2 * BETWEEN) / 9 - 1e-6
+    assert min(page._widths(0, 183)) >= (183 - 2 * BETWEEN) / 9 - 1e-6
 
 
 def test_heights_add_up():
@@ -125,6 +183,51 @@ def test_the_page_has_its_width_and_height(tmp_path):
     page = Figure([[Slices(BALL, z=0), Histogram(BALL)], [Voxels(BALL, size=4)]], width=120)
     page.save(tmp_path / "f.png", dpi=80)
     assert png_facts(tmp_path / "f.png")[:2] == (round(120 / MM * 80), round(page.height(120) / MM * 80))
+
+
+def test_heights_and_widths_are_proportions():
+    panels = [[make("histogram"), make("slices")], [make("slices, map")]]
+    plain = Figure(panels)
+    page = Figure(panels, heights=[1, 2], widths=[[3, 1], None])
+    one, two = page._layout(Frame.paperless(183))
+    assert two.height == pytest.approx(2 * one.height)
+    assert one.widths[0] == pytest.approx(3 * one.widths[1])
+    even = Figure([[make("histogram"), make("slices")], [make("slices, map")]], heights=[1, 1])
+    assert even.height(183) == pytest.approx(plain.height(183))
+
+
+def test_a_row_that_must_be_low_becomes_narrow():
+    panels = [make("slices"), make("slices, map")]
+    row, _ = Figure([[p] for p in panels], heights=[1, 3])._layout(Frame.paperless(183))
+    natural = panels[0].height(row.widths[0])
+    assert natural <= row.height
+    assert row.widths[0] < 100
+    assert row.left == pytest.approx((183 - row.widths[0]) / 2)
+
+
+def bars_of(page):
+    """Where the color bars stand, mm from the left, from their labels."""
+    found = [t for t in page.findobj(mpl.text.Text) if "hand (z)" in t.get_text() and t.get_rotation() == 90]
+    return sorted(t.get_window_extent().x1 * MM / page.dpi for t in found)
+
+
+def test_equal_color_bars_of_a_row_are_one():
+    zmap = Intensity(ZMAP, clim=(-8, 8))
+    row = [Slices(BALL, zmap, z=0), Slices(BALL, zmap, y=0), Slices(BALL, Intensity(ZMAP, clim=(-5, 5)), x=0)]
+    assert len(bars_of(Figure([row], colorbars="panel").figure(dpi=DPI))) == 3
+    shared = bars_of(Figure([row]).figure(dpi=DPI))
+    assert len(shared) == 2
+    assert 180 < shared[1] <= 183
+    assert len(bars_of(Figure([row[:2], row[:2]]).figure(dpi=DPI))) == 2
+    assert len(bars_of(Figure([row[:2], row[:2]], colorbars="page").figure(dpi=DPI))) == 1
+    assert len(bars_of(row[0].figure(dpi=DPI))) == 1
+
+
+def test_letters_as_they_are_asked_for():
+    few = [Histogram(BALL)] * 3
+    assert sorted(letters(Figure(few, letters="A").figure(dpi=DPI))) == ["A", "B", "C"]
+    assert sorted(letters(Figure(few, letters=["i", "ii", ""]).figure(dpi=DPI))) == ["", "i", "ii"]
+    assert Figure([[Histogram(BALL)] * 28]).letters[24:] == ["y", "z", "aa", "ab"]
 
 
 def test_letters_follow_the_rows():
@@ -170,7 +273,7 @@ def test_rows_can_be_given_short():
 def test_a_scene_has_exactly_the_pixels_of_its_place():
     page = Figure([[Scene(Isosurface(BALL, 50)), Slices(BALL)]]).figure(dpi=DPI)
     images = [ax.images[0] for ax in page.axes if ax.images]
-    assert len(images) == 4
+    assert len(images) == 2
     for image in images:
         box = np.array(image.axes.get_window_extent().bounds)
         assert np.allclose(box, np.round(box), atol=1e-6)
@@ -238,6 +341,17 @@ def test_voxels_are_drawn_onto_3_d_axes_whose_view_stays():
     FigureCanvasAgg(page).draw()
 
 
+def test_voxels_fit_in_matplotlibs_own_layouts():
+    page = blank()
+    ax = page.add_subplot(projection="3d")
+    Voxels(BALL, size=4).draw(ax)
+    FigureCanvasAgg(page).draw()
+    cubes = ax.collections[0].get_tightbbox()
+    page.tight_layout()
+    assert 50 < cubes.width < page.bbox.width
+    assert ax.get_tightbbox().contains(*cubes.min)
+
+
 def test_drawing_leaves_the_users_settings():
     page = blank()
     with mpl.rc_context({"font.size": 23.0}):
@@ -246,7 +360,36 @@ def test_drawing_leaves_the_users_settings():
     assert {t.get_fontsize() for t in page.findobj(mpl.text.Text) if t.get_text()} == {7.0}
 
 
+def test_a_function_is_a_panel():
+    (row,) = Figure([[curve, BALL]]).rows
+    assert repr(row[0]) == "<Drawing: curve>"
+    page = blank()
+    ax = page.subplots()
+    Drawing(curve).draw(ax)
+    assert ax.get_ylabel() == "signal (%)"
+    said = words(Figure([[curve]], font_size=9).figure(dpi=DPI))
+    assert {"Mine", "10000", "signal (%)"} <= set(said)
+
+
 # What is refused
+
+
+def test_proportions_letters_and_drawings_that_are_none():
+    two = [[BALL], [BALL, BALL]]
+    refuses(ValueError, lambda: Figure(two, heights=[1]), "heights must be numbers above 0, one for each of the 2 rows")
+    refuses(ValueError, lambda: Figure(two, heights=[1, -1]), "heights must be numbers above 0")
+    refuses(TypeError, lambda: Figure(two, heights="ab"), "heights must be numbers, one for each of the 2 rows")
+    refuses(ValueError, lambda: Figure(two, widths=[1, 2]), "widths must be a list for each row, of 1, 2 panels")
+    refuses(ValueError, lambda: Figure(two, widths=[None, [1]]), "widths of row 2 must be numbers above 0")
+    refuses(ValueError, lambda: Figure(two, widths=[None]), "widths must be a list for each of the 2 rows")
+    refuses(TypeError, lambda: Figure(two, widths=3), "widths must be a list of numbers")
+    refuses(ValueError, lambda: Figure(two, letters="1"), "letters must be True, False, 'a', 'A' or a list of texts")
+    refuses(ValueError, lambda: Figure(two, letters=["a"]), "letters must be one text for each of the 3 panels")
+    refuses(ValueError, lambda: Figure(two, colorbars="all"), "colorbars must be one of row, page, panel; got 'all'")
+    refuses(TypeError, lambda: Drawing(3), "Drawing needs a function of matplotlib axes; got int")
+    refuses(ValueError, lambda: Drawing(curve, on="paper"), "on must be axes or subfigure; got 'paper'")
+    refuses(ValueError, lambda: Drawing(curve, ratio=0), "ratio must be 0.05 to 20; got 0")
+    refuses(ValueError, lambda: Figure([[BALL, curve]], widths=[[40, 1]]).figure(), "too small for its lettering")
 
 
 def test_rows_that_are_none():

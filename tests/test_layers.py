@@ -82,7 +82,7 @@ def test_the_clip_of_a_cut_plane_is_nothing():
         (Intensity, BALL, "colormap", "takes cmap, not colormap"),
         (Intensity, BALL, "rendering", "takes blend, not rendering"),
         (Intensity, BALL, "clip_plane", "takes clip, not clip_plane"),
-        (Intensity, BALL, "threshold", "Intensity has no threshold; it takes volume, clim, cmap, opacity, blend, clip"),
+        (Intensity, BALL, "threshold", "Intensity takes level, not threshold"),
         (Intensity, BALL, "cut_coords", "Intensity has no cut_coords; it takes"),
         (Intensity, BALL, "opactiy", "did you mean opacity?"),
         (Isosurface, BALL, "threshold", "Isosurface takes level, not threshold"),
@@ -238,6 +238,40 @@ def test_label_maps_without_labels():
     empty = Volume(np.zeros((2, 2, 2), np.uint8), EYE, "labels", "void")
     refuses(ValueError, lambda: LabelMap(empty).table, "void: must hold a label other than 0")
     refuses(ValueError, lambda: LabelMap(REGIONS, colors={9: "red"}).table, "labels that occur ([1, 2, 3]); got [9]")
+
+
+# Thresholds
+
+
+def zmap():
+    data = np.random.default_rng(0).normal(size=(10, 10, 10))
+    data[4, 4, 4], data[7, 7, 7] = -9, 7
+    return Volume(data, np.eye(4), name="zmap")
+
+
+def test_what_is_below_the_level_is_not_drawn():
+    values = np.array([-8, -3.2, -2.9, 0, 2.9, 3.2, 8])
+    assert Intensity(zmap(), level=3).look.alpha(values, "overlay").tolist() == [1, 1, 0, 0, 0, 1, 1]
+    assert Intensity(zmap(), level=3, opacity=0.5).look.alpha(values, "voxel").max() == 0.5
+    assert Intensity(zmap(), level=3, clim=(0, 9)).look.alpha(values, "slice").tolist() == [0, 0, 0, 0, 0, 1, 1]
+    one_sided = Volume(np.arange(1000).reshape(10, 10, 10), np.eye(4))
+    for panel in ("slice", "overlay", "volume"):
+        assert Intensity(one_sided, level=300).look.alpha([0, 299, 300, 999], panel).tolist() == [0, 0, 1, 1]
+    cubes = Intensity(one_sided, level=300, clim=(0, 1000)).look.alpha([0, 299, 300, 999], "voxel")
+    assert np.allclose(cubes, [0, 0, 0.3, 1], atol=2e-3)  # of cubes the value is the opacity
+    assert Intensity(one_sided, level="90%").level == pytest.approx(899.1)
+
+
+def test_a_level_must_leave_something():
+    refuses(
+        ValueError, lambda: Intensity(zmap(), level=9.5), "within the data of zmap, 0 to 9 on either side of 0; got 9"
+    )
+    refuses(ValueError, lambda: Intensity(zmap(), level=-3), "level must lie within", "got -3")
+    refuses(ValueError, lambda: Intensity(BALL, level=1e9), "level must lie within the data of", "got 1e+09")
+    refuses(
+        TypeError, lambda: Intensity(zmap(), level=3, opacity=[(0, 0), (1, 1)]), "level, or the threshold of opacity"
+    )
+    refuses(TypeError, lambda: Intensity(zmap(), level=3, preset="stat"), "opacity nodes or a preset; got both")
 
 
 # Cut planes

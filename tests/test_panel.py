@@ -5,8 +5,10 @@ import warnings
 import numpy as np
 import pytest
 from matplotlib.colors import to_rgb
+from printed import texts as drawn_texts
 
-from volrender import Histogram, LabelMap, Scene, Slices, Volume, Voxels, space
+from volrender import Histogram, LabelMap, Scene, Slices, Volume, Voxels, sample, space
+from volrender.intensity import luma
 
 PANELS = [Scene, Slices, Voxels]
 
@@ -100,6 +102,17 @@ def test_lettering_can_be_read_on_any_page(background, dark):
         tones = {sum(to_rgb(text.get_color())) / 3 for ax in figure.axes for text in ax.texts if text.get_text()}
         assert tones
         assert all((tone > 0.6) == dark for tone in tones) or isinstance(panel, Slices)
+
+
+@pytest.mark.parametrize(("background", "dark"), [("white", False), ("#101418", True)])
+def test_a_histogram_can_be_read_on_any_page(background, dark):
+    figure = Histogram(sample("mni152"), background=background).figure(60, 80)
+    found = [text for text, _ in drawn_texts(figure)]
+    assert len(found) > 8
+    for text in found:
+        assert (luma(np.array(to_rgb(text.get_color()))) > 0.5) == dark, text
+    lines = [spine for ax in figure.axes for spine in ax.spines.values() if spine.get_visible()]
+    assert all((luma(np.array(to_rgb(line.get_edgecolor()))) > 0.5) == dark for line in lines)
 
 
 def test_cubes_stand_around_what_the_camera_looks_at():

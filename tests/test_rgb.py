@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from drawn import drawn
 from helpers import refuses
 
 from volrender import CutPlane, Histogram, Intensity, Isosurface, LabelMap, Plane, Scene, Slices, Volume, Voxels, paint
@@ -31,10 +32,8 @@ def test_a_slice_shows_the_colors_themselves(channels):
 
 
 def test_the_left_is_on_the_left_of_a_tile():
-    page = Slices(halves(), z=0).figure(60, 100)
-    (image,) = [image for ax in page.axes for image in ax.images]
-    picture = np.asarray(image.get_array())
-    middle = picture[picture.shape[0] // 2]
+    (tile,) = drawn(Slices(halves(), z=0), 60, 100)
+    middle = tile.picture[tile.picture.shape[0] // 2]
     reds = np.flatnonzero(middle[:, 0] > 0.7)
     blues = np.flatnonzero(middle[:, 2] > 0.7)
     assert reds.max() < blues.min()

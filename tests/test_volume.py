@@ -487,3 +487,15 @@ def test_the_same_volume_makes_the_same_bytes(tmp_path):
     for name in ("a.nii.gz", "b.nii.gz"):
         ball().save(tmp_path / name)
     assert (tmp_path / "a.nii.gz").read_bytes() == (tmp_path / "b.nii.gz").read_bytes()
+
+
+def test_labels_are_named_alone_or_with_a_color():
+    data = np.array([[[0, 1, 2]]])
+    volume = Volume(data, np.eye(4), "labels", labels={1: "left", 2: ("right", "gold")})
+    assert [volume.labels[n].name for n in (1, 2)] == ["left", "right"]
+    assert volume.labels[2].color == (1.0, 215 / 255, 0.0)
+    for wrong in ({"1": "left"}, {1: 5.0}, {1: (2, "red")}, "left"):
+        with pytest.raises(TypeError, match="label"):
+            Volume(data, np.eye(4), "labels", labels=wrong)
+    with pytest.raises(ValueError, match="the color of label 1"):
+        Volume(data, np.eye(4), "labels", labels={1: ("left", "reddish")})

@@ -7,6 +7,8 @@ from matplotlib import colormaps
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import LightSource
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.text import Text
 from mpl_toolkits.mplot3d import art3d, proj3d
 from scipy import ndimage
 from skimage.metrics import structural_similarity
@@ -262,16 +264,20 @@ def test_two_interleaved_layers_are_sorted_as_one():
 
 @pytest.mark.parametrize("projection", ["ortho", "persp"])
 @pytest.mark.parametrize("view", VIEWS)
-@pytest.mark.parametrize("field", ["noise", "blobs", "shells"])
+@pytest.mark.parametrize("field", ["noise", "blobs", "shells", "nearly opaque", "half opaque"])
 def test_leaving_out_what_cannot_be_seen_changes_no_pixel(view, projection, field, monkeypatch):
     rng = np.random.default_rng(int(abs(view[0]) + view[1]))
     noise = rng.random((9, 8, 7))
     alpha = noise ** rng.choice([0.2, 0.5]) * (rng.random((9, 8, 7)) > 0.1)
-    if field != "noise":
+    if field == "nearly opaque":
+        alpha = 0.9 + 0.095 * noise
+    elif field == "half opaque":
+        alpha = np.where(noise < 0.5, 1, rng.random((9, 8, 7)))
+    elif field != "noise":
         smooth = ndimage.gaussian_filter(noise, 1.5)
         smooth = (smooth - smooth.min()) / np.ptp(smooth)
         alpha = smooth if field == "blobs" else np.where(np.abs(smooth - 0.5) < 0.2, 0.95, 0.05 * (smooth > 0.5))
-    rgba = np.concatenate([rng.random((9, 8, 7, 3)), alpha[..., None]], axis=-1)
+    rgba = np.concatenate([rng.random((9, 8, 7, 3)).round(), alpha[..., None]], axis=-1)  # colors far apart
     pictures, counts = [], []
     for everything in (False, True):
         if everything:
@@ -332,6 +338,25 @@ def test_opaque_neighbours_have_no_seam():
     inside = ndimage.binary_erosion(ndimage.binary_fill_holes(picture < 128), iterations=4)
     assert inside.sum() > 5000
     assert picture[inside].max() <= 52
+
+
+def test_the_outline_of_opaque_cubes_is_smooth():
+    """One slanted edge of a black cube: as many grays as an antialiased line has."""
+    ax = axes((20, 300), limits=(-0.5, 1.5), side=4)
+    ax.set_axis_off()
+    put(ax, cubes_of(np.broadcast_to([0, 0, 0, 1.0], (2, 2, 2, 4))))
+    picture = raster(ax)[..., 0]
+    body = picture < 128
+    beside = ndimage.binary_dilation(body, iterations=2) & ~ndimage.binary_erosion(body, iterations=2)
+    assert len(np.unique(picture[beside])) > 20
+    assert np.isin(picture[~beside], (0, 255)).all()
+
+
+@pytest.mark.parametrize("view", [(0, 0), (0, 90), (90, 0), (10, 0), (25, 150)])
+def test_opaque_cubes_on_the_users_own_perspective_axes(view):
+    ax = axes(view, limits=(0, 24), projection="persp")
+    Voxels(Isosurface(ball(), level=50), size=10).draw(ax)
+    assert (raster(ax) < 250).any()
 
 
 def test_turning_the_camera_within_an_octant_sorts_nothing_anew(monkeypatch):
@@ -401,6 +426,19 @@ def test_a_second_layer_is_put_over_the_first_wherever_its_grid_lies():
     assert (cubes.rgba[~red][:, 3] <= 0.5).all()
 
 
+def test_a_clip_of_the_second_layer_removes_nothing_of_the_first():
+    upper = space.Plane(z=0)
+    surface = Isosurface(ball(), level=50, color="lime", clip=upper)
+    cubes = voxel_grid.build(
+        [LabelMap(Volume(np.ones((21, 21, 21), np.uint8), ball().affine), colors="red"), surface], None
+    )
+    lime = (cubes.rgba[..., :3] == np.float32([0, 1, 0])).all(axis=-1)
+    above = space.apply_affine(cubes.affine, np.moveaxis(np.indices(lime.shape), 0, -1))[..., 2] > 1e-6
+    assert lime.any()
+    assert not lime[above].any()
+    assert (cubes.alpha == 1).all()
+
+
 def test_half_transparent_layers_are_composited():
     base = Intensity(ball(), clim=(0, 100), cmap="gray", opacity=1.0)
     cubes = voxel_grid.build([base, Isosurface(ball(), level=50, color="red", opacity=0.5)], None)
@@ -459,7 +497,7 @@ def test_a_cut_plane_is_refused():
     [Intensity(ball(), opacity=0.0), Intensity(ball(), clip=Plane(z=-99)), Isosurface(ball(), clip=Plane(z=-99))],
 )
 def test_nothing_left_is_an_error(layer):
-    refuses(ValueError, lambda: Voxels(layer).figure(), "no voxel is left to be seen")
+    refuses(ValueError, lambda: Voxels(layer).figure(), "to be seen")
 
 
 @pytest.mark.parametrize(
@@ -526,21 +564,24 @@ def test_a_mask_is_checked(mask, kind, says):
     refuses(ValueError, lambda: Voxels(grades(), mask=nothing).figure(), "no voxel is left to be seen", "mask")
 
 
-def test_as_many_cubes_as_the_budget_allows(monkeypatch):
+@pytest.mark.parametrize("alpha", [0.05, 1.0])
+def test_as_many_cubes_as_the_budget_allows(alpha, monkeypatch):
     from volrender import panels
 
-    layer = Intensity(ball(30, 12.0), clim=(0, 100), opacity=[(0, 0), (100, 0.05)])
+    layer = Intensity(ball(30, 12.0), clim=(0, 100), opacity=[(0, 0), (100, alpha)])
+    most = 8_000 if alpha < 1 else 1_500
     assert Voxels(layer, size=None)._cubes.alpha.shape == (30, 30, 30)
-    monkeypatch.setattr(panels, "MOST_FACES", 8_000)
-    with pytest.warns(UserWarning, match=r"shows \d+ cubes along the longest side: more have over 8,000"):
+    monkeypatch.setattr(panels, "MOST_FACES", most)
+    with pytest.warns(UserWarning, match=rf"shows \d+ cubes along the longest side: more have over {most:,}"):
         taken = Voxels(layer, size=None)._cubes.alpha.shape[0]
 
     def count(size):
-        panel = Voxels(layer, size=size)
-        seen_from = voxels.Sight.from_afar(panel._cubes.affine, panel.camera.toward)
-        return 6 * len(seen_from.order(panel._cubes.alpha, 0.0)[0])
+        ax = axes((25, 150), limits=(-15, 15))
+        Voxels(layer, size=size).draw(ax)
+        raster(ax)
+        return len(faces(ax.collections[0])[0])
 
-    assert count(taken) <= 8_000 < count(taken + 1)
+    assert count(taken) <= most < 1.1 * count(taken + 1)
 
 
 def test_cubes_are_the_volumes_own_voxels_if_they_can_be():
@@ -664,3 +705,87 @@ def test_the_camera_is_the_same_as_in_a_scene(elevation, azimuth):
     moved = matrix[:2, :3] @ camera.axes.T
     scale = moved[0, 0]
     assert np.allclose(moved / scale, [[1, 0, 0], [0, 1, 0]], atol=1e-6)
+
+
+# What a printed panel says
+
+
+def texts(figure):
+    return [(t, t.get_window_extent()) for t in figure.findobj(Text) if t.get_text().strip()]
+
+
+@pytest.mark.parametrize("camera", [(25, 150), (25, 40), (20, 300), (-30, 220), (90, 0), (60, 110)])
+def test_the_letters_along_an_axis_are_at_the_ends_they_name(camera):
+    figure = Voxels(ball(), size=6, camera=camera).figure(120, 60)
+    figure.canvas.draw()
+    named = [t for t, _ in texts(figure) if "←" in t.get_text()]
+    assert named
+    for text in named:
+        first, last = text.get_text()[0], text.get_text()[-1]
+        axis = next(w for w in range(3) if space.AXES[w] in text.get_text()[1:-1])
+        low, high = ("LR", "PA", "IS")[axis]
+        angle = np.radians(text.get_rotation())
+        along = space.as_camera(camera).axes[:2, axis] @ (np.cos(angle), np.sin(angle))
+        assert (first, last) == ((low, high) if along > 0 else (high, low))
+
+
+@pytest.mark.parametrize("width", [60, 120])
+def test_the_scale_bar_under_cubes_is_true(width):
+    block = Volume(np.ones((4, 30, 10), np.uint8), np.diag([2, 2, 2, 1.0]), "labels")
+    figure = Voxels(LabelMap(block, colors="red"), size=None, camera="left", axes=False).figure(width, 200)
+    figure.canvas.draw()
+    picture = np.asarray(figure.canvas.buffer_rgba())[..., :3].astype(int)
+    body = np.flatnonzero((picture[..., 1] < 100).sum(axis=0) > 20)
+    label = next(t.get_text() for t, _ in texts(figure) if t.get_text().endswith(" mm"))
+    bar = max((line for line in figure.findobj(Line2D) if line.get_linewidth() > 1), key=lambda n: n.get_linewidth())
+    length = np.ptp(bar.get_transform().transform(bar.get_xydata())[:, 0])
+    assert np.ptp(body) + 1 == pytest.approx(60 * length / float(label.split()[0]), abs=2.5)
+
+
+def test_zoom_brings_cubes_nearer():
+    sizes = []
+    for zoom in (1.0, 0.5):
+        figure = Voxels(
+            LabelMap(Volume(np.ones((4, 4, 4), np.uint8), EYE, "labels"), colors="red"),
+            size=None,
+            camera=space.Camera(20, 150, zoom=zoom),
+            axes=False,
+        ).figure(60, 150)
+        figure.canvas.draw()
+        picture = np.asarray(figure.canvas.buffer_rgba()).astype(int)
+        sizes.append(np.ptp(np.nonzero(picture[..., 0] - picture[..., 1] > 60)[1]))
+    assert sizes[0] == pytest.approx(2 * sizes[1], rel=0.03)
+
+
+def test_through_gaps_every_cube_may_be_seen():
+    ax = axes()
+    found = put(ax, cubes_of(np.broadcast_to([1.0, 0, 0, 0.99], (6, 6, 6, 4))), 0.3)
+    raster(ax)
+    assert len(found._order) == 216
+
+
+@pytest.mark.parametrize("dpi", [200, 400])
+def test_an_edge_is_as_wide_at_any_resolution(dpi):
+    volume = Volume(np.ones((4, 4, 4), np.uint8), EYE, "labels")
+    layer = LabelMap(volume, colors="red")
+    figure = Voxels(layer, size=None, edgecolor="black", camera=(0, 0), axes=False).figure(60, dpi)
+    figure.canvas.draw()
+    row = np.asarray(figure.canvas.buffer_rgba())[round(0.37 * figure.bbox.height), :, 0] / 255.0
+    row = row[slice(*np.flatnonzero(row < 0.98)[[0, -1]])]
+    red = np.median(row)
+    inner = (red - row).clip(0).sum() / red / dpi * 72 / 4  # three lines within, and half of one at either end
+    assert inner == pytest.approx(voxels.EDGE_POINTS, rel=0.35)
+
+
+def test_what_is_too_small_for_the_cubes_is_told():
+    head = hill(EYE)
+    spot = np.zeros(head.shape, np.uint8)
+    spot[0, 0, 0] = 3
+    lesion = LabelMap(Volume(spot, head.affine, "labels", labels={3: "lesion"}))
+    with pytest.warns(UserWarning, match="show nothing of lesion: too small; take a larger size"):
+        Voxels(Intensity(head, opacity=EVERYWHERE), lesion, size=3)._cubes  # noqa: B018
+
+
+def test_a_map_without_anything_in_it_is_refused():
+    empty = Volume(np.zeros((4, 4, 4)), EYE, name="nothing")
+    refuses(ValueError, lambda: Voxels(ball(), empty).figure(), "nothing is to be seen", "0 to 0")

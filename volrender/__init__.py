@@ -15,10 +15,12 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-__version__ = "0.1.0"
+from volrender.version import __version__ as __version__
 
 if TYPE_CHECKING:
     from volrender import space as space
+    from volrender.annotation import Annotation as Annotation
+    from volrender.drawing import Drawing as Drawing
     from volrender.figure import Figure as Figure
     from volrender.intensity import contrast as contrast
     from volrender.intensity import expand_coordinates as expand_coordinates
@@ -32,29 +34,36 @@ if TYPE_CHECKING:
     from volrender.layers import LabelMap as LabelMap
     from volrender.panels import Histogram as Histogram
     from volrender.panels import Scene as Scene
-    from volrender.panels import Slices as Slices
     from volrender.panels import Voxels as Voxels
     from volrender.presets import preset as preset
     from volrender.registration import checkerboard as checkerboard
     from volrender.registration import register as register
+    from volrender.slices import Slices as Slices
     from volrender.sources import load as load
     from volrender.sources import sample as sample
     from volrender.space import Box as Box
     from volrender.space import Camera as Camera
     from volrender.space import Plane as Plane
+    from volrender.spec import read_recipe as read_recipe
+    from volrender.spec import read_spec as read_spec
+    from volrender.spec import redo as redo
     from volrender.transfer import TransferFunction as TransferFunction
     from volrender.transforms import Transform as Transform
     from volrender.volume import Volume as Volume
 
 _HOMES = {
+    "annotation": ("Annotation",),
+    "drawing": ("Drawing",),
     "figure": ("Figure",),
     "intensity": ("contrast", "expand_coordinates", "explode", "normalize", "scale_by", "window"),
     "layers": ("CutPlane", "Intensity", "Isosurface", "LabelMap"),
-    "panels": ("Histogram", "Scene", "Slices", "Voxels"),
+    "panels": ("Histogram", "Scene", "Voxels"),
     "presets": ("preset",),
     "registration": ("checkerboard", "register"),
+    "slices": ("Slices",),
     "sources": ("load", "sample"),
     "space": ("Box", "Camera", "Plane"),
+    "spec": ("read_recipe", "read_spec", "redo"),
     "transfer": ("TransferFunction",),
     "transforms": ("Transform",),
     "volume": ("Volume",),

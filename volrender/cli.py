@@ -5,7 +5,6 @@ Whatever goes wrong is one sentence on stderr and exit code 2; a progress bar is
 
 from __future__ import annotations
 
-import sys
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -15,16 +14,15 @@ from typing import Annotated, Any, Literal
 
 import numpy as np
 from cyclopts import App, CycloptsError, Parameter
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from volrender import __version__, presets
-from volrender.intensity import as_float, finite_range
-from volrender.layers import Intensity, Isosurface, LabelMap, Layer
+from volrender import __version__, cli_page, presets
+from volrender.console import complain, progress, report
+from volrender.intensity import finite_range
+from volrender.layers import Intensity, Isosurface, LabelMap, Layer, as_level
 from volrender.page import Printable, as_dpi, as_target, as_width
 from volrender.presets import NAMES
 from volrender.sources import load
-from volrender.space import Box, Clip, as_camera
+from volrender.space import Box, Clip, Plane, as_camera
 from volrender.volume import Volume
 
 app = App(
@@ -40,7 +38,7 @@ app = App(
 
 VIEW = Parameter(help="A side, or elevation,azimuth in degrees.", allow_leading_hyphen=True)
 SERIES = "DICOM series, or TIFF channel, of several."
-PRESETS = f"A look by name, {', '.join(NAMES)}, or a .vp.json file."
+PRESETS = f"A look: {', '.join(NAMES)}, or a .vp.json file."
 Files = Annotated[list[str], Parameter(help="Volumes; the first is the ground, the others lie over it.")]
 
 
@@ -55,13 +53,15 @@ class Reading:
     clip: Annotated[
         tuple[str, ...],
         Parameter(
-            help="Cut the first file where every range holds, in mm: x=:0,y=-30:,z=0: is a box, x=10: all right of 10.",
+            help="Cut the first file where ranges hold, in mm: 'x=:0,y=-30:,z=0:' a box; 'x=10:' right of 10.",
             show_default=False,
         ),
     ] = ()
     level: Annotated[
-        float | None, Parameter(help="Threshold of the overlays, or of the only file; on both sides of 0.")
+        float | str | None,
+        Parameter(help="Threshold of the overlays, or of the only file: a number, otsu, or a percentile: 95%."),
     ] = None
+    labels: Annotated[bool, Parameter(help="Take the first file as a label map.", show_default=False)] = False
     cmap: Annotated[str | None, Parameter(help="Matplotlib colormap of the first file.")] = None
     clim: Annotated[tuple[float, float] | None, Parameter(help="Values at the ends of that colormap.")] = None
     frame: Annotated[int | None, Parameter(help="Frame of a 4-D file, from 0.")] = None
@@ -77,7 +77,7 @@ DEFAULT = Reading()
 class Printing:
     """Where and how large."""
 
-    output: Annotated[Path, Parameter(alias="-o", help="The figure: .png, .pdf or .svg.")]
+    output: Annotated[Path, Parameter(alias="-o", help="The figure: .png, .tif, .pdf or .svg.")]
     width: Annotated[str, Parameter(help="single (89 mm), 1.5 (120), double (183), or mm.")] = "single"
     dpi: Annotated[float, Parameter(help="Pixels per inch.")] = 300
     title: Annotated[str, Parameter(help="A line over the picture.", show_default=False)] = ""
@@ -100,14 +100,14 @@ def demo(
         output.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise ValueError(f"{output}: cannot be made a folder; {error.strerror}") from None
-    with _progress("figures", len(figures.FIGURES)) as advance:
+    with progress("figures", len(figures.FIGURES)) as advance:
         for name in figures.FIGURES:
             try:
                 path = figures.draw(name, output, dpi)
             except RuntimeError as error:
-                _complain(f"{name} was left out: {error}")
+                complain(f"{name} was left out: {error}")
             else:
-                print(path, flush=True)
+                report(path)
             advance()
 
 
@@ -183,14 +183,84 @@ def scene(
     camera: Annotated[str, VIEW] = "25,150",
     blend: Annotated[str, Parameter(help="composite, maximum, minimum or average.")] = "composite",
     preset: Annotated[str | None, Parameter(help=PRESETS)] = None,
+    quality: Annotated[str, Parameter(help="final, or draft: quick.")] = "final",
+    light: Annotated[str, Parameter(help="studio, or flat: no shades.")] = "studio",
+    silhouette: Annotated[bool, Parameter(help="Outline bodies, surfaces and labels.", show_default=False)] = False,
 ) -> None:
     """Draw a 3-D view: the first file as a volume, the others as surfaces."""
     from volrender.panels import Scene
 
     with _printing(printing, len(files)) as (save, advance):
         layers = _layers(files, reading, advance, surfaces=True, blend=blend, preset=preset)
-        view = _camera(camera)
-        save(Scene(*layers, camera=view, title=printing.title, background=printing.background))
+        save(
+            Scene(
+                *layers,
+                camera=_camera(camera),
+                quality=quality,
+                light=light,
+                silhouette=silhouette,
+                title=printing.title,
+                background=printing.background,
+            )
+        )
+
+
+@Parameter(name="*")
+@dataclass(frozen=True)
+class Cutting:
+    """Which slices, and how they are seen."""
+
+    x: Annotated[
+        tuple[float, ...],
+        Parameter(alias="-x", help="Sagittal, mm.", consume_multiple=(1, None), show_default=False),
+    ] = ()
+    y: Annotated[
+        tuple[float, ...],
+        Parameter(alias="-y", help="Coronal, mm.", consume_multiple=(1, None), show_default=False),
+    ] = ()
+    z: Annotated[
+        tuple[float, ...],
+        Parameter(alias="-z", help="Axial, mm.", consume_multiple=(1, None), show_default=False),
+    ] = ()
+    n: Annotated[
+        tuple[int, ...],
+        Parameter(
+            alias="-n",
+            help="How many of each direction, as 7 or 0 0 7.",
+            consume_multiple=(1, None),
+            show_default=False,
+        ),
+    ] = ()
+    plane: Annotated[
+        tuple[str, ...],
+        Parameter(
+            help="Any plane, normal@point: 0,0.5,1@0,-20,40.",
+            show_default=False,
+            allow_leading_hyphen=True,
+        ),
+    ] = ()
+    native: Annotated[bool, Parameter(help="Cut along the first file's voxels.", show_default=False)] = False
+    radiological: Annotated[bool, Parameter(help="The subject's right on the left.", show_default=False)] = False
+    camera: Annotated[str | None, Parameter(help="The side to look from, such as left.")] = None
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """What `Slices` is given."""
+        places = {axis: list(at) for axis, at in (("x", self.x), ("y", self.y), ("z", self.z)) if at}
+        n: Any = self.n[0] if len(self.n) == 1 else self.n or None
+        planes = [parse_plane(text) for text in self.plane] or None
+        space = "native" if self.native else "world"
+        return {
+            **places,
+            "n": n,
+            "plane": planes,
+            "space": space,
+            "radiological": self.radiological,
+            "camera": self.camera,
+        }
+
+
+USUAL = Cutting()
 
 
 @app.command(help_epilogue="Example: volrender slices T1.nii.gz zmap.nii.gz --level 3.1 -z -20 0 40 -o slices.png")
@@ -200,38 +270,23 @@ def slices(
     *,
     reading: Reading = DEFAULT,
     printing: Printing,
-    x: Annotated[
-        tuple[float, ...],
-        Parameter(alias="-x", help="Sagittal positions, mm.", consume_multiple=(1, None), show_default=False),
-    ] = (),
-    y: Annotated[
-        tuple[float, ...],
-        Parameter(alias="-y", help="Coronal positions, mm.", consume_multiple=(1, None), show_default=False),
-    ] = (),
-    z: Annotated[
-        tuple[float, ...],
-        Parameter(alias="-z", help="Axial positions, mm.", consume_multiple=(1, None), show_default=False),
-    ] = (),
-    radiological: Annotated[bool, Parameter(help="The subject's right on the left.")] = False,
-    camera: Annotated[str | None, Parameter(help="The side to look from: left, right, anterior, ...")] = None,
+    cutting: Cutting = USUAL,
+    outline: Annotated[bool, Parameter(help="Masks and labels as outlines.", show_default=False)] = False,
+    crosshair: Annotated[bool, Parameter(help="Lines where single slices meet.", show_default=False)] = False,
+    reference: Annotated[bool, Parameter(help="A small view of where they are.", show_default=False)] = False,
     preset: Annotated[str | None, Parameter(help="Colors by name; see scene --help.")] = None,
 ) -> None:
     """Draw slices with overlays; without positions one of each kind."""
-    from volrender.panels import Slices
+    from volrender.annotation import Annotation
+    from volrender.slices import Slices
 
     with _printing(printing, len(files)) as (save, advance):
+        options = cutting.options
         layers = _layers(files, reading, advance, surfaces=False, preset=preset)
-        chosen: dict[str, Any] = {axis: list(at) for axis, at in (("x", x), ("y", y), ("z", z)) if at}
-        save(
-            Slices(
-                *layers,
-                **chosen,
-                camera=camera,
-                radiological=radiological,
-                title=printing.title,
-                background=printing.background,
-            )
-        )
+        if outline:
+            layers = [replace(layer, outline=True) if isinstance(layer, LabelMap) else layer for layer in layers]
+        notes = Annotation(crosshair=crosshair, reference=reference)
+        save(Slices(*layers, **options, annotate=notes, title=printing.title, background=printing.background))
 
 
 @app.command(help_epilogue="Example: volrender histogram T1.nii.gz -o histogram.png")
@@ -249,8 +304,16 @@ def histogram(
     with _printing(printing, 1) as (save, advance):
         layer, *masks = _layers([file], reading, advance, surfaces=False, preset=preset)
         if isinstance(layer, Intensity) and masks:
-            layer = replace(layer, volume=_within(layer.volume, [mask.volume for mask in masks]))
+            layer = replace(layer, volume=layer.volume.within(*(mask.volume for mask in masks)))
         save(Histogram(layer, title=printing.title, background=printing.background))
+
+
+app.command(cli_page.figure, help_epilogue="Example: volrender figure page.toml -o figure1.png")
+app.command(
+    cli_page.redo, help_epilogue="Example: volrender redo figure1.png --input T1.nii.gz=sub-02_T1.nii.gz -o figure2.png"
+)
+app.command(cli_page.show_recipe, help_epilogue="Example: volrender show-recipe figure1.png")
+app.command(cli_page.caption, help_epilogue="Example: volrender caption figure1.png")
 
 
 MISTAKES = (
@@ -270,30 +333,16 @@ def main(tokens: Sequence[str] | None = None) -> int:
     """Run the command line; the exit code."""
     try:
         with warnings.catch_warnings():
-            warnings.showwarning = lambda message, *_, **__: _complain(f"note: {message}")
+            warnings.showwarning = lambda message, *_, **__: complain(f"note: {message}")
             app(tokens, exit_on_error=False, print_error=False, result_action="return_none")
     except MISTAKES as error:
         text = " ".join(str(error).split()) or type(error).__name__
-        _complain(f"volrender: {text}")
+        complain(f"volrender: {text}")
         return 2
     except KeyboardInterrupt:
-        _complain("stopped")
+        complain("stopped")
         return 130
     return 0
-
-
-def _complain(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
-
-
-@contextmanager
-def _progress(what: str, total: int) -> Iterator[Any]:
-    """A progress bar on a terminal, nothing in a pipe; gives the function that moves it on."""
-    console = Console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
-        task = bar.add_task(what, total=total)
-        yield lambda: bar.advance(task)
 
 
 @contextmanager
@@ -301,14 +350,14 @@ def _printing(printing: Printing, files: int) -> Iterator[Any]:
     """Check the output before any work, then give `save` and the function that moves the progress bar on."""
     target, width, dpi = as_target(printing.output), as_width(printing.width), as_dpi(printing.dpi)
 
-    with _progress(target.name, files + 1) as advance:
+    with progress(target.name, files + 1) as advance:
 
         def save(panel: Printable) -> None:
             panel.save(target, width=width, dpi=dpi)
             advance()
 
         yield save, advance
-    print(target)
+    report(target)
 
 
 def _check(files: Sequence[str], spacing: tuple[float, float, float] | None, series: str | None) -> None:
@@ -351,14 +400,6 @@ def _still(name: str, reading: Reading, kind: str | None = None) -> Volume:
     return volume
 
 
-def _within(volume: Volume, masks: Sequence[Volume]) -> Volume:
-    """The volume with NaN outside of every mask."""
-    inside = np.any([mask.resample_to(volume).data != 0 for mask in masks], axis=0)
-    if not inside.any():
-        raise ValueError("--mask must hold a voxel of the volume; none does")
-    return replace(volume, data=np.where(inside, as_float(volume.data), np.nan))
-
-
 @contextmanager
 def _naming(name: str) -> Iterator[None]:
     """Let what is said of a file say its name, and the option instead of the argument."""
@@ -385,22 +426,26 @@ def _layers(
     clips = [parse_clip(text) for text in reading.clip]
     layers: list[Layer] = []
     for n, name in enumerate(files):
-        volume = _still(name, reading)
+        volume = _still(name, reading, "labels" if reading.labels and n == 0 else None)
         if volume.kind == "labels":
             if n == 0 and preset:
                 raise ValueError(f"{name}: --preset is for intensities; this is a label map")
             layers.append(LabelMap(volume, clip=clips if n == 0 else ()))
         elif n == 0 and (len(files) > 1 or reading.level is None or preset):
             volume = volume.contrast() if contrast else volume
-            look = _preset(volume, preset, reading.level if len(files) == 1 else None)
-            mapped = reading.cmap or (None if volume.kind == "rgb" or look is not None else cmap)
+            look = _preset(volume, preset, _level(volume, reading.level) if len(files) == 1 else None)
+            plain = volume.kind != "rgb" and not volume.survey.signed and look is None
+            mapped = reading.cmap or (cmap if plain else None)
             layers.append(Intensity(volume, reading.clim, mapped, blend=blend, clip=clips, preset=look))
         elif surfaces:
-            layers.extend(_surfaces(volume, reading.level, clips if n == 0 else []))
+            layers.extend(_surfaces(volume, _level(volume, reading.level), clips if n == 0 else []))
         else:
-            shown = volume if reading.level is None else _beyond(volume, reading.level)
-            alone: dict[str, Any] = {"clim": reading.clim, "cmap": reading.cmap or cmap, "clip": clips}
-            layers.append(Intensity(shown, **(alone if n == 0 else {})))
+            level = _level(volume, reading.level)
+            if level is not None and not (np.abs(volume.data) >= level).any():
+                raise _outside(volume, level)
+            own = reading.cmap or (None if volume.survey.signed else cmap)
+            alone: dict[str, Any] = {"clim": reading.clim, "cmap": own, "clip": clips}
+            layers.append(Intensity(volume, level=level, **(alone if n == 0 else {})))
         advance()
     for name in reading.mask:
         layers.append(LabelMap(_still(name, reading, "labels"), opacity=1.0 if surfaces else 0.6))
@@ -412,12 +457,12 @@ def _preset(volume: Volume, name: str | None, level: float | None) -> Any:
     return presets.preset(name, volume, level=level) if name in NAMES and level is not None else name
 
 
-def _beyond(volume: Volume, level: float) -> Volume:
-    """What lies at or beyond the level, on both sides of 0."""
-    shown = volume.threshold(level)
-    if not shown.data.any():
-        raise _outside(volume, level)
-    return shown
+def _level(volume: Volume, level: float | str | None) -> float | None:
+    """The level that was asked for, in the volume's data units."""
+    try:
+        return None if level is None else as_level(level, volume)
+    except ValueError as error:
+        raise ValueError(f"--{error}" if str(error).startswith("level") else f"--level: {error}") from None
 
 
 def _outside(volume: Volume, level: float) -> ValueError:
@@ -454,8 +499,27 @@ def parse_clip(text: str) -> Clip:
                 raise ValueError
             ranges[axis.strip()] = (float(low) if low.strip() else None, float(high) if high.strip() else None)
     except ValueError:
-        raise ValueError(f"--clip must be ranges in mm such as x=:0,y=-30:,z=0:50; got {text!r}") from None
+        raise ValueError(f"--clip must be ranges in mm such as 'x=:0,y=-30:,z=0:50' or 'x=10:'; got {text!r}") from None
     return Box(**ranges)
+
+
+def parse_plane(text: str) -> Plane:
+    """A plane from its command-line form.
+
+    Examples
+    --------
+    >>> parse_plane("0,0,2@0,0,20")
+    Plane(x=None, y=None, z=None, normal=(0.0, 0.0, 1.0), origin=(0.0, 0.0, 20.0))
+    """
+    normal, _, origin = text.partition("@")
+    try:
+        vectors = [[float(part) for part in side.split(",")] for side in (normal, origin or "0,0,0")]
+        if [len(vector) for vector in vectors] != [3, 3]:
+            raise ValueError
+    except ValueError:
+        raise ValueError(f"--plane must be normal@point in mm, such as 0,0.5,1@0,-20,40; got {text!r}") from None
+    (a, b, c), (x, y, z) = vectors
+    return Plane(normal=(a, b, c), origin=(x, y, z))
 
 
 def _camera(text: str) -> Any:

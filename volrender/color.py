@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import pairwise
 from typing import Any, TypeAlias
 
@@ -30,8 +31,11 @@ GLASS = 0.015  # the alpha of cubes around a finding
 DIVERGING = "coolwarm"
 BODY: RGB = (0.94, 0.83, 0.74)  # the one tone of a body whose colormap was not chosen: what has color is the finding
 SURVEYED = 2_000_000
-# Okabe & Ito, Color Universal Design (2008), without black; ordered for contrast on gray.
-QUALITATIVE = ("#D55E00", "#0072B2", "#009E73", "#E69F00", "#CC79A7", "#56B4E9", "#F0E442")
+THRESHOLDED = 0.05  # of the robust top: a gap from 0 to the smallest value that is wider is a threshold
+# Okabe & Ito, Color Universal Design (2008), without black, ordered for contrast on gray; then each the color that is
+# furthest from those before it, also for who sees no red or no green (Machado et al., IEEE TVCG 15, 2009).
+OKABE_ITO = ("#D55E00", "#0072B2", "#009E73", "#E69F00", "#CC79A7", "#56B4E9", "#F0E442")
+QUALITATIVE = (*OKABE_ITO, "#801A4D", "#990000", "#4DE6B3", "#80E6E6", "#0033B3", "#6680FF", "#994D4D")
 
 
 @dataclass(frozen=True)
@@ -52,6 +56,8 @@ class Survey:
         The smallest magnitude other than 0: the level of a map that has been thresholded.
     background : float
         The background's own level: the median of what is below Otsu's threshold.
+    hollow : bool
+        Whether a value of exactly 0 is the absence of one: in a signed map, and in one that was thresholded.
     """
 
     low: float
@@ -61,6 +67,7 @@ class Survey:
     signed: bool
     smallest: float
     background: float
+    hollow: bool = False
 
 
 def survey(data: NDArray[Any]) -> Survey:
@@ -95,7 +102,8 @@ def survey(data: NDArray[Any]) -> Survey:
     robust = (-top, top) if signed else (float(np.percentile(values, 0.5)), float(np.percentile(front, 99.8)))
     if robust[0] >= robust[1]:
         robust = (low, high)
-    return Survey(low, high, robust, air, signed, smallest, background)
+    hollow = signed or (not whole and nonzero.size < values.size and smallest > THRESHOLDED * top)
+    return Survey(low, high, robust, air, signed, smallest, background, hollow)
 
 
 def _background(values: NDArray[np.float64]) -> tuple[float, float]:
@@ -138,6 +146,8 @@ class Look:
         The length (mm) that absorbs what `curve` says.
     shading : mapping or None
         "ambient", "diffuse", "specular" and "power" of a volume rendering; None where the engine's own are meant.
+    level : float or None
+        The user's threshold: what lies below it is not drawn; of a signed map what lies between it and its negative.
     """
 
     clim: tuple[float, float]
@@ -149,14 +159,27 @@ class Look:
     sparse: bool = False
     gradient: Nodes | None = None
     shading: Mapping[str, float] | None = None
+    level: float | None = None
     distance: float = 1.0
+
+    @cached_property
+    def table(self) -> NDArray[np.float32]:
+        """The colormap as 256 colors, shape (256, 3)."""
+        return np.asarray(self.cmap(np.linspace(0, 1, 256)))[:, :3].astype(np.float32)
+
+    def steps(self, values: ArrayLike) -> NDArray[np.uint8]:
+        """Where values lie in `table`; beyond `clim` at its ends, NaN at its start."""
+        low, high = self.clim
+        array = np.asarray(values)
+        array = array if array.dtype == np.float32 else array.astype(np.float64)
+        with np.errstate(over="ignore"):
+            scaled = np.asarray((array - low) / (high - low) * 255)
+        # Of a number and NaN, fmin and fmax take the number.
+        return np.asarray(np.rint(np.fmin(np.fmax(scaled, 0), 255)).astype(np.uint8))
 
     def rgb(self, values: ArrayLike) -> NDArray[np.float32]:
         """Colors (..., 3) of values; beyond `clim` the end colors."""
-        low, high = self.clim
-        scaled = np.clip((np.asarray(values, dtype=np.float64) - low) / (high - low), 0, 1)
-        table = np.asarray(self.cmap(np.linspace(0, 1, 256)))[:, :3].astype(np.float32)
-        return np.asarray(table[np.nan_to_num(np.rint(scaled * 255)).astype(np.intp)])
+        return np.asarray(self.table[self.steps(values)])
 
     def nodes(self, panel: str) -> Nodes:
         """The opacity curve as the named panel draws it.
@@ -174,8 +197,10 @@ class Look:
             return tuple((value, top * (amount > 0)) for value, amount in self.curve)
         if self.survey.signed:
             return self._beyond_zero(top)
+        if low == high == 0 and panel != "slice":  # a map of which nothing is beyond its threshold
+            return ((-1.0, 0.0), (1.0, 0.0))
         air = self.air
-        if panel == "slice" or low == high:
+        if (panel == "slice" and self.level is None) or low == high:
             return ((low, top), (high, top))
         if panel == "glass" and self.opacity is None:
             return ((low, 0.0), (air, 0.0), (air, GLASS), (max(air, high), GLASS))
@@ -184,7 +209,7 @@ class Look:
             first, last = self.clim
             start = min(max(air, first), last)
             return ((first, 0.0), (start, 0.0), (start, top * (start - first) / (last - first)), (last, top))
-        if panel == "volume":
+        if panel == "volume" and self.level is None:
             if self.chosen:
                 # Where opacity sets in a surface has its color: not the dark end of the user's colormap.
                 return (
@@ -200,13 +225,15 @@ class Look:
 
     @property
     def air(self) -> float:
-        """The level under which nothing is drawn where air is not: the background's, or the user's lower limit."""
+        """The level under which nothing is drawn where air is not: the user's, the background's, or the lower limit."""
+        if self.level is not None:
+            return self.level
         return min(max(self.survey.air, self.clim[0]), self.survey.high)
 
     def _beyond_zero(self, top: float) -> Nodes:
         """The curve of a signed map: transparent around 0, to its threshold, and on a side that `clim` leaves out."""
         first, last = self.clim
-        level = min(self.survey.smallest, max(map(abs, self.clim)))
+        level = abs(self.level) if self.level is not None else min(self.survey.smallest, max(map(abs, self.clim)))
         low, high = min(self.survey.low, -level), max(self.survey.high, level)
         below, above = (top if first < 0 else 0.0), (top if last > 0 else 0.0)
         down, up = min(-level, last) if last < 0 else -level, max(level, first) if first > 0 else level
@@ -215,8 +242,16 @@ class Look:
 
     def alpha(self, values: ArrayLike, panel: str) -> NDArray[np.float32]:
         """Opacity of values on a slice or a voxel; NaN is transparent."""
-        array = np.asarray(values, dtype=np.float64)
-        return np.where(np.isfinite(array), interpolate(array, self.nodes(panel)), 0).astype(np.float32)
+        array = np.asarray(values)
+        array = array if array.dtype == np.float32 else array.astype(np.float64)
+        nodes = self.nodes(panel)
+        amounts = {amount for _, amount in nodes}
+        if len(amounts) == 1:
+            return np.asarray(np.isfinite(array) * np.float32(amounts.pop()))
+        alpha = np.zeros(array.shape, dtype=np.float32)
+        shown = _above_zero(array, nodes)
+        alpha[shown] = interpolate(array[shown], nodes)
+        return alpha
 
 
 def interpolate(values: ArrayLike, nodes: Nodes) -> NDArray[np.float64]:
@@ -234,6 +269,26 @@ def interpolate(values: ArrayLike, nodes: Nodes) -> NDArray[np.float64]:
     for value in x[:-1][np.diff(x) == 0]:
         curve = np.where(array == value, y[x == value].max(), curve)
     return np.asarray(curve)
+
+
+def _above_zero(values: NDArray[Any], nodes: Nodes) -> NDArray[np.bool_]:
+    """Which values are finite and lie where the curve through `nodes` may be above 0."""
+    spans: list[list[float]] = []
+    for (start, one), (end, two) in pairwise([(-np.inf, nodes[0][1]), *nodes, (np.inf, nodes[-1][1])]):
+        if max(one, two) > 0:
+            if spans and spans[-1][1] == start:
+                spans[-1][1] = end
+            else:
+                spans.append([start, end])
+    shown = np.zeros(values.shape, dtype=bool)
+    for start, end in spans:
+        within = np.isfinite(values)
+        if start > -np.inf:
+            within &= values >= start
+        if end < np.inf:
+            within &= values <= end
+        shown |= within
+    return shown
 
 
 def as_opacity(value: Any) -> Opacity | None:
@@ -296,14 +351,18 @@ def as_rgb(value: Any, what: str = "color") -> RGB:
 
 
 def label_colors(labels: Sequence[int]) -> dict[int, RGB]:
-    """A distinct color for each label: Okabe and Ito's seven for few, golden-angle hues of even lightness for many."""
+    """A distinct color for each label: of 14 that the color-blind can tell apart, golden-angle hues for more.
+
+    Hues come round again after 3, 5, 8, 13, 21 labels: the first have another lightness, the last another saturation.
+    """
     if len(labels) <= len(QUALITATIVE):
         return {label: as_rgb(QUALITATIVE[i]) for i, label in enumerate(labels)}
     from skimage.color import lab2rgb
 
-    turns = np.arange(len(labels)) * (3 - np.sqrt(5)) * np.pi
-    light = 62 + 12 * np.sin(np.arange(len(labels)) * 2.4)
-    lab = np.stack([light, 42 * np.cos(turns), 42 * np.sin(turns)], axis=-1)
+    place = np.arange(len(labels))
+    turns = place * (3 - np.sqrt(5)) * np.pi
+    light, chroma = 50.0 + 15 * (place % 3), np.where(place // 21 % 2, 20, 48)
+    lab = np.stack([light, chroma * np.cos(turns), chroma * np.sin(turns)], axis=-1)
     rgb = np.clip(lab2rgb(lab[None])[0], 0, 1)
     return {label: (float(r), float(g), float(b)) for label, (r, g, b) in zip(labels, rgb, strict=True)}
 
@@ -315,6 +374,7 @@ def make_look(
     opacity: Opacity | None,
     *,
     ink: bool = False,
+    level: float | None = None,
 ) -> Look:
     """Fill what the user left open: robust limits, gray or a diverging colormap.
 
@@ -329,4 +389,4 @@ def make_look(
         half = max(0.5, 1e-6 * abs(low))
         low, high = low - half, high + half
     chosen = as_cmap(cmap or (DIVERGING if data_survey.signed else INK if ink else GRAY))
-    return Look((low, high), chosen, opacity, data_survey, cmap is not None or data_survey.signed)
+    return Look((low, high), chosen, opacity, data_survey, cmap is not None or data_survey.signed, level=level)

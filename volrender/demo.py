@@ -9,7 +9,8 @@ from typing import TypeAlias
 from volrender.figure import Figure
 from volrender.layers import Intensity, Isosurface, LabelMap
 from volrender.page import Printable
-from volrender.panels import Scene, Slices, Voxels
+from volrender.panels import Scene, Voxels
+from volrender.slices import Slices
 from volrender.sources import sample
 from volrender.space import Box, Plane
 
@@ -55,12 +56,12 @@ def atlas() -> Printable:
 
 def slices() -> Printable:
     """The thresholded motor map over the T1, with its color bar."""
-    return Slices(sample("mni152"), Intensity(sample("motor").threshold(3.1)), z=[-20, 0, 20, 40, 60])
+    return Slices(sample("mni152"), Intensity(sample("motor"), level=3.1), z=[-20, 0, 20, 40, 60])
 
 
 def page() -> Printable:
     """Two panels at a double column's width: the same layers in slices and in the scene."""
-    head, motor = sample("mni152"), Intensity(sample("motor").threshold(3.1))
+    head, motor = sample("mni152"), Intensity(sample("motor"), level=3.1)
     octant = Box(x=(0, None), y=(-30, None), z=(0, None))
     scene = Scene(Intensity(head, clip=octant), Isosurface(sample("motor"), level=3.1, color=WARM), camera=(25, 30))
     return Figure([[scene, Slices(head, motor, x=40, y=-25, z=56)]])

@@ -7,7 +7,9 @@ found by iteration. Vectors are in world millimetres, RAS+, as everything else.
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -57,6 +59,13 @@ class Field:
 
     def __repr__(self) -> str:
         return f"<Field {' x '.join(map(str, self.vectors.shape[:3]))}>"
+
+    @cached_property
+    def sha256(self) -> str:
+        """The SHA-256 of the vectors and the affine."""
+        total = hashlib.sha256(f"{self.vectors.shape} {self.affine.tolist()}".encode())
+        total.update(np.ascontiguousarray(self.vectors).data)
+        return total.hexdigest()
 
     def displacement(self, points_xyz: ArrayLike) -> Floats:
         """The vectors u (mm) at points (..., 3)."""

@@ -1,22 +1,56 @@
 """A figure: rows of panels on a journal's page, lettered a, b, c.
 
 The panels of a row get the widths at which they are equally high, so that nothing is stretched and little is empty.
+Heights and widths that the user gives are proportions; a row that must be lower than its panels are at the page's width
+becomes narrower, so that they keep their shape and their lettering its room.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from copy import copy
+from dataclasses import dataclass, replace
+from itertools import repeat
 from typing import Any
 
 import numpy as np
 
-from volrender.draw.annotate import Frame
+from volrender import captions
+from volrender.draw.annotate import Bar, Frame, Sidebar, title
+from volrender.drawing import Drawing
 from volrender.page import Printable, as_background, as_width
-from volrender.panel import Panel
+from volrender.panel import Panel, same_bar
 from volrender.panels import as_panel
 from volrender.words import our_words
 
 BETWEEN = 4.0  # mm between panels
+SHARING = ("row", "page", "panel")
+NARROWEST = 6.0  # mm for each point of type: what a panel keeps in a row that is to be low
+STEPS = 31  # widths that are tried for it
+
+
+@dataclass(frozen=True)
+class Row:
+    """A row as it lies on the page: its panels, their widths and place from the left (mm), and the bars they share."""
+
+    panels: list[Panel]
+    widths: list[float]
+    left: float
+    height: float
+    bars: list[Bar]
+
+    @property
+    def places(self) -> Iterator[tuple[Panel, float, float]]:
+        """Each panel, where it begins and how wide it is (mm)."""
+        left = self.left
+        for panel, width in zip(self.panels, self.widths):
+            yield panel, left, width
+            left += width + BETWEEN
+
+    @property
+    def right(self) -> float:
+        """Where the last panel ends (mm)."""
+        return self.left + sum(self.widths) + BETWEEN * (len(self.widths) - 1)
 
 
 @our_words
@@ -26,10 +60,20 @@ class Figure(Printable):
     Parameters
     ----------
     rows : list of lists of panels
-        Or one list, for a single row. A volume or a layer becomes its `Slices`.
+        Or one list, for a single row. A volume or a layer becomes its `Slices`, a function of matplotlib axes a
+        `Drawing`.
     width : "single" (89 mm), "1.5" (120), "double" (183) or mm
-    letters : bool
-        Whether the panels are lettered.
+    heights : list of numbers, optional
+        How high the rows are, in proportion; by default as high as their panels.
+    widths : list of numbers, or a list of them for each row, optional
+        How wide the panels are, in proportion; by default so that those of a row are equally high. None stands for a
+        row that is left to itself.
+    letters : bool, "a", "A" or list of str
+        How the panels are lettered.
+    title : str
+        A line over the page.
+    colorbars : {"row", "page", "panel"}
+        Where equal color bars become one, beside the row or the page.
     font_size : float
         Points; the same at any width and resolution.
     background : color or "transparent"
@@ -48,7 +92,11 @@ class Figure(Printable):
         rows: Sequence[Any],
         *,
         width: str | float = "double",
-        letters: bool = True,
+        heights: Sequence[float] | None = None,
+        widths: Sequence[Any] | None = None,
+        letters: bool | str | Sequence[str] = True,
+        title: str = "",
+        colorbars: str = "row",
         font_size: float = 7.0,
         background: Any = "white",
     ) -> None:
@@ -59,13 +107,19 @@ class Figure(Printable):
             nested = [list(rows)]
         if not all(nested):
             raise ValueError("every row of a Figure must hold a panel; got an empty one")
-        self.rows: list[list[Panel]] = [[as_panel(item) for item in row] for row in nested]
+        self.rows: list[list[Panel]] = [[_as_panel(item) for item in row] for row in nested]
         self.width = as_width(width)
-        self.letters = letters
+        self.heights = None if heights is None else _as_proportions(heights, len(self.rows), "heights", "rows")
+        self.widths = _as_widths(widths, [len(row) for row in self.rows])
+        self.letters = _as_letters(letters, sum(map(len, self.rows)))
+        self.title = title
+        if colorbars not in SHARING:
+            raise ValueError(f"colorbars must be one of {', '.join(SHARING)}; got {colorbars!r}")
         if not isinstance(font_size, (int, float)) or not 3 <= font_size <= 30:
             raise ValueError(f"font_size must be between 3 and 30 points; got {font_size}")
         self.font_size = float(font_size)
         self.background = as_background(background)
+        self._bars, self._placed = _shared(self.rows, colorbars)
 
     def __repr__(self) -> str:
         return f"<Figure: {self.width:g} mm, {' / '.join(str(len(row)) for row in self.rows)} panels>"
@@ -75,9 +129,36 @@ class Figure(Printable):
         """The width (mm) that the figure was made with."""
         return self.width
 
-    def _widths(self, row: Sequence[Panel], width: float) -> list[float]:
-        """Widths (mm) at which the panels of a row are equally high, none under a third of its fair share."""
+    def caption(self) -> str:
+        """The legend under the figure: what each panel shows, where, in which colors and limits, and what drew it."""
+        panels = [panel for row in self.rows for panel in row]
+        layers = [layer for panel in panels for layer in panel.layers]
+        conventions = {panel.convention for panel in panels} - {""}
+        mixed = len(conventions) > 1  # then each panel says its own
+        said = [self.title and f"{self.title}."]
+        for letter, panel in self._lettered():
+            said += [f"{letter}, {panel.said}" if letter else panel.said, panel.convention if mixed else ""]
+        return " ".join([*filter(None, said), captions.closing(layers, [] if mixed else conventions)])
+
+    def alt_text(self) -> str:
+        """What the figure shows, panel by panel, for those who cannot see it."""
+        said = [f"{f'Panel {letter}: ' if letter else ''}{panel.alt_text()}" for letter, panel in self._lettered()]
+        count = sum(map(len, self.rows))
+        title = f"{self.title}. " if self.title else ""
+        return f"{title}Figure of {count} panel{'s' if count > 1 else ''}. {' '.join(said)}"
+
+    def _lettered(self) -> Iterator[tuple[str, Panel]]:
+        """Each panel with its letter, "" without."""
+        return zip(self.letters or repeat(""), (panel for row in self.rows for panel in row))
+
+    def _widths(self, n: int, width: float) -> list[float]:
+        """Widths (mm) of the panels of a row: as asked for, or at which they are equally high, none under a third of
+        its fair share.
+        """
+        row = self._placed[n][0]
         room = width - BETWEEN * (len(row) - 1)
+        if (asked := self.widths[n]) is not None:
+            return [room * share for share in asked]
         widths = np.full(len(row), room / len(row))
         for _ in range(8):
             ratios = np.array([panel.height(w, self.font_size) / w for panel, w in zip(row, widths)])
@@ -85,31 +166,141 @@ class Figure(Printable):
             widths = room * wanted / wanted.sum()
         return [float(w) for w in widths]
 
-    def _head(self) -> float:
-        return self.font_size * 0.45 + 1.2 if self.letters else 0.0
+    def _row(self, n: int, frame: Frame, room: float, most: float = np.inf) -> Row:
+        """A row in the middle of `room` mm: of that width, or the widest that is no more than `most` mm high."""
+        panels, bars = self._placed[n]
+        side = Sidebar(frame, bars, [])
+        for share in np.linspace(1, 0.1, STEPS):
+            width = float(share) * room - side.width
+            widths = self._widths(n, width)
+            if share < 1 and min(widths) < NARROWEST * self.font_size:
+                break
+            height = max(side.least_height, *(p.height(w, self.font_size) for p, w in zip(panels, widths)))
+            row = Row(panels, widths, (room - width - side.width) / 2, height, bars)
+            if height <= most:
+                break
+        return row
 
-    def _row_height(self, row: Sequence[Panel], width: float) -> float:
-        return max(panel.height(w, self.font_size) for panel, w in zip(row, self._widths(row, width)))
+    def _layout(self, frame: Frame) -> list[Row]:
+        """The rows in a frame's width, as high as they are to be."""
+        room = frame.width - Sidebar(frame, self._bars, []).width
+        rows = [self._row(n, frame, room) for n in range(len(self.rows))]
+        if self.heights is None:
+            return rows
+        total = sum(row.height for row in rows)
+        for _ in range(2):  # where a row cannot be as low as it should, all others are the higher
+            rows = [self._row(n, frame, room, 1.001 * share * total) for n, share in enumerate(self.heights)]
+            total = max(total, *(row.height / share for row, share in zip(rows, self.heights)))
+        return [replace(row, height=share * total) for row, share in zip(rows, self.heights)]
+
+    def _head(self, frame: Frame) -> float:
+        """The height (mm) over a row that its letters take."""
+        return frame.font_size * 0.45 + 1.2 if self.letters else 0.0
+
+    def _top(self, frame: Frame) -> float:
+        """The height (mm) that the page's title takes."""
+        return frame.line_height + 1.0 if self.title else 0.0
 
     def height(self, width: float, font_size: float = 7.0) -> float:
         """The height (mm) of all rows."""
-        rows = sum(self._row_height(row, width) + self._head() for row in self.rows)
-        return rows + BETWEEN * (len(self.rows) - 1)
+        frame = Frame.paperless(width, self.font_size, self.background)
+        rows = [row.height + self._head(frame) for row in self._layout(frame)]
+        tall = sum(rows) + BETWEEN * (len(rows) - 1)
+        return max(tall, Sidebar(frame, self._bars, []).least_height) + self._top(frame)
 
     def compose(self, frame: Frame) -> None:
-        """Draw every panel into its place, and the letters."""
-        canvas = frame.canvas()
-        top, number = frame.height, 0
-        for row in self.rows:
-            height = self._row_height(row, frame.width)
-            left = 0.0
-            for panel, width in zip(row, self._widths(row, frame.width)):
+        """Draw every panel into its place, the letters, and the color bars that panels share."""
+        canvas, head, top = frame.canvas(), self._head(frame), frame.height - self._top(frame)
+        letters = iter(self.letters)
+        if self.title:
+            title(frame, self.title)
+        side = Sidebar(frame, self._bars, [])
+        side.draw(frame.width - side.width, 0, top)
+        for row in self._layout(frame):
+            for panel, left, width in row.places:
                 # A figure letter is bold and a point larger than the text, as journals set it.
-                if self.letters:
-                    letter = chr(ord("a") + number % 26)
-                    style: dict[str, Any] = {"fontsize": self.font_size + 1, "fontweight": "bold", "color": frame.ink}
-                    canvas.text(left + 0.3, top - 0.3, letter, va="top", ha="left", **style)
-                panel.compose(frame.part(left, top - self._head() - height, width, height))
-                left += width + BETWEEN
-                number += 1
-            top -= self._head() + height + BETWEEN
+                style: dict[str, Any] = {"fontsize": self.font_size + 1, "fontweight": "bold", "color": frame.ink}
+                canvas.text(left + 0.3, top - 0.3, next(letters, ""), va="top", ha="left", **style)
+                panel.compose(frame.part(left, top - head - row.height, width, row.height))
+            Sidebar(frame, row.bars, []).draw(row.right, top - head - row.height, row.height)
+            top -= head + row.height + BETWEEN
+
+
+def _as_panel(item: Any) -> Panel:
+    """A panel as it is; the panel that a function, a layer, a volume or a path stands for."""
+    if callable(item) and not isinstance(item, type):
+        return Drawing(item)
+    return as_panel(item)
+
+
+def _as_proportions(values: Any, count: int, name: str, of: str) -> list[float]:
+    """Shares of a whole from `count` numbers."""
+    try:
+        shares = np.array([float(value) for value in values])
+    except (TypeError, ValueError):
+        raise TypeError(f"{name} must be numbers, one for each of the {count} {of}; got {values!r}") from None
+    if len(shares) != count or not (np.isfinite(shares) & (shares > 0)).all():
+        raise ValueError(f"{name} must be numbers above 0, one for each of the {count} {of}; got {values!r}")
+    return [float(share) for share in shares / shares.sum()]
+
+
+def _as_widths(values: Any, counts: list[int]) -> list[list[float] | None]:
+    """For each row the shares of its panels, or None; one list of numbers goes for all rows that have as many."""
+    if values is None:
+        return [None] * len(counts)
+    if not isinstance(values, (list, tuple)) or not values:
+        raise TypeError(f"widths must be a list of numbers, or one for each row; got {values!r}")
+    if not any(isinstance(value, (list, tuple)) or value is None for value in values):
+        if set(counts) != {len(values)}:
+            given = ", ".join(map(str, counts))
+            raise ValueError(f"widths must be a list for each row, of {given} panels; got {values!r}")
+        values = [values] * len(counts)
+    if len(values) != len(counts):
+        raise ValueError(f"widths must be a list for each of the {len(counts)} rows; got {values!r}")
+    return [
+        None if row is None else _as_proportions(row, count, f"widths of row {n}", "panels")
+        for n, (row, count) in enumerate(zip(values, counts), start=1)
+    ]
+
+
+def _as_letters(value: Any, count: int) -> list[str]:
+    """What stands over each of the panels."""
+    if isinstance(value, (list, tuple)):
+        if len(value) != count or not all(isinstance(letter, str) for letter in value):
+            raise ValueError(f"letters must be one text for each of the {count} panels; got {value!r}")
+        return list(value)
+    if value not in (True, False, "a", "A"):
+        raise ValueError(f"letters must be True, False, 'a', 'A' or a list of texts; got {value!r}")
+    first = ord(value if isinstance(value, str) else "a")
+    return [_letter(first, n) for n in range(count)] if value else []
+
+
+def _letter(first: int, n: int) -> str:
+    """A to z, then aa to az, ..."""
+    return (_letter(first, n // 26 - 1) if n >= 26 else "") + chr(first + n % 26)
+
+
+def _shared(rows: list[list[Panel]], colorbars: str) -> tuple[list[Bar], list[tuple[list[Panel], list[Bar]]]]:
+    """The color bars that stand beside the page; for each row its panels, without those that they share, and these."""
+    page = _repeated([panel for row in rows for panel in row]) if colorbars == "page" else []
+    placed = []
+    for row in rows:
+        bars = _repeated(row) if colorbars == "row" else []
+        placed.append(([_without(panel, [*page, *bars]) for panel in row], bars))
+    return page, placed
+
+
+def _repeated(panels: list[Panel]) -> list[Bar]:
+    """The color bars that two panels or more would show."""
+    bars = [bar for panel in panels for bar in panel.bars]
+    firsts = [bar for n, bar in enumerate(bars) if not any(same_bar(bar, other) for other in bars[:n])]
+    return [bar for bar in firsts if sum(same_bar(bar, other) for other in bars) > 1]
+
+
+def _without(panel: Panel, bars: list[Bar]) -> Panel:
+    """The panel without color bars that stand elsewhere."""
+    if not bars:
+        return panel
+    bare = copy(panel)
+    bare.elsewhere = tuple(bars)
+    return bare

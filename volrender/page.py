@@ -14,20 +14,30 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from matplotlib import rc_context, style
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import is_color_like
 from matplotlib.figure import Figure as MplFigure
+from numpy.typing import NDArray
 
+from volrender import rasters
+from volrender import recipe as recipes
 from volrender.draw.annotate import MM_PER_INCH, Frame
 from volrender.io import write_beside
+from volrender.version import __version__
 
 WIDTHS = {"single": 89.0, "1.5": 120.0, "double": 183.0}
-FORMATS = ("png", "pdf", "svg")
+FORMATS = ("png", "pdf", "svg", "tif", "tiff")
+RASTERS = ("png", "tif", "tiff")
+MOST_PIXELS = 600_000_000  # of a page: A0 at 600 dpi, 2.4 GB while it is drawn
 TRANSPARENT = "transparent"
+SOFTWARE = {"Software": f"volrender {__version__}"}
 STYLE: dict[str, Any] = {
     "axes.linewidth": 0.5,
+    "axes.titlesize": "medium",
     "figure.facecolor": "white",
+    "figure.titlesize": "medium",
     "font.family": "DejaVu Sans",
     "hatch.linewidth": 0.5,
     "lines.linewidth": 0.8,
@@ -37,6 +47,10 @@ STYLE: dict[str, Any] = {
     "savefig.facecolor": "auto",
     "svg.fonttype": "none",
     "svg.hashsalt": "volrender",
+    "xtick.major.size": 2.0,
+    "xtick.major.width": 0.5,
+    "ytick.major.size": 2.0,
+    "ytick.major.width": 0.5,
 }
 
 
@@ -107,6 +121,31 @@ class Printable(ABC):
     def compose(self, frame: Frame) -> None:
         """Draw into a frame of paper."""
 
+    @abstractmethod
+    def caption(self) -> str:
+        """The legend under the picture."""
+
+    @abstractmethod
+    def alt_text(self) -> str:
+        """What the picture shows, for those who cannot see it."""
+
+    def recipe(self, *, width: str | float | None = None, dpi: float = 300, folders: str = "names") -> dict[str, Any]:
+        """What the picture is made of and how, as plain values; what a PNG carries.
+
+        Parameters
+        ----------
+        width : "single" (89 mm), "1.5" (120), "double" (183) or mm, optional
+        dpi : float
+        folders : {"names", "paths"}
+            Whether files are named as they were given, or by their whole paths.
+        """
+        mm = self.usual_width if width is None else as_width(width)
+        return self._recipe({"width": mm, "dpi": as_dpi(dpi)}, folders)
+
+    def _recipe(self, printing: dict[str, Any], folders: str) -> dict[str, Any]:
+        said = {"caption": self.caption(), "alt_text": self.alt_text()}
+        return recipes.describe(self, printing, folders) | said
+
     def figure(self, width: str | float | None = None, dpi: float = 150) -> MplFigure:
         """Draw a matplotlib figure.
 
@@ -121,34 +160,67 @@ class Printable(ABC):
             Not known to pyplot; it goes when its last reference does.
         """
         mm = self.usual_width if width is None else as_width(width)
-        dpi = as_dpi(dpi)
+        return self._page(mm, as_dpi(dpi), whole=True)
+
+    def _page(self, width: float, dpi: float, *, whole: bool) -> MplFigure:
+        """The page (mm), of whole pixels or exactly as large as asked for."""
         with drawing(self.font_size):
-            tall = self.height(mm, self.font_size)
-            inches = [round(side / MM_PER_INCH * dpi) / dpi for side in (mm, tall)]
+            sides = [side / MM_PER_INCH for side in (width, self.height(width, self.font_size))]
+            if np.prod(sides) * dpi**2 > MOST_PIXELS:
+                across, up = (round(side * dpi) for side in sides)
+                raise ValueError(f"a page must have at most {MOST_PIXELS:,} pixels; this has {across:,} x {up:,}")
+            inches = [round(side * dpi) / dpi if whole else side for side in sides]
             clear = self.background == TRANSPARENT
             page = MplFigure(figsize=(inches[0], inches[1]), dpi=dpi, facecolor="none" if clear else self.background)
             FigureCanvasAgg(page)
             self.compose(Frame.whole(page, self.font_size, self.background))
         return page
 
-    def save(self, path: str | os.PathLike[str], *, width: str | float | None = None, dpi: float = 300) -> None:
-        """Write a PNG, PDF or SVG of exact size; an existing file stays whole until the new one is complete.
+    def save(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        width: str | float | None = None,
+        dpi: float = 300,
+        palette: bool = False,
+        recipe: str | None = "names",
+    ) -> None:
+        """Write a PNG, TIFF, PDF or SVG of exact size; an existing file stays whole until the new one is complete.
+
+        Text is text in a PDF and an SVG, and every panel's picture is one image there.
 
         Parameters
         ----------
         path : path
-            Ending in .png, .pdf or .svg, in a folder that exists.
+            Ending in .png, .tif, .tiff, .pdf or .svg, in a folder that exists.
         width : "single" (89 mm), "1.5" (120), "double" (183) or mm, optional
         dpi : float
-            Of a PNG, and of the pictures inside a PDF or SVG.
+            Of a PNG or TIFF, and of the pictures inside a PDF or SVG.
+        palette : bool
+            Whether a PNG has 8 bits a pixel where nothing is lost by it: grays, or at most 256 colors.
+        recipe : {"names", "paths", None}
+            What a PNG says of how it was made, for `volrender.redo`: with the names of files, with their whole paths,
+            or nothing.
         """
         target = as_target(path)
         kind = target.suffix.lower().lstrip(".")
-        page = self.figure(width, dpi)
-        # Without a date the same figure gives the same bytes.
-        stamp = {"png": {}, "pdf": {"CreationDate": None}, "svg": {"Date": None}}[kind]
+        mm, dpi = self.usual_width if width is None else as_width(width), as_dpi(dpi)
+        page = self._page(mm, dpi, whole=kind in RASTERS)
         with drawing(self.font_size):
-            write_beside(target, lambda file: page.savefig(file, format=kind, dpi=page.dpi, metadata=stamp))
+            if kind == "png":
+                pixels = _pixels(page)
+                texts = dict(SOFTWARE)
+                if recipe is not None:
+                    made = self._recipe({"width": mm, "dpi": dpi, "palette": palette}, recipe)
+                    texts |= {"Description": made["alt_text"], recipes.KEYWORD: recipes.as_text(made)}
+                write_beside(target, lambda file: rasters.write_png(file, pixels, dpi, palette=palette, texts=texts))
+            elif kind in RASTERS:
+                pixels = _pixels(page)
+                write_beside(target, lambda file: rasters.write_tiff(file, pixels, dpi))
+            else:
+                # Without a date the same figure gives the same bytes.
+                stamp = {"Creator": SOFTWARE["Software"], "CreationDate" if kind == "pdf" else "Date": None}
+                write_beside(target, lambda file: page.savefig(file, format=kind, dpi=dpi, metadata=stamp))
 
     def show(self) -> None:
         """Show it: in a notebook inline, elsewhere in the system's picture viewer."""
@@ -168,11 +240,18 @@ class Printable(ABC):
         Image.open(streams.BytesIO(self._repr_png_())).show()
 
     def _repr_png_(self) -> bytes:
-        page = self.figure(dpi=150)
         buffer = streams.BytesIO()
+        page = self.figure(dpi=150)
         with drawing(self.font_size):
-            page.savefig(buffer, format="png", dpi=page.dpi)
+            rasters.write_png(buffer, _pixels(page), page.dpi)
         return buffer.getvalue()
+
+
+def _pixels(page: MplFigure) -> NDArray[np.uint8]:
+    """What is drawn, (height, width, 4)."""
+    canvas: Any = page.canvas
+    canvas.draw()
+    return np.asarray(canvas.buffer_rgba())
 
 
 @contextmanager

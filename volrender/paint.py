@@ -10,50 +10,56 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import singledispatch
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import ndimage
 
-from volrender import space
+from volrender import sheets, space
 from volrender.color import as_rgb
+from volrender.cuts import Sheet
 from volrender.intensity import luma
 from volrender.layers import CutPlane, Intensity, Isosurface, LabelMap, Layer
+from volrender.sheets import EDGE, HALF
 from volrender.volume import Volume
 
 RGBA = NDArray[np.float32]
+Points: TypeAlias = ArrayLike | Sheet
 FRAMING_VOXELS = 2_000_000
 MOST_SMOOTHED = 40_000_000  # voxels around the points beyond which a spline would take too long
 HARDLY_ANY = 0.001  # of the voxels
+BLUR = 0.48  # of a voxel, for labels on a cut face: a single voxel is still seen
 OPENING = 0.05  # of the subject's size: nostrils and sutures are narrower, the face's own hollows wider
 
 
-def sample(volume: Volume, points_xyz: ArrayLike, *, smooth: bool = False) -> NDArray[np.float32]:
-    """Values at world points (..., 3): trilinear, up to the outer voxel faces; NaN beyond, and where data is NaN.
+def sample(volume: Volume, points_xyz: Points, *, hollow: bool = False, smooth: bool = False) -> NDArray[np.float32]:
+    """Values at world points (..., 3) or a sheet's pixels: trilinear, up to the outer voxel faces; NaN beyond.
 
-    Of a color volume (..., 3 or 4), 0 to 255. `smooth` takes a cubic spline, within the range of the data.
+    Voxels that are NaN or infinite are left out, and where they weigh half and more the result is NaN; so are zeros if
+    `hollow`. Of a color volume (..., 3 or 4), 0 to 255. `smooth` takes a cubic spline where all is finite, within the
+    range of the data.
     """
     if volume.kind == "rgb":
         channels = [replace(volume, data=channel, kind="intensity") for channel in np.moveaxis(volume.data, -1, 0)]
         return np.stack([sample(channel, points_xyz, smooth=smooth) for channel in channels], axis=-1)
+    if isinstance(points_xyz, Sheet):
+        values = sheets.sample(volume, points_xyz, hollow)
+        return sample(volume, points_xyz.points, hollow=hollow) if values is None else values
     source = volume.canonical
     points = space.apply_affine(np.linalg.inv(source.affine), points_xyz)
-    inside = ((points >= -0.5 - 1e-6) & (points <= np.array(source.shape) - 0.5 + 1e-6)).all(axis=-1)
+    inside = ((points >= -EDGE) & (points <= np.array(source.shape) - 1 + EDGE)).all(axis=-1)
     index = np.moveaxis(points, -1, 0)
-    data = source.data.view(np.uint8) if source.data.dtype == bool else source.data
-    finite = np.isfinite(data) if data.dtype.kind == "f" else None
-    if finite is None or finite.all():
+
+    smooth &= source.data.dtype.kind != "f" or bool(np.isfinite(source.data).all())
+
+    def interpolated(data: NDArray[Any]) -> NDArray[np.float32]:
         values = _spline(data, index) if smooth else None
-        if values is None:
-            values = ndimage.map_coordinates(data, index, output=np.float32, order=1, mode="nearest", prefilter=False)
-    else:
-        weight = ndimage.map_coordinates(finite.astype(np.float32), index, order=1, mode="nearest", prefilter=False)
-        filled = np.where(finite, data, 0).astype(np.float32)
-        values = ndimage.map_coordinates(filled, index, order=1, mode="nearest", prefilter=False)
-        with np.errstate(invalid="ignore", divide="ignore"):
-            values = np.where(weight >= 0.5, values / weight, np.nan)
-    return np.where(inside, values, np.nan).astype(np.float32)
+        if values is not None:
+            return values
+        return ndimage.map_coordinates(data, index, output=np.float32, order=1, mode="nearest", prefilter=False)
+
+    return np.where(inside, sheets.without_gaps(source.data, hollow, interpolated), np.float32(np.nan))
 
 
 def _spline(data: NDArray[Any], index: NDArray[np.float64]) -> NDArray[np.float32] | None:
@@ -75,24 +81,60 @@ def _spline(data: NDArray[Any], index: NDArray[np.float64]) -> NDArray[np.float3
     return np.asarray(np.clip(values, *around))
 
 
-def sample_labels(volume: Volume, points_xyz: ArrayLike) -> NDArray[Any]:
-    """Labels at world points (..., 3): the voxel that holds the point, 0 outside."""
+def sample_labels(volume: Volume, points_xyz: Points) -> NDArray[Any]:
+    """Labels at world points (..., 3) or a sheet's pixels: the voxel that holds the point, 0 outside."""
+    if isinstance(points_xyz, Sheet):
+        labels = sheets.pick(volume, points_xyz)
+        return sample_labels(volume, points_xyz.points) if labels is None else labels
     source = volume.canonical
-    index = np.floor(space.apply_affine(np.linalg.inv(source.affine), points_xyz) + 0.5)
+    index = np.floor(space.apply_affine(np.linalg.inv(source.affine), points_xyz) + HALF)
     inside = np.asarray(((index >= 0) & (index < np.array(source.shape))).all(axis=-1))
-    i, j, k = np.moveaxis(np.where(inside[..., None], index, 0).astype(np.intp), -1, 0)
-    return np.where(inside, source.data[i, j, k], 0).astype(source.data.dtype)
+    labels = _at(source.data, np.where(inside[..., None], index, 0).astype(np.intp))
+    return np.where(inside, labels, 0).astype(source.data.dtype)
 
 
 @singledispatch
-def values_at(layer: Layer, points_xyz: ArrayLike) -> NDArray[Any]:
-    """A layer's data at world points: interpolated intensities, or the labels."""
+def values_at(layer: Layer, points_xyz: Points) -> NDArray[Any]:
+    """A layer's data at world points or a sheet's pixels: interpolated intensities, or the labels."""
     return sample(layer.volume, points_xyz)
 
 
 @values_at.register
-def _(layer: LabelMap, points_xyz: ArrayLike) -> NDArray[Any]:
+def _(layer: Intensity, points_xyz: Points) -> NDArray[Any]:
+    return sample(layer.volume, points_xyz, hollow=layer.volume.kind != "rgb" and layer.volume.survey.hollow)
+
+
+@values_at.register
+def _(layer: LabelMap, points_xyz: Points) -> NDArray[Any]:
     return sample_labels(layer.volume, points_xyz)
+
+
+@singledispatch
+def face_values(layer: Layer, points_xyz: ArrayLike) -> NDArray[Any]:
+    """A layer's data at points (..., 3) of a cut face: as `values_at`, but borders between labels are smooth."""
+    return values_at(layer, points_xyz)
+
+
+@face_values.register
+def _(layer: LabelMap, points_xyz: ArrayLike) -> NDArray[Any]:
+    """The label that has most of the space around each point, by a Gaussian of `BLUR` voxels."""
+    source = layer.volume.canonical
+    data = np.pad(source.data.astype(np.int64), 3)
+    points = space.apply_affine(np.linalg.inv(source.affine), points_xyz) + 3
+    index = np.floor(points + 0.5).clip(1, np.array(data.shape) - 2).astype(np.intp)
+    mixed = _at(ndimage.maximum_filter(data, 3) != ndimage.minimum_filter(data, 3), index)
+    around = index[mixed][:, None] + (np.indices((3, 3, 3)).reshape(3, 27).T - 1)
+    votes = _at(data, around)
+    weights = np.exp(-((points[mixed][:, None] - around) ** 2).sum(axis=-1) / (2 * BLUR**2)).astype(np.float32)
+    shares = np.stack([np.where(votes == each[:, None], weights, 0).sum(axis=1) for each in votes.T], axis=1)
+    labels = _at(data, index)
+    labels[mixed] = np.take_along_axis(votes, shares.argmax(axis=1)[:, None], axis=1)[:, 0]
+    return labels.astype(source.data.dtype)
+
+
+def _at(data: NDArray[Any], index_ijk: NDArray[np.intp]) -> NDArray[Any]:
+    """The elements of an array at indices (..., 3)."""
+    return np.asarray(data[tuple(np.moveaxis(index_ijk, -1, 0))])
 
 
 @singledispatch
@@ -145,11 +187,12 @@ def enclosed(layer: Isosurface, values: NDArray[Any]) -> NDArray[np.bool_]:
         return np.asarray(values * layer.side >= layer.level * layer.side)
 
 
-def paint(layer: Layer, points_xyz: ArrayLike, panel: str = "slice") -> RGBA:
-    """Colors of a layer at world points (..., 3); what its clips remove is transparent."""
+def paint(layer: Layer, points_xyz: Points, panel: str = "slice") -> RGBA:
+    """Colors of a layer at world points (..., 3) or a sheet's pixels; what its clips remove is transparent."""
     colors = rgba(layer, values_at(layer, points_xyz), panel)
     if layer.clip:
-        colors[space.removed(layer.clip, points_xyz, tolerance=1e-6)] = 0
+        points = points_xyz.points if isinstance(points_xyz, Sheet) else points_xyz
+        colors[space.removed(layer.clip, points, tolerance=1e-6)] = 0
     return colors
 
 
@@ -160,7 +203,7 @@ def on_face(layer: Layer, points_xyz: NDArray[np.float64], *, overlay: bool) -> 
     is inside: the face is as without it, in gray or in the layer's own colormap.
     """
     if not isinstance(layer, (Intensity, CutPlane)) or overlay or layer.look.survey.signed:
-        return rgba(layer, values_at(layer, points_xyz), "overlay" if overlay else "slice")
+        return rgba(layer, face_values(layer, points_xyz), "overlay" if overlay else "slice")
     shading = layer.preset.shading if isinstance(layer, Intensity) and layer.preset is not None else None
     if shading is not None and shading["diffuse"] > shading["ambient"] and not layer.look.sparse:
         layer = replace(layer, preset=None, opacity=None)
@@ -205,7 +248,7 @@ def coverage(layer: Layer, points_xyz: NDArray[np.float64], sigma: float = 0.0) 
     the marrow in a bone is not. Else it is where the layer has color.
     """
     if not isinstance(layer, (Intensity, CutPlane)) or layer.look.survey.signed:
-        return (rgba(layer, values_at(layer, points_xyz), "slice")[..., 3] > 0).astype(np.float32)
+        return (rgba(layer, face_values(layer, points_xyz), "slice")[..., 3] > 0).astype(np.float32)
     values = sample(layer.volume, points_xyz, smooth=True)
     values = luma(values) if layer.volume.kind == "rgb" else values
     low, air = layer.look.survey.low, layer.look.survey.air
@@ -271,6 +314,19 @@ def _sealed(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
     return np.asarray(ndimage.binary_fill_holes(inside)[edge:-edge, edge:-edge])
 
 
+def labels_toward(layer: LabelMap, camera: space.Camera) -> NDArray[Any]:
+    """The labels that a camera sees, one a pixel as large as a voxel: of the voxels in a line, the nearest one's."""
+    source = layer.volume.canonical
+    index = np.argwhere(foreground(layer, source.data))
+    points = space.apply_affine(source.affine, index)
+    kept = ~space.removed(layer.clip, points)
+    index, points = index[kept], points[kept]
+    column, row = np.rint(camera.axes[:2] @ points.T / max(layer.volume.spacing)).astype(np.intp)
+    order = np.argsort(-(points @ camera.toward), kind="stable")
+    _, nearest = np.unique((column * (row.max(initial=0) - row.min(initial=0) + 1) + row)[order], return_index=True)
+    return _at(source.data, index[order[nearest]])
+
+
 def subject_points(layers: Sequence[Layer]) -> NDArray[np.float64]:
     """World points (n, 3) that span what is seen of the layers: outer corners of the foreground voxels.
 
@@ -286,13 +342,20 @@ def subject_points(layers: Sequence[Layer]) -> NDArray[np.float64]:
     return np.concatenate([points for _, points in found])
 
 
+def is_even(layer: Layer) -> bool:
+    """Whether the layer's volume has one value everywhere, as an empty map."""
+    survey = layer.volume.luminance.survey
+    return survey.low == survey.high
+
+
 def nothing(layer: Layer) -> ValueError:
     """The error that tells that nothing is to be seen of a layer, and why that may be."""
     volume = layer.volume
     low, high = f"{volume.survey.low:g}", f"{volume.survey.high:g}"
+    level = getattr(layer, "level", None) or 0.0
     hidden = {
         "Intensity": "its opacity hides everything",
-        "Isosurface": f"it encloses nothing at level {getattr(layer, 'level', 0):g}",
+        "Isosurface": f"it encloses nothing at level {level:g}",
         "LabelMap": "none of its labels is left",
         "CutPlane": "its plane misses the volume",
     }[type(layer).__name__]
@@ -306,7 +369,7 @@ def layer_points(layer: Layer) -> NDArray[np.float64]:
     source = (layer.field if isinstance(layer, Intensity) else layer.volume).canonical
     if isinstance(layer, CutPlane):
         return _on_plane(layer)
-    step = int(np.ceil((source.data.size / FRAMING_VOXELS) ** (1 / 3)))
+    step = framing_step(source)
     ends, affine = _shown_ends(layer, source, step)
     if not len(ends) and step > 1:  # what is small can slip through
         ends, affine = _shown_ends(layer, source, 1)
@@ -318,12 +381,23 @@ def layer_points(layer: Layer) -> NDArray[np.float64]:
 
 def _shown_ends(layer: Layer, source: Volume, step: int) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
     """The line ends of what is seen of every `step`-th voxel, and the affine of their grid."""
+    shown, affine = seen(layer, source, step)
+    return line_ends(shown), affine
+
+
+def framing_step(source: Volume, most: int = FRAMING_VOXELS) -> int:
+    """Of how many voxels in a row one is looked at to frame a picture, so that there are `most`."""
+    return int(np.ceil((source.data.size / most) ** (1 / 3)))
+
+
+def seen(layer: Layer, source: Volume, step: int) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
+    """Which of every `step`-th voxel show something that no clip removes, and the affine of their grid."""
     affine = source.affine @ np.diag([step, step, step, 1.0])
     shown = foreground(layer, source.data[::step, ::step, ::step])
     if layer.clip:
         index = np.argwhere(shown)
         shown[tuple(index[space.removed(layer.clip, space.apply_affine(affine, index))].T)] = False
-    return line_ends(shown), affine
+    return shown, affine
 
 
 def line_ends(mask: NDArray[np.bool_]) -> NDArray[np.intp]:

@@ -5,15 +5,18 @@ A bare volume, path or nibabel image given to a panel becomes an `Intensity`, or
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
+from functools import cached_property
 from itertools import combinations
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import FigureBase
+from numpy.typing import NDArray
 
-from volrender import space
+from volrender import captions, space
 from volrender.color import RGB, as_rgb
 from volrender.draw.annotate import MAX_LEGEND, Bar, Frame, Sidebar, compass, number, scale_bar
 from volrender.io.files import warn
@@ -39,6 +42,8 @@ class Panel(Printable):
     layers: tuple[Layer, ...]
     title: str
     colorbar: bool | None
+    drawn_as: ClassVar[str] = "slice"  # whose opacity curves the color bars show
+    elsewhere: tuple[Bar, ...] = ()  # color bars that the figure draws, for several panels
 
     def _set_up(self, layers: Sequence[Any], title: str, colorbar: bool | None, background: Any) -> None:
         owner = type(self).__name__
@@ -101,6 +106,37 @@ class Panel(Printable):
         with drawing(self.font_size):
             self.compose(frame)
 
+    @property
+    def view(self) -> str:
+        """How the layers are shown, in words: "axial slices at z = 0 mm"."""
+        return "a picture"
+
+    @property
+    def convention(self) -> str:
+        """A sentence on the sides, where they need one."""
+        return ""
+
+    def caption(self) -> str:
+        """The legend under the panel: what is shown, where, in which colors and limits, and what drew it.
+
+        Examples
+        --------
+        >>> import volrender as vr
+        >>> print(vr.Slices(vr.sample("mni152"), z=[0, 20]).caption())
+        Axial slices at z = 0 and 20 mm of MNI152 T1 (gray, 0 to 192). Neurological convention: the subject's left ...
+        """
+        return f"{self.said} {captions.closing(self.layers, [self.convention])}"
+
+    def alt_text(self) -> str:
+        """What the picture shows, for those who cannot see it."""
+        title = f"{self.title}. " if self.title else ""
+        return f"{title}{self.said} {captions.finding(self.layers)}".rstrip()
+
+    @property
+    def said(self) -> str:
+        """A sentence on what the panel shows."""
+        return captions.sentence(self.view, self.layers, self.drawn_as)
+
     def _bars(self, panel: str) -> list[Bar]:
         """Color bars for the layers whose values mean something; for all or none if the user says so."""
         bars: list[Bar] = []
@@ -116,8 +152,14 @@ class Panel(Printable):
                 bar = Bar(layer.look, "slice" if body else "overlay" if n and panel == "slice" else panel, label)
                 if all((bar.look.clim, bar.look.cmap.name) != (b.look.clim, b.look.cmap.name) for b in bars):
                     bars.append(bar)
-        return bars
+        return [bar for bar in bars if not any(same_bar(bar, other) for other in self.elsewhere)]
 
+    @property
+    def bars(self) -> list[Bar]:
+        """The color bars that stand beside the panel."""
+        return self._bars(self.drawn_as)
+
+    @cached_property
     def _entries(self) -> list[tuple[str, RGB]]:
         """Legend entries of the surfaces and labels; a long legend is cut, so what is seen most comes first."""
         entries: list[tuple[str, RGB]] = []
@@ -130,13 +172,19 @@ class Panel(Printable):
             elif isinstance(layer, LabelMap) and isinstance(layer.colors, tuple):
                 entries.append((layer.volume.name or "mask", as_rgb(layer.colors)))
             elif isinstance(layer, LabelMap):
-                long = len(layer.table) > MAX_LEGEND
-                order = sorted(layer.table, key=layer.exposed.__getitem__, reverse=True) if long else layer.table
-                entries.extend(layer.table[n] for n in order)
+                order = list(layer.table)
+                if len(order) > MAX_LEGEND:
+                    seen = Counter(self._seen_labels(layer).tolist())
+                    order.sort(key=lambda label: (seen[label], layer.sizes[label]), reverse=True)
+                entries.extend(layer.table[label] for label in order)
         return entries
 
+    def _seen_labels(self, layer: LabelMap) -> NDArray[Any]:
+        """The labels at places evenly spread over what is seen of the layer."""
+        return layer.volume.data.ravel()
+
     def _sidebar(self, frame: Frame, panel: str) -> Sidebar:
-        entries = self._entries()
+        entries = self._entries
         wanted = len(self.layers) > 1 or len(entries) > 1 if self.colorbar is None else self.colorbar
         return Sidebar(frame, self._bars(panel), entries if wanted else [])
 
@@ -146,9 +194,16 @@ class Panel(Printable):
 
     def _paperless(self, width: float, font_size: float) -> Frame:
         """A frame to measure text in, before there is a figure."""
-        from matplotlib.figure import Figure as MplFigure
+        return Frame.paperless(width, font_size, self.background)
 
-        return Frame(MplFigure(), 0, 0, width, width, font_size, self.background)
+
+def same_bar(one: Bar, other: Bar) -> bool:
+    """Whether two color bars say the same."""
+
+    def said(bar: Bar) -> tuple[Any, ...]:
+        return bar.label, bar.look.clim, bar.look.cmap, bar.look.nodes(bar.panel)
+
+    return said(one) == said(other)
 
 
 def orient(frame: Frame, width: float, scale: float, camera: space.Camera) -> None:

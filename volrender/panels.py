@@ -16,14 +16,15 @@ from matplotlib.axes import Axes
 from matplotlib.figure import FigureBase
 from numpy.typing import ArrayLike, NDArray
 
-from volrender import paint, space
+from volrender import captions, paint, space
 from volrender.color import RGB, as_rgb
-from volrender.draw.annotate import Frame, title
+from volrender.draw.annotate import Frame, Raster, title
 from volrender.io.files import warn
-from volrender.layers import CutPlane, Intensity, Isosurface
+from volrender.layers import CutPlane, Intensity, LabelMap
 from volrender.page import TRANSPARENT
 from volrender.panel import FOOT, Panel, orient
 from volrender.rendering import Rendering
+from volrender.slices import Slices
 from volrender.sources import load
 from volrender.volume import Volume
 from volrender.words import our_words
@@ -31,7 +32,6 @@ from volrender.words import our_words
 if TYPE_CHECKING:
     import pyvista
 
-    from volrender.draw.slices import Cut
     from volrender.draw.voxel_grid import Cubes
     from volrender.draw.voxels import VoxelCollection
 
@@ -77,6 +77,8 @@ class Scene(Panel):
     <Scene: Intensity(MNI152 T1)>
     """
 
+    drawn_as = "volume"
+
     def __init__(
         self,
         *layers: Any,
@@ -93,6 +95,11 @@ class Scene(Panel):
         self.rendering = Rendering(quality, light, silhouette)
         self.camera = space.as_camera(camera)
         self.annotate = annotate
+
+    @property
+    def view(self) -> str:
+        """From where it is seen, in words."""
+        return f"3-D view {captions.viewpoint(self.camera)}"
 
     @cached_property
     def _subject(self) -> NDArray[np.float64]:
@@ -134,6 +141,9 @@ class Scene(Panel):
         ground = self._ground or (1.0, 1.0, 1.0)
         return scene_pyvista.plotter(self.layers, self._view(_as_size(size)), ground, self.rendering)
 
+    def _seen_labels(self, layer: LabelMap) -> NDArray[Any]:
+        return paint.labels_toward(layer, self.camera)
+
     def _foot(self, frame: Frame) -> float:
         return FOOT * frame.line_height if self.annotate else 0.0
 
@@ -142,7 +152,7 @@ class Scene(Panel):
         frame = self._paperless(width, font_size)
         flat = np.ptp(self._subject @ self.camera.axes[:2].T, axis=0)
         ratio = float(np.clip(flat[1] / flat[0], 0.45, 1.35))
-        side = self._sidebar(frame, "volume")
+        side = self._sidebar(frame, self.drawn_as)
         picture = max((width - side.width) * ratio, side.least_height)
         return picture + self._foot(frame) + self._head(frame)
 
@@ -150,140 +160,15 @@ class Scene(Panel):
         """Draw the raster at exactly its pixels, and the lettering around it."""
         from volrender.draw import scene_pyvista
 
-        side, foot, head = self._sidebar(frame, "volume"), self._foot(frame), self._head(frame)
+        side, foot, head = self._sidebar(frame, self.drawn_as), self._foot(frame), self._head(frame)
         width, height = frame.width - side.width, frame.height - foot - head
         ax, size = frame.picture(0, foot, width, height)
         view = self._view(size)
         raster = scene_pyvista.render(self.layers, view, self._ground, self.rendering)
-        ax.imshow(raster, extent=(0, size[0], 0, size[1]), interpolation="none", aspect="auto")
+        Raster(ax, raster)
         side.draw(width, foot, height)
         if self.annotate:
             orient(frame, width, view.mm_per_pixel * frame.dots_per_mm, self.camera)
-        if self.title:
-            title(frame, self.title)
-
-
-@our_words
-class Slices(Panel):
-    """Slices across the world's axes, all layers sampled where they are.
-
-    Parameters
-    ----------
-    *layers : layer, Volume, path or nibabel image
-    x, y, z : float or list of float, optional
-        Positions (mm) of sagittal, coronal and axial slices; by default one of each through the middle, or, if the
-        last layer is a signed map over another, through its strongest value.
-    camera : name, optional
-        The side that slices across its direction are seen from, "left" for sagittal slices with the face to the
-        left; without positions it chooses that plane alone.
-    radiological : bool
-        Whether the subject's right is on the left of the picture.
-    title : str
-    colorbar : bool, optional
-        Color bars and the legend; by default for maps with a sign, a unit or a colormap of your choice, and where
-        there are several layers or colors to tell apart.
-    background : color or "transparent"
-
-    Examples
-    --------
-    >>> import volrender as vr
-    >>> [cut.label for cut in vr.Slices(vr.sample("mni152"), z=[0, 20]).cuts]
-    ['z = 0 mm', 'z = 20 mm']
-    """
-
-    def __init__(
-        self,
-        *layers: Any,
-        x: Any = None,
-        y: Any = None,
-        z: Any = None,
-        camera: str | None = None,
-        radiological: bool = False,
-        title: str = "",
-        colorbar: bool | None = None,
-        background: Any = "white",
-    ) -> None:
-        self._set_up(layers, title, colorbar, background)
-        self._check_places()
-        if camera is not None and camera not in space.CAMERAS:
-            raise ValueError(f"camera of Slices must be one of {', '.join(space.CAMERAS)}; got {camera!r}")
-        self.camera = camera
-        self.radiological = radiological
-        self._positions = tuple(_as_positions(values, axis) for values, axis in zip((x, y, z), space.AXES))
-        self._check_positions()
-
-    def _check_positions(self) -> None:
-        every = np.stack([layer.volume.bounds for layer in self.layers])
-        low, high = every[..., 0].min(axis=0), every[..., 1].max(axis=0)
-        for w, positions in enumerate(self._positions):
-            for position in positions or ():
-                if not low[w] <= position <= high[w]:
-                    raise ValueError(
-                        f"{space.AXES[w]} must lie within the volumes, {low[w]:g} to {high[w]:g} mm; got {position:g}"
-                    )
-
-    @cached_property
-    def cuts(self) -> list[Cut]:
-        """The slices, sagittal first."""
-        if any(positions is not None for positions in self._positions):
-            return [self._cut(w, p) for w, positions in enumerate(self._positions) for p in positions or ()]
-        middle = enumerate(self._middle().tolist())
-        return [self._cut(w, p) for w, p in middle if self.camera is None or w == self._faced]
-
-    @property
-    def _faced(self) -> int | None:
-        """The world axis that the camera looks along."""
-        return None if self.camera is None else int(np.argmax(np.abs(space.as_camera(self.camera).toward)))
-
-    def _cut(self, axis: int, position: float) -> Cut:
-        """A slice as it is seen: from the camera's side, else with the subject's right or front on the right."""
-        from volrender.draw.slices import Cut
-
-        if axis == self._faced and self.camera is not None:
-            across = Cut(axis, position).across[0]
-            return Cut(axis, position, mirrored=bool(space.as_camera(self.camera).axes[0, across] < 0))
-        return Cut(axis, position, mirrored=self.radiological and axis != 0)
-
-    def _middle(self) -> NDArray[np.float64]:
-        """The default crossing point: the strongest voxel of a signed overlay, else the middle of the subject."""
-        last = self.layers[-1]
-        if len(self.layers) > 1 and isinstance(last, (Intensity, Isosurface)) and last.volume.survey.signed:
-            source = last.volume.canonical
-            index = np.unravel_index(int(np.nanargmax(np.abs(source.data))), source.shape)
-            return np.asarray(np.round(space.apply_affine(source.affine, index)) + 0.0)
-        return np.asarray(np.round(self._bounds.mean(axis=1)) + 0.0)  # no -0
-
-    @cached_property
-    def _bounds(self) -> NDArray[np.float64]:
-        """The world box (mm) that tiles show: what is seen of all layers, a little air, never beyond the volumes."""
-        points = np.concatenate([paint.subject_points(self.layers[:1]), *map(paint.layer_points, self.layers[1:])])
-        edge = np.array([[-4.0, 4.0]])
-        around = np.stack([points.min(axis=0), points.max(axis=0)], axis=1) + edge
-        every = np.stack([layer.volume.bounds for layer in self.layers])
-        limits = np.stack([every[..., 0].min(axis=0), every[..., 1].max(axis=0)], axis=1)
-        return np.stack([np.maximum(around[:, 0], limits[:, 0]), np.minimum(around[:, 1], limits[:, 1])], axis=1)
-
-    def height(self, width: float, font_size: float = 7.0) -> float:
-        """The height (mm) of the rows of tiles."""
-        from volrender.draw import slices
-
-        frame = self._paperless(width, font_size)
-        side = self._sidebar(frame, "slice")
-        room = width - side.width
-        rows = slices.arrange(self.cuts, self._bounds, slices.most_abreast(self.cuts, self._bounds, frame, room))
-        scale = slices.scale_for(rows, self._bounds, room)
-        tiles = slices.height_of(rows, self._bounds, scale, slices.band_of(frame))
-        return max(tiles, side.least_height) + self._head(frame)
-
-    def compose(self, frame: Frame) -> None:
-        """Draw the tiles and the sidebar."""
-        from volrender.draw import slices
-
-        side, head = self._sidebar(frame, "slice"), self._head(frame)
-        width, height = frame.width - side.width, frame.height - head
-        rows = slices.arrange(self.cuts, self._bounds, slices.most_abreast(self.cuts, self._bounds, frame, width))
-        slices.draw(frame.part(0, 0, width, height), self.layers, rows, self._bounds)
-        side.draw(width, 0, height)
         if self.title:
             title(frame, self.title)
 
@@ -295,10 +180,12 @@ class Voxels(Panel):
     Parameters
     ----------
     *layers : layer, Volume, path or nibabel image
-        The first one's grid, downsized, is the grid of the cubes.
+        The first one's grid, downsized, is the grid of the cubes. Under other layers intensities are as clear as
+        glass, unless they have an opacity of their own.
     size : int, three ints or None
         Cubes along the longest side, or along each; None takes as many as the volume has voxels, or, if they would
-        show more than 1,500,000 faces, as many as show no more, and says how many.
+        show more than 1,500,000 faces, as many as show no more, and says how many. Larger voxels are means of
+        smaller ones: threshold a map through its layer, as ``Isosurface(volume, level=3.1)``, and not before.
     explode : float
         The gap between cubes as a fraction of a voxel, 0 to below 1.
     mask : Volume, path, nibabel image or array of bool, optional
@@ -323,6 +210,8 @@ class Voxels(Panel):
     <Voxels: Intensity(MNI152 T1)>
     """
 
+    drawn_as = "voxel"
+
     def __init__(
         self,
         *layers: Any,
@@ -343,18 +232,26 @@ class Voxels(Panel):
             raise TypeError("Voxels cannot show a CutPlane: cut with clip=Plane(...) instead")
         if not isinstance(explode, (int, float, np.number)) or not 0 <= float(explode) < 1:
             raise ValueError(f"explode must be 0 or more and below 1; got {explode!r}")
-        sides = list(size) if isinstance(size, Sequence) else [size]
+        sides: list[Any] = list(size) if isinstance(size, (Sequence, np.ndarray)) else [size]
         if not all(n is None or isinstance(n, (int, np.integer)) for n in sides) or len(sides) not in (1, 3):
             raise TypeError(f"size must be a whole number of cubes, three, or None; got {size!r}")
-        self.size = size
+        self.size: int | list[int] | None = sides if len(sides) == 3 else sides[0]
         self.explode = float(explode)
-        self.mask = None if mask is None else _as_mask(mask, self.layers[0].volume)
+        self._mask = None if mask is None else _as_mask(mask, self.layers[0].volume)
+        self.mask = None if self._mask is None else _chosen(self._mask)
         self.edgecolor = None if edgecolor is None else as_rgb(edgecolor, "edgecolor")
         self.vector = vector
         self.camera = space.as_camera(camera)
         if self.camera.perspective:
             raise ValueError("Voxels are drawn in parallel projection; take a Camera without perspective")
         self.axes = axes
+
+    @property
+    def view(self) -> str:
+        """How many cubes there are, and from where they are seen, in words."""
+        count = " × ".join(map(str, self._cubes.alpha.shape))
+        apart = f", {100 * self.explode:.0f} % of a voxel apart" if self.explode else ""
+        return f"{count} voxels{apart}, seen {captions.viewpoint(self.camera)},"
 
     @cached_property
     def _cubes(self) -> Cubes:
@@ -384,15 +281,22 @@ class Voxels(Panel):
         flat = np.ptp(corners @ self.camera.axes[:2].T, axis=0)
         if self.axes:
             flat = np.abs(self.camera.axes[:2]) @ np.ptp(corners, axis=0)
-        side = self._sidebar(frame, "voxel")
+        side = self._sidebar(frame, self.drawn_as)
         tall = (width - side.width - left - right) * float(np.clip(flat[1] / flat[0], 0.4, 1.5)) + top + bottom + foot
         return max(tall, side.least_height) + self._head(frame)
+
+    def _seen_labels(self, layer: LabelMap) -> NDArray[Any]:
+        return paint.labels_toward(layer, self.camera)
 
     def _foot(self, frame: Frame) -> float:
         return 0.0 if self.axes else FOOT * frame.line_height
 
     def draw(self, target: Axes | FigureBase) -> None:
-        """Draw into a figure or subfigure, or onto the user's own 3-D axes, whose view and limits stay."""
+        """Draw into a figure or subfigure, or the cubes alone onto the user's own 3-D axes.
+
+        These keep their view, limits and proportions: ``ax.set_aspect("equal")`` makes cubes of boxes. Title, color
+        bars and lettering are then the user's.
+        """
         from mpl_toolkits.mplot3d import Axes3D
 
         if isinstance(target, Axes3D):
@@ -406,7 +310,7 @@ class Voxels(Panel):
         """Draw the 3-D axes and the sidebar."""
         from volrender.draw import voxels
 
-        side, head = self._sidebar(frame, "voxel"), self._head(frame)
+        side, head = self._sidebar(frame, self.drawn_as), self._head(frame)
         width, height = frame.width - side.width, frame.height - head
         foot = self._foot(frame)
         place = frame.part(0, foot, width, height - foot)
@@ -419,7 +323,7 @@ class Voxels(Panel):
 
 
 def _as_mask(mask: Any, volume: Volume) -> Volume:
-    """What chooses voxels, as a volume of 0 and 1."""
+    """What chooses voxels, as a volume."""
     if isinstance(mask, (str, os.PathLike)) or hasattr(mask, "dataobj"):
         mask = load(mask)
     if not isinstance(mask, Volume):
@@ -428,9 +332,13 @@ def _as_mask(mask: Any, volume: Volume) -> Volume:
             raise TypeError(f"mask must be a Volume or an array of bool; got {type(mask).__name__} of {chosen.dtype}")
         if chosen.shape != volume.shape[:3]:
             raise ValueError(f"mask must have the first volume's shape, {volume.shape[:3]}; got {chosen.shape}")
-        mask = Volume(chosen, volume.affine, "labels", "mask")
-    data = mask.still("mask").data
-    return Volume(np.isfinite(data) & (data != 0), mask.affine, "labels", mask.name)
+        return Volume(chosen, volume.affine, "labels", "mask")
+    return mask.still("mask")
+
+
+def _chosen(mask: Volume) -> Volume:
+    """1 where a mask is not 0."""
+    return Volume(np.isfinite(mask.data) & (mask.data != 0), mask.affine, "labels", mask.name)
 
 
 @our_words
@@ -474,6 +382,11 @@ class Histogram(Panel):
             super().draw(target)
 
     @property
+    def view(self) -> str:
+        """What is counted, in words."""
+        return "histogram, with the opacity of each value as a curve,"
+
+    @property
     def _layer(self) -> Intensity:
         layer = self.layers[0]
         assert isinstance(layer, Intensity)
@@ -496,15 +409,3 @@ def _as_size(size: Sequence[int]) -> tuple[int, int]:
     if not (1 <= width <= 30_000 and 1 <= height <= 30_000):
         raise ValueError(f"size must be between 1 and 30000 pixels each way; got {size}")
     return width, height
-
-
-def _as_positions(values: Any, axis: str) -> list[float] | None:
-    if values is None:
-        return None
-    try:
-        positions = [float(v) for v in np.atleast_1d(np.asarray(values, dtype=float))]
-    except (TypeError, ValueError):
-        raise TypeError(f"{axis} must be a position in mm, or a list of them; got {values!r}") from None
-    if not positions or not np.isfinite(positions).all():
-        raise ValueError(f"{axis} must be finite positions in mm; got {values!r}")
-    return positions

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from volrender import io
+from volrender.origin import Call, SourceFile, begin
 from volrender.volume import Volume
 
 
@@ -65,7 +66,12 @@ def load(
         return _from_array(source, affine, kind, "array")
     if isinstance(source, Volume):
         raise ValueError("affine= goes with an array; a volume has its own")
-    return _from_image(io.read(source, affine=affine, series=series), kind, _described(source))
+    file = _file_of(source)
+    volume = _from_image(io.read(source, affine=affine, series=series), kind, _described(source))
+    if file is None:
+        return volume
+    said = {"affine": affine, "kind": kind, "series": series}
+    return begin(volume, Call("load", {word: value for word, value in said.items() if value is not None}), file)
 
 
 def sample(name: str) -> Volume:
@@ -86,7 +92,7 @@ def sample(name: str) -> Volume:
     >>> sample("motor").orientation
     'LAS'
     """
-    return _from_image(io.read_sample(name), None, name)
+    return begin(_from_image(io.read_sample(name), None, name), Call("sample", {"name": name}))
 
 
 def _from_image(image: io.Image, kind: str | None, where: str) -> Volume:
@@ -114,6 +120,20 @@ def _from_array(data: np.ndarray[Any, Any], affine: ArrayLike | None, kind: str 
         history.append(f"taken as {kind}")
     kind = kind or ("labels" if data.dtype == bool else "intensity")
     return Volume(data, np.asarray(affine, dtype=float), kind, name, history=tuple(history))
+
+
+def _file_of(source: Any) -> SourceFile | None:
+    """The file that a source is: a path, or a nibabel image whose data are still on disk."""
+    if isinstance(getattr(source, "dataobj", None), np.ndarray):
+        return None
+    if hasattr(source, "dataobj") and hasattr(source, "get_filename"):
+        source = source.get_filename()
+    if not isinstance(source, (str, os.PathLike)):
+        return None
+    try:
+        return SourceFile.at(os.fspath(source))
+    except OSError:
+        return None
 
 
 def _described(source: Any) -> str:

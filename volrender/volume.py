@@ -19,6 +19,7 @@ from scipy import ndimage
 
 from volrender import color, intensity, io, space
 from volrender.io import Label
+from volrender.origin import Call, Origin, trace, voxel_hash
 from volrender.transforms import Movement, Transform, resample
 
 KINDS = ("intensity", "labels", "rgb")
@@ -42,9 +43,11 @@ class Volume:
     history : tuple of str
         What was done, a line a step.
     labels : mapping, optional
-        Name and color of each label of a label map.
+        Of a label map, each label's name, or name and color: ``{1: "putamen", 2: ("pallidum", "gold")}``.
     space : str
         What space the world is, where known: "scanner", "aligned", "talairach", "MNI152", "MNI152NLin6Asym", ...
+    origin : Origin, optional
+        What it was read from and the steps since; of these data, or it is dropped.
 
     Raises
     ------
@@ -67,6 +70,7 @@ class Volume:
     history: tuple[str, ...] = ()
     labels: Mapping[int, Label] | None = field(default=None)
     space: str = ""
+    origin: Origin | None = field(default=None)
 
     def __post_init__(self) -> None:
         data = np.asarray(self.data)
@@ -85,10 +89,14 @@ class Volume:
             data = _whole(data)
         elif self.kind == "rgb":
             data = _colors(data)
+        if self.labels is not None:
+            object.__setattr__(self, "labels", _named(self.labels))
         view = data.view()
         view.setflags(write=False)
         object.__setattr__(self, "data", view)
         object.__setattr__(self, "affine", space.as_affine(self.affine))
+        if self.origin is not None and not self.origin.fits(view):
+            object.__setattr__(self, "origin", None)
 
     def __repr__(self) -> str:
         size = " x ".join(map(str, self.data.shape))
@@ -126,7 +134,7 @@ class Volume:
         """The same voxels in closest-RAS order: flips and permutations, no interpolation, no copy."""
         order, flips, affine = space.canonical(self.shape, self.affine)
         axes = order if self.data.ndim == 3 else (*order, 3)
-        return replace(self, data=self.data.transpose(axes)[flips], affine=affine)
+        return trace(replace(self, data=self.data.transpose(axes)[flips], affine=affine), self, Call("canonical", {}))
 
     @cached_property
     def survey(self) -> color.Survey:
@@ -144,7 +152,18 @@ class Volume:
         if self.kind != "rgb":
             return self
         luma = intensity.luma(self.data)
-        return self._step(np.rint(luma).astype(np.uint8), "luminance", kind="intensity")
+        return self._step(np.rint(luma).astype(np.uint8), "luminance", {}, kind="intensity")
+
+    @cached_property
+    def sha256(self) -> str:
+        """The SHA-256 of the voxels, their type and shape, and the affine: the same for any order in memory."""
+        return voxel_hash(self)
+
+    @property
+    def grid(self) -> Volume:
+        """A volume of zeros with the same voxels, that takes no memory."""
+        zeros = np.broadcast_to(np.uint8(0), self.shape[:3])
+        return Volume(zeros, self.affine, name=self.name, space=self.space)
 
     def still(self, what: str) -> Volume:
         """Itself if 3-D; else an error that says which two calls give one."""
@@ -160,11 +179,13 @@ class Volume:
         """Whether the fourth axis is time."""
         return self.data.ndim == 4 and self.kind != "rgb"
 
-    def _step(self, data: ArrayLike, step: str, **changes: Any) -> Volume:
+    def _step(self, data: ArrayLike, step: str, arguments: Mapping[str, Any], **changes: Any) -> Volume:
+        """What the method that `step` begins with makes of the volume, with the arguments that do it again."""
         array = np.asarray(data)
         if self.kind == "rgb" and array.dtype != np.uint8:  # interpolated on 0..255
             array = np.rint(array).clip(0, 255).astype(np.uint8)
-        return replace(self, data=array, history=(*self.history, step), **changes)
+        made = replace(self, data=array, history=(*self.history, step), **changes)
+        return trace(made, self, Call(step.partition("(")[0], arguments))
 
     def _intensities(self, verb: str) -> NDArray[Any]:
         if self.kind == "labels":
@@ -177,33 +198,36 @@ class Volume:
 
     def normalize(self) -> Volume:
         """Scale to 0..1; see `volrender.normalize`."""
-        return self._step(intensity.normalize(self._intensities("normalize")), "normalize()", unit="")
+        return self._step(intensity.normalize(self._intensities("normalize")), "normalize()", {}, unit="")
 
     def window(self, level: float, width: float) -> Volume:
         """Radiology's window to 0..1; see `volrender.window`."""
         data = intensity.window(self._intensities("window"), level, width)
-        return self._step(data, f"window(level={level:g}, width={width:g})", unit="")
+        said = {"level": level, "width": width}
+        return self._step(data, f"window(level={level:g}, width={width:g})", said, unit="")
 
     def contrast(self, black: float = 0.1, gamma: float = 0.4, gain: float = 2.0) -> Volume:
         """Cut the noise floor, lift dark tones, stretch the contrast, to 0..1; see `volrender.contrast`."""
         data = intensity.contrast(self._intensities("contrast"), black, gamma, gain)
-        return self._step(data, f"contrast(black={black:g}, gamma={gamma:g}, gain={gain:g})", unit="")
+        said = {"black": black, "gamma": gamma, "gain": gain}
+        return self._step(data, f"contrast(black={black:g}, gamma={gamma:g}, gain={gain:g})", said, unit="")
 
     def equalize(self) -> Volume:
         """Spread the values evenly over 0..1, the lowest (background) left out."""
-        return self._step(intensity.equalize(self._intensities("equalize")), "equalize()", unit="")
+        return self._step(intensity.equalize(self._intensities("equalize")), "equalize()", {}, unit="")
 
     def threshold(self, level: float) -> Volume:
         """Set to zero what lies between -`level` and `level`, as for a statistical map."""
         data = intensity.threshold(self._intensities("threshold"), level)
-        return self._step(data, f"threshold(level={level:g})")
+        return self._step(data, f"threshold(level={level:g})", {"level": level})
 
     def smooth(self, fwhm: float) -> Volume:
         """Gaussian smoothing; `fwhm` in mm, the same along every axis."""
         if not (np.isfinite(fwhm) and fwhm >= 0):
             raise ValueError(f"fwhm must be 0 mm or more; got {fwhm}")
         sigma = fwhm / intensity.FWHM_PER_SIGMA / space.spacing(self.affine)
-        return self._step(intensity.smooth(self._intensities("smooth"), sigma.tolist()), f"smooth(fwhm={fwhm:g})")
+        data = intensity.smooth(self._intensities("smooth"), sigma.tolist())
+        return self._step(data, f"smooth(fwhm={fwhm:g})", {"fwhm": fwhm})
 
     def downsize(self, size: int | Sequence[int]) -> Volume:
         """Cut the same extent into fewer voxels.
@@ -228,7 +252,7 @@ class Volume:
             return self
         data = intensity.downsize(self.data, shape, labels=self.kind == "labels")
         affine = space.rescaled(self.affine, self.shape, shape)
-        return self._step(data, f"downsize({' x '.join(map(str, shape))})", affine=affine)
+        return self._step(data, f"downsize({' x '.join(map(str, shape))})", {"size": size}, affine=affine)
 
     def _smaller_shape(self, size: int | Sequence[int]) -> tuple[int, ...]:
         old = np.array(self.shape[:3])
@@ -236,8 +260,8 @@ class Volume:
             if size < 1:
                 raise ValueError(f"size must be 1 voxel or more; got {size}")
             extent = old * space.spacing(self.affine)
-            wanted = np.maximum(np.rint(extent / extent.max() * int(size)), 1).astype(int)
-            return tuple(np.minimum(wanted, old).tolist())
+            wanted = np.maximum(np.rint(extent / extent.max() * int(size)), 1)
+            return tuple(np.minimum(wanted, old).astype(int).tolist())
         new = tuple(size) if isinstance(size, Iterable) else ()
         if not new or not all(isinstance(n, (int, np.integer)) for n in new):
             raise TypeError(f"size must be a whole number of voxels, or three; got {size!r}")
@@ -264,7 +288,7 @@ class Volume:
             step[w, 3] = ras.shape[w] - 1 if back else 0
         order = worlds if self.data.ndim == 3 else [*worlds, 3]
         data = ras.data.transpose(order)[tuple(flips)]
-        return self._step(data, f"reorient({wanted})", affine=ras.affine @ step)
+        return self._step(data, f"reorient({wanted})", {"codes": wanted}, affine=ras.affine @ step)
 
     def resample_to(self, target: Volume, transform: Movement | None = None) -> Volume:
         """Sample the volume at the voxel centres of `target`, moved by `transform` if one is given.
@@ -295,7 +319,9 @@ class Volume:
         data = resample(self.data, self.affine, target, move, labels=self.kind == "labels")
         through = "" if transform is None else f", {move.name}"
         world = self.space if transform is None else move.space or target.space
-        return self._step(data, f"resample_to({target.name or 'target'}{through})", affine=target.affine, space=world)
+        said = {"target": target.grid} | ({} if transform is None else {"transform": move})
+        step = f"resample_to({target.name or 'target'}{through})"
+        return self._step(data, step, said, affine=target.affine, space=world)
 
     def transform(self, *transforms: Movement) -> Volume:
         """Move the volume, by one transform after the other.
@@ -321,11 +347,12 @@ class Volume:
         array([ 0., 10.,  0.])
         """
         move = Transform(*transforms)
-        step, world = f"transform({move.name})", move.space if move.steps else self.space
+        step, said = f"transform({move.name})", {"transforms": [move]}
+        world = move.space if move.steps else self.space
         if move.is_affine:
-            return self._step(self.data, step, affine=move.matrix @ self.affine, space=world)
+            return self._step(self.data, step, said, affine=move.matrix @ self.affine, space=world)
         data = resample(self.data, self.affine, self, move, labels=self.kind == "labels")
-        return self._step(data, step, space=world)
+        return self._step(data, step, said, space=world)
 
     def crop(self) -> Volume:
         """Keep the smallest box of voxels that holds the foreground."""
@@ -343,7 +370,18 @@ class Volume:
         step = np.eye(4)
         step[:3, 3] = [part.start for part in box]
         extents = " x ".join(f"{part.start}:{part.stop}" for part in box)
-        return self._step(self.data[box], f"crop({extents})", affine=self.affine @ step)
+        return self._step(self.data[box], f"crop({extents})", {}, affine=self.affine @ step)
+
+    def within(self, *masks: Volume) -> Volume:
+        """NaN outside of all masks, which may lie on any grids: what is counted, or seen, is what they hold."""
+        for mask in masks:
+            check_volume(mask, "within")
+        inside = np.any([mask.resample_to(self).data != 0 for mask in masks], axis=0)
+        if not inside.any():
+            raise ValueError(f"a mask must hold a voxel of {self.name or 'the volume'}; none does")
+        data = np.where(inside, intensity.as_float(self._intensities("within")), np.nan)
+        names = ", ".join(mask.name or "mask" for mask in masks)
+        return self._step(data, f"within({names})", {"masks": list(masks)})
 
     def frame(self, t: int) -> Volume:
         """One frame of a 4-D series; negative `t` counts from the end."""
@@ -354,14 +392,14 @@ class Volume:
             raise TypeError(f"frame must be a whole number; got {t!r}")
         if not -frames <= t < frames:
             raise ValueError(f"frame must be between 0 and {frames - 1}; got {t}")
-        return self._step(self.data[..., t], f"frame({t})")
+        return self._step(self.data[..., t], f"frame({t})", {"t": t})
 
     def mean(self) -> Volume:
         """The mean over time of a 4-D series; voxels that are NaN in some frames take the mean of the others."""
         if not self._series:
             raise ValueError(f"mean is over time and needs a 4-D volume; this one has shape {self.shape}")
         data = intensity.as_float(self._intensities("mean"))
-        return self._step(_finite_mean(data, axis=3).astype(data.dtype), "mean()")
+        return self._step(_finite_mean(data, axis=3).astype(data.dtype), "mean()", {})
 
     def timecourse(self, mask: Volume | None = None) -> NDArray[np.float64]:
         """The mean of each frame, over all voxels or where `mask` (on the same grid) is not 0; NaN is left out."""
@@ -420,3 +458,25 @@ def _whole(data: NDArray[Any]) -> NDArray[Any]:
     if np.abs(data).max() >= 2**31:
         raise ValueError(f"labels in floats must be below 2147483648 in size; got {np.abs(data).max():.12g}")
     return data.astype(np.int32)
+
+
+def _named(labels: Any) -> Mapping[int, Label]:
+    """Checked names and colors of labels; a name alone gets a color of its own."""
+    if not isinstance(labels, Mapping) or not all(isinstance(n, (int, np.integer)) for n in labels):
+        raise TypeError(f'labels must map numbers to names, such as {{1: "putamen"}}; got {labels!r}')
+    if all(isinstance(entry, Label) for entry in labels.values()):
+        return labels
+    usual = color.label_colors(sorted(labels))
+    named = {}
+    for n, entry in labels.items():
+        name, own = (
+            (entry, usual[n])
+            if isinstance(entry, str)
+            else entry
+            if isinstance(entry, tuple) and len(entry) == 2
+            else (0, 0)
+        )
+        if not isinstance(name, str):
+            raise TypeError(f"the label {n} must have a name, or a name and a color; got {entry!r}")
+        named[int(n)] = Label(name, color.as_rgb(own, f"the color of label {n}"))
+    return named

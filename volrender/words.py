@@ -6,6 +6,7 @@ wraps a class so that an unknown keyword raises a TypeError that names the right
 
 from __future__ import annotations
 
+import copy
 import difflib
 import functools
 import inspect
@@ -13,6 +14,10 @@ import re
 from typing import Any, TypeVar
 
 C = TypeVar("C", bound=type)
+
+MADE: dict[str, type] = {}  # the classes that a user constructs, by name
+# Where a thing holds others, which were made of whatever was given under a word.
+HELD = {"rows": "rows", "layers": "layers", "layer": "_layer", "mask": "_mask"}
 
 FOREIGN = {
     "alpha": "opacity",
@@ -39,6 +44,10 @@ FOREIGN = {
     "black_bg": "background",
     "n_iter": "smooth",
     "gap": "explode",
+    "draw_cross": "annotate",
+    "crosshair": "annotate",
+    "reference": "annotate",
+    "scale_bar": "annotate",
     "clipping": "clip",
     "clip_plane": "clip",
     "clip_box": "clip",
@@ -73,10 +82,13 @@ def choices(names: list[str], word: str) -> str:
 
 
 def our_words(cls: C) -> C:
-    """Let the constructor of `cls` answer a foreign or mistyped keyword with the word that it takes."""
+    """Let the constructor of `cls` answer a foreign or mistyped keyword with the word that it takes.
+
+    What it is given can be asked for with `given`, so that it can be written down and made again.
+    """
     construct = cls.__init__  # type: ignore[misc]
-    parameters = inspect.signature(construct).parameters.values()
-    known = [p.name for p in parameters if p.name != "self" and p.kind is not p.VAR_POSITIONAL]
+    signature = inspect.signature(construct)
+    known = [p.name for p in signature.parameters.values() if p.name != "self" and p.kind is not p.VAR_POSITIONAL]
 
     @functools.wraps(construct)
     def checked(self: Any, *args: Any, **options: Any) -> None:
@@ -84,6 +96,31 @@ def our_words(cls: C) -> C:
             if word not in known:
                 raise unknown_word(word, cls.__name__, known)
         construct(self, *args, **options)
+        words = signature.bind(self, *args, **options).arguments
+        kept = {word: _kept(value) for word, value in words.items() if word not in ("self", *HELD)}
+        object.__setattr__(self, "_given", kept)
 
     cls.__init__ = checked  # type: ignore[misc]
+    MADE[cls.__name__] = cls
     return cls
+
+
+def given(item: Any) -> dict[str, Any]:
+    """What a thing was made with: the words that were said, and what it holds of those that stand for other things.
+
+    Examples
+    --------
+    >>> from volrender import Plane
+    >>> given(Plane(x=10))
+    {'x': 10}
+    """
+    said: dict[str, Any] = dict(item._given)
+    parameters = inspect.signature(type(item)).parameters
+    held = {word: getattr(item, name) for word, name in HELD.items() if word in parameters}
+    return {word: value for word, value in held.items() if value is not None} | said
+
+
+def _kept(value: Any) -> Any:
+    """A value that nobody changes afterwards."""
+    changes = isinstance(value, (list, dict, set)) or hasattr(value, "__array_interface__")
+    return copy.copy(value) if changes else value

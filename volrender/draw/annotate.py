@@ -14,10 +14,14 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import RendererAgg
 from matplotlib.colors import is_color_like, to_rgb
+from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
+from matplotlib.image import AxesImage
 from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
+from matplotlib.path import Path
 from matplotlib.textpath import TextPath
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
@@ -60,6 +64,11 @@ class Frame:
         """The frame of a whole figure or subfigure."""
         mm = MM_PER_INCH / figure.dpi
         return Frame(figure, 0, 0, figure.bbox.width * mm, figure.bbox.height * mm, font_size, background)
+
+    @staticmethod
+    def paperless(width: float, font_size: float = 7.0, background: Any = "white") -> Frame:
+        """A frame to measure text in, before there is a figure."""
+        return Frame(Figure(), 0, 0, width, width, font_size, background)
 
     def part(self, x: float, y: float, width: float, height: float) -> Frame:
         """A rectangle inside this one, measured from its lower left corner."""
@@ -115,6 +124,24 @@ class Frame:
         return _points(text, self.font_size) * MM_PER_POINT
 
 
+class Raster(AxesImage):
+    """Pixels (height, width, 4), uint8, that fill axes; drawn as they are where the axes have as many on paper."""
+
+    def __init__(self, ax: Axes, pixels: NDArray[np.uint8]) -> None:
+        super().__init__(ax, interpolation="none", origin="upper")
+        self.set_data(pixels)
+        self.set_extent((*ax.get_xlim(), *ax.get_ylim()))
+        ax.add_image(self)
+
+    def make_image(self, renderer: Any, magnification: float = 1.0, unsampled: bool = False) -> Any:
+        """Matplotlib's resampling takes longer than all else, and is the identity here."""
+        pixels, place = np.asarray(self.get_array()), self.axes.bbox
+        left, bottom, width, height = (round(side * magnification) for side in place.bounds)
+        if unsampled or (width, height) != pixels.shape[1::-1]:
+            return super().make_image(renderer, magnification, unsampled)
+        return np.ascontiguousarray(pixels[::-1]), left, bottom, None
+
+
 @lru_cache(maxsize=1024)
 def _points(text: str, size: float) -> float:
     if not text.strip():
@@ -134,7 +161,7 @@ class Bar:
         """The limits, the steps of the opacity curve (thresholds) and round values between, none closer than a line."""
         low, high = self.look.clim
         # Where air ends is our guess and no number to print; a threshold is the user's.
-        guessed = self.look.opacity is None and not self.look.survey.signed
+        guessed = self.look.opacity is None and self.look.level is None and not self.look.survey.signed
         nodes = () if guessed else self.look.nodes(self.panel)
         steps = [a[0] for a, b in pairwise(nodes) if a[0] == b[0]]
         within = [v for v in steps if low < v < high and abs(v) > 0.02 * (high - low)]
@@ -180,6 +207,30 @@ def number(value: float) -> str:
     """A value as a tick label: three digits at most, a true minus sign."""
     text = f"{value:.0f}" if 1e3 <= abs(value) < 1e6 else f"{value:.3g}"
     return text.replace("-", "−")
+
+
+class Tones(AxesImage):
+    """The colors of a bar, from below; in a PDF or SVG they are shapes that a drawing program can take up."""
+
+    def __init__(self, ax: Axes, colors: NDArray[np.floating[Any]]) -> None:
+        super().__init__(ax, interpolation="nearest", origin="lower", extent=(*ax.get_xlim(), *ax.get_ylim()))
+        self.set_data(colors[:, None, :])
+
+    def draw(self, renderer: Any) -> None:
+        """Draw pixels where there are pixels, else a rectangle for each color."""
+        if isinstance(renderer, RendererAgg) or isinstance(getattr(renderer, "_renderer", None), RendererAgg):
+            super().draw(renderer)
+            return
+        colors: Any = self.get_array()
+        gc = renderer.new_gc()
+        gc.set_linewidth(0)
+        for n, tone in enumerate(colors[:, 0]):
+            # Each reaches to the top and the next lies over it, so that no paper shines through between them.
+            if n == 0 or (tone != colors[n - 1, 0]).any():
+                reach = Path([(0, n / len(colors)), (1, n / len(colors)), (1, 1), (0, 1), (0, 0)], closed=True)
+                renderer.draw_path(gc, reach, self.axes.transAxes.frozen(), (*tone, 1.0))
+        gc.restore()
+        self.stale = False
 
 
 @dataclass(frozen=True)
@@ -268,8 +319,8 @@ class Sidebar:
         values = np.linspace(low, high, 512)
         alpha = bar.look.alpha(values, bar.panel)[:, None]
         colors = bar.look.rgb(values) * alpha + EMPTY * (1 - alpha)
-        ax.imshow(colors[:, None, :], origin="lower", extent=(0, 1, low, high), aspect="auto", interpolation="nearest")
-        ax.set_xticks([])
+        ax.set(xlim=(0, 1), ylim=(low, high), xticks=[])
+        ax.add_image(Tones(ax, colors))
         ticks = bar.ticks(height, self.frame.line_height)
         ax.yaxis.tick_right()
         ax.set_yticks(ticks, [number(v) for v in ticks])

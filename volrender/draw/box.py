@@ -9,7 +9,9 @@ from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
 from volrender import space
-from volrender.draw.annotate import MM_PER_INCH, Frame, nice_ticks
+from volrender.draw.annotate import INK, MM_PER_INCH, Frame, nice_ticks
+
+WORDS = ("{0}  ←  {1} (mm)  →  {2}", "{0} ← {1} → {2}", "{1}")  # along an edge, as there is room
 
 
 def margins(frame: Frame, camera: space.Camera, lettered: bool) -> tuple[float, float, float, float]:
@@ -50,14 +52,15 @@ def on_paper(ax: Any, frame: Frame, points_xyz: NDArray[np.float64]) -> NDArray[
     return np.asarray(paper.reshape(*points_xyz.shape[:-1], 2))
 
 
-def pane(ax: Any, bounds: NDArray[np.float64]) -> None:
+def pane(ax: Any, frame: Frame, bounds: NDArray[np.float64]) -> None:
     """Leave of mplot3d's own axes the panes and their grid; numbers and names are ours."""
+    wall, grid = ((0.97,) * 3, "0.85") if frame.ink == INK else ((0.12,) * 3, "0.3")
     for axis, ends in zip((ax.xaxis, ax.yaxis, ax.zaxis), bounds):
         ticks = nice_ticks(ends[0], ends[1])
         axis.set_ticks(ticks, [""] * len(ticks))
-        axis.set_pane_color((0.97, 0.97, 0.97, 1.0))
+        axis.set_pane_color((*wall, 1.0))
         axis.line.set_visible(False)
-        axis._axinfo["grid"].update(linewidth=0.3, color="0.85")
+        axis._axinfo["grid"].update(linewidth=0.3, color=grid)
         axis._axinfo["tick"].update(inward_factor=0.0, outward_factor=0.0)
 
 
@@ -78,10 +81,23 @@ class Edges:
 
     def draw(self) -> None:
         """Draw each edge that is not seen end on."""
-        for w in range(3):
-            self._edge(w)
+        edges = {w: found for w in range(3) if (found := self._edge(w)) is not None}
+        # The longest words that all edges have room for: one axis says no more than another.
+        words = next(
+            (text for text in WORDS if all(self._fits(text, w, paper) for w, (_, paper, *_) in edges.items())),
+            WORDS[-1],
+        )
+        for w, (ends, paper, along, out) in edges.items():
+            self._line(paper)
+            reach = self._numbers(w, ends, out, paper)
+            self._name(words, w, paper, along, out, reach)
 
-    def _edge(self, w: int) -> None:
+    def _fits(self, words: str, w: int, paper: NDArray[np.float64]) -> bool:
+        text = words.format("L", space.AXES[w], "R")
+        return bool(self.frame.text_width(text) <= 0.9 * np.hypot(*(paper[1] - paper[0])))
+
+    def _edge(self, w: int) -> tuple[NDArray[np.float64], ...] | None:
+        """The ends of the edge that is lettered, in the world and on paper, along it, and out from it."""
         others = [a for a in range(3) if a != w]
         ends = np.empty((4, 2, 3))
         ends[:, :, w] = self.bounds[w]
@@ -90,26 +106,29 @@ class Edges:
             ends[n, :, others[1]] = self.bounds[others[1], b]
         directions = _edge_directions(self.camera, w)
         if directions is None:
-            return
+            return None
         along, out = directions
         paper = self.place(ends)
         best = int(np.argmax(np.round((paper.mean(axis=1) - self.center) @ out, 6)))
-        self._line(paper[best])
-        reach = self._numbers(w, ends[best], out, float(np.hypot(*(paper[best, 1] - paper[best, 0]))))
-        self._name(w, paper[best], along, out, reach)
+        return ends[best], paper[best], along, out
 
     def _line(self, ends: NDArray[np.float64]) -> None:
         self.canvas.add_line(Line2D(ends[:, 0], ends[:, 1], color=self.frame.ink, linewidth=0.6))
 
-    def _numbers(self, w: int, ends: NDArray[np.float64], out: NDArray[np.float64], length: float) -> float:
-        """Ticks and their numbers; how far out (mm) they reach."""
-        size = self.frame.font_size - 1
+    def _numbers(
+        self, w: int, ends: NDArray[np.float64], out: NDArray[np.float64], paper: NDArray[np.float64]
+    ) -> float:
+        """Ticks and their numbers; how far out (mm) they reach. Near a corner there would be another axis's."""
+        size, length = self.frame.font_size - 1, float(np.hypot(*(paper[1] - paper[0])))
         count = max(1, min(5, int(length / (2 * self.frame.line_height))))
         ticks = nice_ticks(self.bounds[w, 0], self.bounds[w, 1], count)
         points = np.repeat(ends[:1], len(ticks), axis=0)
         points[:, w] = ticks
         reach = 1.0
-        for value, spot in zip(ticks, self.place(points)):
+        spots = self.place(points)
+        clear = np.minimum(*(np.hypot(*(spots - end).T) for end in paper)) > 1.2 * self.frame.line_height
+        shown = clear if clear.any() else np.ones_like(clear)
+        for value, spot in zip(np.array(ticks)[shown].tolist(), spots[shown]):
             text = f"{value:g}".replace("-", "−")
             half = np.array([self.frame.text_width(text) / 2, self.frame.line_height / 2.6])
             offset = 1.1 + float(np.abs(out) @ half)
@@ -122,15 +141,19 @@ class Edges:
         return reach
 
     def _name(
-        self, w: int, ends: NDArray[np.float64], along: NDArray[np.float64], out: NDArray[np.float64], reach: float
+        self,
+        words: str,
+        w: int,
+        ends: NDArray[np.float64],
+        along: NDArray[np.float64],
+        out: NDArray[np.float64],
+        reach: float,
     ) -> None:
-        """The axis and where it runs to, written along the edge; only its name where the edge is short."""
+        """The axis and where it runs to, written along the edge."""
         low, high = ("LR", "PA", "IS")[w]
         rightward = along[0] > 0 if abs(along[0]) > 1e-6 else along[1] > 0
         first, last = (low, high) if rightward else (high, low)
-        text = f"{first}  ←  {space.AXES[w]} (mm)  →  {last}"
-        if self.frame.text_width(text) > np.hypot(*(ends[1] - ends[0])):
-            text = f"{first} ← {space.AXES[w]} → {last}"
+        text = words.format(first, space.AXES[w], last)
         angle = float(np.degrees(np.arctan2(along[1], along[0])))
         angle = (angle + 90) % 180 - 90 if abs(along[0]) > 1e-6 else 90.0
         spot = ends.mean(axis=0) + (reach + 0.55 * self.frame.line_height) * out

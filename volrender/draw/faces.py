@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from volrender import paint
-from volrender.layers import CutPlane, Intensity, Layer
+from volrender.layers import CutPlane, Intensity, LabelMap, Layer
 from volrender.rendering import presmooth
 from volrender.space import Clip, Plane, apply_affine
 
@@ -101,7 +101,7 @@ def _face(
     pixel: float,
 ) -> Face:
     spacings = [layer.volume.spacing for layer in layers]
-    finest = min(map(min, spacings))
+    finest = min(min(layer.volume.spacing) / (2 if isinstance(layer, LabelMap) else 1) for layer in layers)
     widest = max(float(np.ptp(layer.volume.bounds, axis=1).max()) for layer in layers)
     step = max(min(finest / 2, FINE * pixel), widest / LARGE)
     grid = paint.plane_grid(row, [layer.volume for layer in layers], step)

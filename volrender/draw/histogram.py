@@ -14,8 +14,8 @@ from volrender.draw.annotate import INK, Frame
 from volrender.layers import Intensity
 
 BINS = 96
+CURVE, LIGHT_CURVE = "#9c4f10", "#f0a860"  # on a light page, and on a dark one
 OPACITY = "opacity per mm"
-CURVE = "#9c4f10"
 
 
 def draw(frame: Frame, layer: Intensity) -> None:
@@ -23,11 +23,11 @@ def draw(frame: Frame, layer: Intensity) -> None:
     line = frame.line_height
     left, bottom, right, top = 3.2 * line, 3.0 * line, 3.4 * line, 0.8 * line
     ax = frame.axes(left, bottom, frame.width - left - right, frame.height - bottom - top)
-    draw_axes(ax, layer, frame.font_size)
+    draw_axes(ax, layer, frame.font_size, frame.ink)
 
 
-def draw_axes(ax: Axes, layer: Intensity, font_size: float) -> None:
-    """Draw the histogram on given axes."""
+def draw_axes(ax: Axes, layer: Intensity, font_size: float, ink: str = INK) -> None:
+    """Draw the histogram on given axes, with lettering in `ink`."""
     look = layer.look
     low, high = look.survey.low, look.survey.high
     if low == high:
@@ -47,15 +47,15 @@ def draw_axes(ax: Axes, layer: Intensity, font_size: float) -> None:
         # What the cut bars hold together stands beside the last of them, on paper that no bar darkens.
         total, beside = share[tall].sum(), edges[tall[-1] + 1]
         note = f" {total:.0f} %" if total >= 1 else f" {total:.1g} %"
-        plain = {"facecolor": "white", "edgecolor": "none", "pad": 0.6}
-        style: dict[str, Any] = {"fontsize": font_size - 1, "color": INK, "bbox": plain}
-        ax.annotate(note, (beside, 1.09 * peak), va="center", ha="left", **style)
+        plain = {"facecolor": "white" if ink == INK else INK, "edgecolor": "none", "pad": 0.6}
+        style: dict[str, Any] = {"fontsize": font_size - 1, "color": ink, "bbox": plain}
+        ax.annotate(note, (beside, 1.02 * peak), va="center", ha="left", **style)
     unit = layer.volume.unit
     name = layer.volume.name or "intensity"
-    ax.set_xlabel(f"{name} ({unit})" if unit else name, fontsize=font_size, labelpad=1.5, color=INK)
-    ax.set_ylabel("voxels (%)", fontsize=font_size, labelpad=1.5, color=INK)
-    _tidy(ax, font_size)
-    _curve(ax, look, (low, high), font_size)
+    ax.set_xlabel(f"{name} ({unit})" if unit else name, fontsize=font_size, labelpad=1.5, color=ink)
+    ax.set_ylabel("voxels (%)", fontsize=font_size, labelpad=1.5, color=ink)
+    _tidy(ax, font_size, ink)
+    _curve(ax, look, (low, high), font_size, CURVE if ink == INK else LIGHT_CURVE)
 
 
 def _shown(layer: Intensity) -> NDArray[Any]:
@@ -79,27 +79,26 @@ def _edges(data: NDArray[Any], low: float, high: float) -> NDArray[np.float64]:
     return np.linspace(low, high, BINS + 1)
 
 
-def _curve(ax: Axes, look: Look, limits: tuple[float, float], font_size: float) -> None:
+def _curve(ax: Axes, look: Look, limits: tuple[float, float], font_size: float, ink: str) -> None:
     """The opacity curve, on an axis of its own at the right."""
     nodes = look.nodes("volume")
     twin = ax.twinx()
     x = [limits[0], *(value for value, _ in nodes), limits[1]]
     y = [nodes[0][1], *(opacity for _, opacity in nodes), nodes[-1][1]]
-    twin.plot(x, y, color=CURVE, linewidth=1.0, clip_on=True)
+    twin.plot(x, y, color=ink, linewidth=1.0, clip_on=True)
     # What is translucent absorbs little in a millimetre: its curve would lie on the axis.
     top = next(nice for nice in (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0) if nice >= min(max(y), 1.0))
     ticks = [0, top / 2, top]
     twin.set(xlim=limits, ylim=(0, 1.05 * top))
     label = OPACITY if look.distance == 1 else f"opacity per {look.distance:.2g} mm"
-    twin.set_ylabel(label, fontsize=font_size, labelpad=2, color=CURVE)
+    twin.set_ylabel(label, fontsize=font_size, labelpad=2, color=ink)
     twin.set_yticks(ticks, [f"{tick:g}" for tick in ticks])
-    _tidy(twin, font_size, side="right")
+    _tidy(twin, font_size, ink, side="right")
 
 
-def _tidy(ax: Axes, font_size: float, side: str = "left") -> None:
+def _tidy(ax: Axes, font_size: float, ink: str, side: str = "left") -> None:
     ax.tick_params(labelsize=font_size, width=0.5, length=2, pad=1.5)
+    ax.tick_params(axis="both" if side == "left" else "y", colors=ink)
+    shown = (side, "bottom") if side == "left" else (side,)
     for name, spine in ax.spines.items():
-        spine.set(linewidth=0.5, visible=name in ("bottom", side))
-    if side == "right":
-        ax.tick_params(axis="y", colors=CURVE)
-        ax.spines["right"].set_color(CURVE)
+        spine.set(linewidth=0.5, visible=name in shown, color=ink)

@@ -45,7 +45,7 @@ from volrender.draw.volumes_pyvista import (
 )
 from volrender.layers import CutPlane, Intensity, Isosurface, LabelMap, Layer
 from volrender.rendering import FLAT, FRONTAL, LIGHTS, MATERIAL, Rendering
-from volrender.space import NEAREST, View, apply_affine, corners, removed
+from volrender.space import NEAREST, View, apply_affine, removed
 
 OUTLINE, OUTLINES = (0.15, 0.15, 0.15), 400  # its color, and how many of its widths a picture is wide
 
@@ -175,7 +175,7 @@ class Stage:
         for face in cut_faces(layers, self.view.mm_per_pixel):
             self._add_face(face)
         self._smooth(layers)
-        self._look_from(layers)
+        self._look_from()
 
     def _smooth(self, layers: Sequence[Layer]) -> None:
         """Order what is translucent, smooth edges, and darken folds: VTK does not do all three at once."""
@@ -200,9 +200,10 @@ class Stage:
             reach = 0.03 * self.view.mm_per_pixel * max(self.view.size)
             self.stage.enable_ssao(radius=reach, bias=0.1 * reach, kernel_size=96, blur=True)
 
-    def _look_from(self, layers: Sequence[Layer]) -> None:
-        every = np.concatenate([corners(v.shape, v.affine) for v in (layer.volume for layer in layers)])
-        radius = float(np.linalg.norm(every - np.array(self.view.center), axis=1).max()) + 1.0
+    def _look_from(self) -> None:
+        # No farther off than what is drawn needs: of a distance the ambient occlusion knows 11 bits, and it would show.
+        ends = np.array(self.stage.renderer.ComputeVisiblePropBounds()).reshape(3, 2)
+        radius = float(np.linalg.norm(np.abs(ends.T - self.view.center).max(axis=0))) + 1.0
         _, up, toward = self.view.camera.axes
         camera, half = self.stage.camera, self.view.mm_per_pixel * self.view.size[1] / 2
         distance = min(self.view.distance, 2 * radius)

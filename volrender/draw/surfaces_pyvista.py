@@ -14,6 +14,7 @@ import pyvista as pv
 from numpy.typing import NDArray
 from scipy import ndimage, sparse
 
+from volrender.draw import nets
 from volrender.io.files import warn
 from volrender.layers import Isosurface, LabelMap
 from volrender.rendering import presmooth
@@ -22,7 +23,7 @@ from volrender.volume import Volume
 
 NEAR = 0.01  # of a voxel: no point of a surface lies nearer to a voxel's centre
 AGREE = 0.7  # the least cosine between the normals of faces and of values that are those of one surface
-COLLAPSE, COLLAPSED_LABEL = 0.1, 0.5  # of its volume: a body that would lose more is too small to be smoothed
+COLLAPSE = 0.1  # of its volume: a body that would lose more is too small to be smoothed
 
 
 def placement(volume: Volume) -> NDArray[np.float64]:
@@ -151,17 +152,15 @@ def _smoothed(mesh: pv.PolyData, step: NDArray[np.float64], shape: NDArray[np.in
     return mesh
 
 
-def _as_large(
-    before: NDArray[np.float64], points: NDArray[np.float64], faces: NDArray[np.intp], collapse: float = COLLAPSE
-) -> NDArray[np.float64]:
+def _as_large(before: NDArray[np.float64], points: NDArray[np.float64], faces: NDArray[np.intp]) -> NDArray[np.float64]:
     """Smoothed points, pushed along their normals so that each body is as large as before.
 
-    A body that lost more than the part `collapse` is too small to be smoothed, and stays as it was.
+    A body that lost more than the part `COLLAPSE` is too small to be smoothed, and stays as it was.
     """
     body = _bodies(faces, len(before))
     areas = _areas(points, faces)
     volume, left = (_volumes(p, faces, a, body) for p, a in ((before, _areas(before, faces)), (points, areas)))
-    collapsed = np.abs(volume - left) >= collapse * np.abs(volume)
+    collapsed = np.abs(volume - left) >= COLLAPSE * np.abs(volume)
     surface = np.bincount(body[faces[:, 0]], weights=np.linalg.norm(areas, axis=1))
     missing = (volume - left) / np.maximum(surface, 1e-30)
     pushed = points + _normals(faces, areas, len(points)) * missing[body][:, None]
@@ -216,47 +215,38 @@ def _farthest(points: pv.PolyData, mesh: pv.PolyData) -> float:
 
 
 def label_surface(layer: LabelMap) -> pv.PolyData:
-    """The outer surface of all shown labels in the world, colored by label: surface nets, smoothed without shrinking.
+    """What is seen of the labels in the world, colored by label: the outer surface of all.
 
-    A face takes the label that holds most of the space within a voxel under it, so that borders are smooth and a
-    label that reaches the surface with a corner does not speckle it; none is invented.
+    Inside it, if it is translucent, are the closed surfaces of the labels that do not reach it, and no cavities.
     """
-    shown = list(layer.table)
+    web = nets.smoothed(nets.net(_numbered(layer)))
+    colors = np.rint(np.array([(0, 0, 0), *(rgb for _, rgb in layer.table.values())]) * 255).astype(np.uint8)
+    clear = layer.opacity < 1
+    outer = web.part(web.pieces[:, 1] == 0 if clear else web.sides[:, 1] == 0)
+    parts = [_in_world(layer.volume, outer, colors[outer.sides[:, 0]])]
+    if clear:
+        hidden = set(web.numbers.tolist()) - set(outer.sides[:, 0].tolist()) - {0}
+        within = [web.closed(number) for number in sorted(hidden)]
+        parts += [_in_world(layer.volume, each, colors[each.sides[:, 0]]) for each in within]
+    return pv.merge(parts, merge_points=False) if len(parts) > 1 else parts[0]
+
+
+def _numbered(layer: LabelMap) -> NDArray[np.intp]:
+    """The place of each voxel's label among those that are shown, from 1; 0 elsewhere."""
+    shown = np.array(list(layer.table))
     data = layer.volume.canonical.data
-    numbers = (np.searchsorted(shown, data) + 1).clip(max=len(shown))
-    numbers = np.where(np.isin(data, shown), numbers, 0)
-    padded = np.pad(numbers, 1).astype(np.uint16 if len(shown) < 65_000 else np.int32)
-    grid = grid_of(layer.volume, padded, pad=1)
-    mesh = grid.contour_labels("external", output_mesh_type="triangles", scalars="values", smoothing=False)
-    mesh.cell_data.clear()
-    before = np.asarray(mesh.points, dtype=np.float64)
-    mesh = mesh.smooth_taubin(n_iter=30, pass_band=0.045, non_manifold_smoothing=True)
-    points = np.asarray(mesh.points, dtype=np.float64)
-    mesh.points = _as_large(before, points, mesh.regular_faces, COLLAPSED_LABEL).astype(np.float32)
-    colors = np.array([(0, 0, 0), *(rgb for _, rgb in layer.table.values())])
-    owners = _owners(padded, mesh, np.asarray(grid.spacing))
-    mesh.cell_data["rgb"] = np.rint(colors[owners] * 255).astype(np.uint8)
-    return mesh.transform(placement(layer.volume), inplace=False)
+    place = np.searchsorted(shown, data).clip(max=len(shown) - 1)
+    return np.where(shown[place] == data, place + 1, 0)
 
 
-def _owners(numbers: NDArray[Any], mesh: pv.PolyData, step: NDArray[np.float64]) -> NDArray[np.intp]:
-    """The number that most of the 27 points around each face's inner side have; 0, outside, has no vote."""
-    normals = mesh.compute_normals(point_normals=False, cell_normals=True, auto_orient_normals=False).cell_data[
-        "Normals"
-    ]
-    inner = np.asarray(mesh.cell_centers().points) / step + 1 - 0.5 * np.asarray(normals)
-    around = np.stack(np.meshgrid(*[(-0.8, 0.0, 0.8)] * 3, indexing="ij"), axis=-1).reshape(-1, 3)
-    place = np.rint(inner[:, None, :] + around).astype(np.intp).clip(0, np.array(numbers.shape) - 1)
-    votes = numbers[place[..., 0], place[..., 1], place[..., 2]].astype(np.int32)
-    owner = votes.max(axis=1).astype(np.intp)
-    mixed = np.flatnonzero(((votes != owner[:, None]) & (votes > 0)).any(axis=1))
-    votes, weight = votes[mixed], np.exp(-(around**2).sum(axis=1)).astype(np.float32)
-    best = np.zeros(len(mixed), dtype=np.float32)
-    for candidate in votes.T:
-        total = np.where(candidate > 0, (votes == candidate[:, None]) @ weight, 0)
-        owner[mixed] = np.where(total > best, candidate, owner[mixed])
-        best = np.maximum(best, total)
-    return np.asarray(owner)
+def _in_world(volume: Volume, web: nets.Net, colors: NDArray[np.uint8]) -> pv.PolyData:
+    """A net in closest-RAS index space as a mesh in the world, seen from its second side, in a color a face."""
+    matrix = placement(volume)
+    faces = web.triangles[:, ::-1] if np.linalg.det(matrix[:3, :3]) < 0 else web.triangles
+    points = web.points * spacing(volume.canonical.affine)
+    mesh = pv.PolyData.from_regular_faces(points.astype(np.float32), faces).transform(matrix, inplace=False)
+    mesh.cell_data["rgb"] = np.repeat(colors, 2, axis=0)
+    return mesh
 
 
 def half(mesh: pv.PolyData, row: NDArray[np.float64], *, keep_inside: bool) -> pv.PolyData:

@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from volrender import paint, space
-from volrender.draw.sight import Sight
+from volrender.draw.sight import OPAQUE, Sight
+from volrender.io.files import warn
 from volrender.layers import CutPlane, LabelMap, Layer
 from volrender.volume import Volume
 
@@ -67,6 +68,7 @@ def build(layers: Sequence[Layer], size: int | Sequence[int] | None, mask: Volum
     grid = first if size is None else first.downsize(size)
     sources = [_no_finer(layer, grid, first) for layer in layers]
     picture = np.zeros((*grid.shape[:3], 4), dtype=np.float32)
+    found = [np.zeros(0, dtype=np.intp) for _ in layers]
     thick = max(1, AT_ONCE // (grid.shape[1] * grid.shape[2]))
     for start in range(0, grid.shape[0], thick):
         part = slice(start, min(start + thick, grid.shape[0]))
@@ -75,14 +77,42 @@ def build(layers: Sequence[Layer], size: int | Sequence[int] | None, mask: Volum
             look = "overlay" if n else "glass" if len(layers) > 1 else "voxel"
             values = source.data[part] if source is grid else _values(layer, source, centers)
             colors = paint.rgba(layer, values, look)
+            found[n] = np.union1d(found[n], values if isinstance(layer, LabelMap) else colors[..., 3] > 0)
             if layer.clip:
                 colors[space.removed(layer.clip, centers)] = 0
             picture[part] = paint.over(picture[part], colors) if n else colors
         if mask is not None:
             picture[part][paint.sample_labels(mask, centers) == 0] = 0
+    for layer, values in zip(layers, found):
+        _tell_lost(layer, values, grid)
     if not picture[..., 3].any():
-        raise ValueError("no voxel is left to be seen: the opacity hides everything, or a clip or the mask removes it")
+        raise ValueError(
+            "no voxel is left to be seen: the opacity hides everything, a clip or the mask removes it, or it is too "
+            f"small for cubes of {max(grid.spacing):.3g} mm"
+        )
     return Cubes(picture, grid.affine)
+
+
+def _tell_lost(layer: Layer, found: NDArray[Any], grid: Volume) -> None:
+    """Warn of what is too small for the cubes: it lies between their centres, which choose the color.
+
+    Raises
+    ------
+    ValueError
+        If the layer is an empty map.
+    """
+    if isinstance(layer, LabelMap):
+        lost = [name for n, (name, _) in layer.table.items() if n not in found]
+    elif paint.is_even(layer) and not found.any():
+        raise paint.nothing(layer)
+    else:
+        lost = [layer.volume.name or "a layer"] if not found.any() and len(paint.layer_points(layer)) else []
+    if lost:
+        more = f" and {len(lost) - 5} more" if len(lost) > 5 else ""
+        warn(
+            f"Voxels of {max(grid.spacing):.3g} mm show nothing of {', '.join(lost[:5])}{more}: too small; "
+            "take a larger size"
+        )
 
 
 def within(
@@ -100,7 +130,8 @@ def within(
 
     def made(size: int | None) -> tuple[Cubes, int]:
         cubes = build(layers, size, mask)
-        return cubes, 6 * len(Sight.from_afar(cubes.affine, toward).order(cubes.alpha, explode)[0])
+        drawn = cubes.alpha.ravel()[Sight.from_afar(cubes.affine, toward).order(cubes.alpha, explode)[0]]
+        return cubes, int(np.where(drawn < OPAQUE, 6, 3).sum())  # of an opaque cube at most the near faces
 
     cubes, faces = made(None)
     volume = layers[0].volume

@@ -17,7 +17,7 @@ from matplotlib.backends.backend_agg import RendererAgg
 from matplotlib.collections import Collection
 from matplotlib.colors import LightSource
 from matplotlib.path import Path
-from matplotlib.transforms import IdentityTransform
+from matplotlib.transforms import Bbox, IdentityTransform
 from mpl_toolkits.mplot3d import Axes3D
 from numpy.typing import NDArray
 
@@ -25,18 +25,26 @@ from volrender import space
 from volrender.color import RGB
 from volrender.draw.annotate import Frame
 from volrender.draw.box import Edges, margins, on_paper, pane
-from volrender.draw.sight import Sight
+from volrender.draw.sight import OPAQUE, Sight
 from volrender.draw.voxel_grid import CORNERS, Cubes
 
 # Two faces along each axis, corners counted around the face seen from outside; a corner is its bits (i, j, k).
 FACES = np.array(
     [[0, 1, 3, 2], [4, 6, 7, 5], [0, 4, 5, 1], [2, 3, 7, 6], [0, 2, 6, 4], [1, 5, 7, 3]]  # -i, +i, -j, +j, -k, +k
 )
+# Of each face the face of the same cube beyond the edge from a corner to the next.
+BEYOND = np.array(
+    [
+        [next(n for n in range(6) if n != side and {*edge} <= {*FACES[n]}) for edge in zip(face, np.roll(face, -1))]
+        for side, face in enumerate(FACES)
+    ]
+)
+STEPS = np.array([(-1, 0, 0), (1, 0, 0), (0, -1, 0), (0, 1, 0), (0, 0, -1), (0, 0, 1)])
 LIGHT = LightSource(azdeg=225, altdeg=19.4712)  # matplotlib's own, for 3-D polygons
-OPAQUE = 0.996
 CUBES_AT_ONCE = 50_000  # drawn
 EDGE_POINTS = 0.25
 MOST_PATHS = 100_000
+LAP = 0.75  # pixels, as far as a smooth edge is not opaque
 
 
 class VoxelCollection(Collection):
@@ -83,6 +91,13 @@ class VoxelCollection(Collection):
         homogeneous = np.c_[self.cubes.corners_xyz, np.ones(8)] @ np.asarray(axes.M).T
         return float((homogeneous[:, 2] / homogeneous[:, 3]).min())
 
+    def get_tightbbox(self, renderer: Any = None) -> Bbox:
+        """Where on the page (pixels) the cubes lie, for matplotlib's layouts."""
+        axes: Any = self.axes
+        homogeneous = np.c_[self.cubes.corners_xyz, np.ones(8)] @ np.asarray(axes.get_proj()).T
+        corners = self.get_transform().transform(homogeneous[:, :2] / homogeneous[:, 3:])
+        return Bbox([corners.min(axis=0), corners.max(axis=0)])
+
     def faces(self) -> Iterator[tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.int64]]]:
         """The faces that are drawn, back to front, in portions: corners on the screen (n, 4, 2), colors (n, 4), and of
         each the cube (its place in the order of voxels) and the side.
@@ -101,11 +116,15 @@ class VoxelCollection(Collection):
             which, nth = np.nonzero(np.take_along_axis(kept, sides, axis=1))
             side = sides[which, nth]
             corners = index[:, None, :] + CORNERS * (1 - self._explode)
-            homogeneous = corners @ self._to_screen[:, :3].T + self._to_screen[:, 3]
-            screen = homogeneous[..., :2] / homogeneous[..., 3:]
+            screen = self._on_screen(corners)
             colors = self.cubes.rgba[tuple(index.T)][which].astype(float)
             colors[:, :3] *= self._shades[side, None]
             yield screen[which[:, None], FACES[side]], colors, np.stack([flat[which], side], axis=-1)
+
+    def _on_screen(self, corners: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Where points (..., 3) of index space are drawn."""
+        homogeneous = corners @ self._to_screen[:, :3].T + self._to_screen[:, 3]
+        return np.asarray(homogeneous[..., :2] / homogeneous[..., 3:])
 
     def _open_faces(self, index: NDArray[np.int64], facing: NDArray[np.bool_]) -> NDArray[np.bool_]:
         """Which of the six faces (n, 6) of each cube can be seen: of an opaque one, not those that look away, nor
@@ -115,10 +134,31 @@ class VoxelCollection(Collection):
         own = self._opaque[i, j, k][:, None]
         kept = facing | ~own
         if self._explode == 0 and own.any():
-            steps = [(-1, 0, 0), (1, 0, 0), (0, -1, 0), (0, 1, 0), (0, 0, -1), (0, 0, 1)]
-            touched = np.stack([self._opaque[i + a, j + b, k + c] for a, b, c in steps], axis=1)
+            touched = np.stack([self._opaque[i + a, j + b, k + c] for a, b, c in STEPS], axis=1)
             kept &= ~(own & touched)
         return np.asarray(kept)
+
+    def _laps(self, which: NDArray[np.int64]) -> NDArray[np.float64]:
+        """How far (pixels) the sharp faces under smooth ones reach beyond their edges (n, 4).
+
+        Under the face that lies along an edge and is drawn later: up a wall, on in the plane, or down another side of
+        the cube; else they stay within the outline. `which` (n, 2) holds cubes and sides.
+        """
+        cube, side = which[:, 0], which[:, 1, None]
+        index = np.stack(np.unravel_index(cube, self.cubes.alpha.shape), axis=-1)
+        facing = np.broadcast_to(self._sight.facing(index, (1 - self._explode) / 2), (len(index), 6))
+        beyond = BEYOND[side[:, 0]]
+        near, far = (np.take_along_axis(facing, sides, axis=1) for sides in (beyond, beyond ^ 1))
+        down = np.where(near & (side < beyond), LAP, -2 * LAP)
+        if self._explode > 0:
+            return down
+        level = index[:, None] + 1 + STEPS[beyond]
+        flat, wall = (self._opaque[tuple(np.moveaxis(at, -1, 0))] for at in (level, level + STEPS[side]))
+        # Up a wall both cubes are of one wave, which is drawn in the order of the list of voxels.
+        place = STEPS @ [4, 2, 1]
+        up = np.where(far & (place[side] + place[beyond] > 0), LAP, -2 * LAP)
+        on = np.where(near, LAP, np.where(far, -2 * LAP, 0))
+        return np.where(wall, up, np.where(flat, on, down))
 
     @allow_rasterization  # type: ignore[untyped-decorator]
     def draw(self, renderer: Any) -> None:
@@ -127,47 +167,64 @@ class VoxelCollection(Collection):
             return
         gc = renderer.new_gc()
         self._set_gc_clip(gc)  # type: ignore[attr-defined]
-        gc.set_linewidth(renderer.points_to_pixels(EDGE_POINTS) if self._edge else 0)
-        transform = self.get_transform().frozen()
+        gc.set_linewidth(EDGE_POINTS if self._edge else 0)
+        transform: Any = self.get_transform().frozen()
         agg = isinstance(renderer, RendererAgg) or isinstance(getattr(renderer, "_renderer", None), RendererAgg)
-        if not agg and 6 * len(self._order) > MOST_PATHS:
-            faces = f"{6 * len(self._order):,}"
-            raise ValueError(f"vector must draw at most {MOST_PATHS:,} faces; these cubes have {faces}")
-        for quads, colors, _ in self.faces():
+        if not agg and len(self._order) > MOST_PATHS / 6:
+            faces = sum(len(quads) for quads, _, _ in self.faces())
+            if faces > MOST_PATHS:
+                raise ValueError(f"vector must draw at most {MOST_PATHS:,} faces; these cubes have {faces:,}")
+        for quads, colors, which in self.faces():
+            if len(quads) == 0:
+                continue
             edges = np.column_stack([np.tile(self._edge, (len(colors), 1)), colors[:, 3]]) if self._edge else None
             if agg:
                 opaque = colors[:, 3] >= OPAQUE
-                if opaque.any():
+                pixels = transform.transform(quads.reshape(-1, 2)).reshape(quads.shape)
+                if opaque.any() and edges is None:
                     # Where two smooth edges meet, what is behind would shine through the seam; not through sharp ones.
-                    _draw_mesh(renderer, gc, transform, quads[opaque], colors[opaque])
-                _draw_mesh(renderer, gc, transform, quads, colors, edges, smooth=True)
+                    below = _moved(pixels[opaque], self._laps(which[opaque]))
+                    _draw_mesh(renderer, gc, below, colors[opaque])
+                _draw_mesh(renderer, gc, pixels, colors, edges, smooth=True)
             else:
                 _draw_paths(renderer, gc, transform, quads, colors, edges)
         gc.restore()
         self.stale = False
 
 
+def _moved(pixels: NDArray[np.float64], out: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Faces (n, 4, 2) whose edges have moved out by so many pixels (n, 4); in, at most to the middle."""
+    on = np.roll(pixels, -1, axis=1) - pixels
+    back = -np.roll(on, 1, axis=1)
+    long_on, long_back = (np.maximum(np.hypot(step[..., 0], step[..., 1]), 1e-9) for step in (on, back))
+    slope = np.abs(back[..., 0] * on[..., 1] - back[..., 1] * on[..., 0]) / (long_on * long_back)
+    # A corner slides along one of its edges, out of the other.
+    far = np.stack([out, np.roll(out, 1, axis=1)]) / np.maximum(slope, 1 / 3)
+    far = np.where(slope < 1 / 3, np.minimum(far, 0), far)  # of a face seen edge on it would be a spike
+    along_back, along_on = np.maximum(far / np.stack([long_back, long_on]), -0.5)
+    return np.asarray(pixels - along_back[..., None] * back - along_on[..., None] * on)
+
+
 def _draw_mesh(
     renderer: Any,
     gc: Any,
-    transform: Any,
-    quads: NDArray[np.float64],
+    pixels: NDArray[np.float64],
     colors: NDArray[np.float64],
     edges: NDArray[np.float64] | None = None,
     *,
     smooth: bool = False,
 ) -> None:
     """One strip of quads; a row of NaN after every second row keeps neighbours in the list apart."""
-    mesh = np.full((3 * len(quads), 2, 2), np.nan)
-    mesh[0::3] = quads[:, [0, 1]]
-    mesh[1::3] = quads[:, [3, 2]]
+    mesh = np.full((3 * len(pixels), 2, 2), np.nan)
+    mesh[0::3] = pixels[:, [0, 1]]
+    mesh[1::3] = pixels[:, [3, 2]]
     fills = np.zeros((len(mesh) - 1, 4))
     fills[0::3] = colors
     lines = np.zeros((0 if edges is None else len(fills), 4))
     if edges is not None:
         lines[0::3] = edges
-    nowhere = np.zeros((1, 2))
-    renderer.draw_quad_mesh(gc, transform, 1, len(fills), mesh, nowhere, IdentityTransform(), fills, smooth, lines)
+    nowhere, as_is = np.zeros((1, 2)), IdentityTransform()
+    renderer.draw_quad_mesh(gc, as_is, 1, len(fills), mesh, nowhere, as_is, fills, smooth, lines)
 
 
 def _draw_paths(
@@ -215,7 +272,7 @@ def draw(frame: Frame, collection: VoxelCollection, camera: space.Camera, letter
     ax.set(xlim=bounds[0], ylim=bounds[1], zlim=bounds[2])
     _fill(ax, place, bounds, _box(bounds) if lettered else cubes.outline_xyz, camera)
     if lettered:
-        pane(ax, bounds)
+        pane(ax, frame, bounds)
         Edges(ax, frame, bounds, camera).draw()
     else:
         ax.set_axis_off()

@@ -1,0 +1,143 @@
+"""Legends and texts for those who cannot see a picture: true of what is drawn."""
+
+import numpy as np
+import pytest
+from helpers import ball, hill, refuses, tilted
+from printed import needs_opengl
+
+import volrender as vr
+from volrender import captions
+from volrender.cli import main
+
+BODY = ball(16, 5.0, spacing=4.0)
+FAR = np.indices(BODY.shape) - np.array([11, 4, 9])[:, None, None, None]
+NEAR = np.indices(BODY.shape) - np.array([4, 10, 5])[:, None, None, None]
+BLOBS = np.where((FAR**2).sum(axis=0) < 5, 6.5, 0.0) - np.where((NEAR**2).sum(axis=0) < 4, 5.5, 0.0)
+ZMAP = vr.Volume(BLOBS + 0.01 * FAR[0], BODY.affine, name="map", unit="z", space="MNI152")
+LABELS = vr.Volume(np.indices(BODY.shape)[0] // 6, BODY.affine, "labels", name="regions")
+MANY = vr.Volume(np.arange(4096).reshape(BODY.shape) % 30, BODY.affine, "labels", name="many")
+
+
+def test_slices_with_a_map():
+    said = vr.Slices(BODY, vr.Intensity(ZMAP, level=2, clim=(-6, 6)), z=[0, -12.5], x=4).caption()
+    assert said == (
+        "Sagittal slice at x = 4 mm and axial slices at z = 0 and −12.5 mm of ball (gray, 0 to 100), "
+        "with map (coolwarm, −6 to 6 z; shown where |z| ≥ 2). "
+        "Neurological convention: the subject's left is on the left of axial and coronal slices. "
+        "Coordinates are in mm, in MNI152 space (x to the right, y to the front, z up). "
+        f"Drawn with volrender {vr.__version__}."
+    )
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"x": 0}, "Sagittal slice at x = 0 mm of ball (gray, 0 to 100). Coordinates"),
+        ({"z": 0, "radiological": True}, "Radiological convention: the subject's left is on the right"),
+        ({"plane": vr.Plane(normal=(1, 1, 0), origin=(2, 0, 0))}, "liquely"),
+        ({"z": 0, "space": hill(tilted(2)[1])}, "along the volume's own axes"),
+    ],
+)
+def test_views_of_slices(options, said):
+    text = vr.Slices(BODY, **options).caption()
+    assert said in text or (said == "liquely" and "oblique slice through (2, 0, 0) mm" in text.lower())
+
+
+def test_layers():
+    box = vr.Box(x=(None, 0), y=(-30, 10), z=(5, None))
+    for layer, drawn_as, said in [
+        (vr.Intensity(BODY, clip=box), "volume", "ball (x < 0, −30 < y < 10 and z > 5 mm removed)"),
+        (vr.Intensity(BODY, clip=vr.Plane(z=-7)), "volume", "ball (z > −7 mm removed)"),
+        (vr.Intensity(BODY, blend="maximum"), "volume", "a maximum projection of ball"),
+        (vr.Intensity(BODY, cmap="viridis"), "volume", "ball (viridis, 0 to 100)"),
+        (vr.Intensity(ZMAP.threshold(2)), "overlay", "map (coolwarm, −6.6 to 6.6 z; shown where |z| ≥ 2)"),
+        (vr.Isosurface(ZMAP, -1, color="#2a62c4"), "volume", "the surface of map (z ≤ −1; blue)"),
+        (vr.Isosurface(BODY, 50, color="gold"), "slice", "the outline of ball (value ≥ 50; yellow)"),
+        (vr.LabelMap(LABELS, colors={1: "red"}), "slice", "regions (red)"),
+        (vr.LabelMap(LABELS, colors={1: "red", 2: "navy"}), "slice", "regions (1 in red, 2 in dark blue)"),
+        (vr.LabelMap(MANY, outline=True), "slice", "the outlines of many (29 regions, each in a color of its own)"),
+        (vr.CutPlane(BODY, vr.Plane(y=-4)), "volume", "ball on the plane y = −4 mm (gray, 0 to 100)"),
+        (vr.CutPlane(BODY, vr.Plane(y=-4)), "slice", "the place of the plane y = −4 mm"),
+    ]:
+        assert captions.layer_words(layer, drawn_as) == said
+
+
+@pytest.mark.parametrize(
+    ("camera", "said"),
+    [
+        ("left", "from the left"),
+        ("anterior", "from the front"),
+        ("superior", "from above"),
+        ((0, 0), "from the right"),
+        ((25, 150), "from the left front and above (elevation 25°, azimuth 150°)"),
+        ((-30, 300), "from the right back and below (elevation −30°, azimuth 300°)"),
+        ((5, 359), "from the right (elevation 5°, azimuth 359°)"),
+        ((80, 20), "from above (elevation 80°, azimuth 20°)"),
+    ],
+)
+def test_where_the_viewer_stands(camera, said):
+    assert captions.viewpoint(vr.space.as_camera(camera)) == said
+
+
+def test_the_sides_in_words_are_those_of_the_camera():
+    for azimuth in range(0, 360, 15):
+        camera = vr.Camera(0, azimuth)
+        words = captions.viewpoint(camera)
+        x, y, _ = camera.toward
+        assert ("right" in words.partition("(")[0]) == (x > 0.39)
+        assert ("front" in words) == (y > 0.39)
+
+
+def test_a_figure_letters_its_panels():
+    page = vr.Figure([[vr.Slices(BODY, z=0), vr.Voxels(BODY, size=4, explode=0.2)], [vr.Histogram(BODY)]], letters="A")
+    said = page.caption()
+    assert said.startswith("A, Axial slice at z = 0 mm of ball")
+    assert "B, 4 × 4 × 4 voxels, 20 % of a voxel apart, seen from the left front and above" in said
+    assert "C, Histogram" in said
+    assert said.count("Neurological") == said.count("Drawn with") == 1
+    bare = vr.Figure([[vr.Slices(BODY, z=0)]], letters=False, title="All").caption()
+    assert bare.startswith("All. Axial slice")
+
+
+def test_panels_of_two_conventions_each_say_their_own():
+    page = vr.Figure([[vr.Slices(BODY, z=0), vr.Slices(BODY, z=0, radiological=True)]])
+    one, two = page.caption().split("b, ")
+    assert "Neurological" in one
+    assert "Radiological" in two
+    assert page.caption().count("convention") == 2
+
+
+def test_alternative_text_says_where_the_finding_is():
+    said = vr.Slices(BODY, vr.Intensity(ZMAP, level=2), z=4).alt_text()
+    assert "The largest cluster of map peaks at x = 14, y = −14, z = 6 mm, on the subject's right side." in said
+    page = vr.Figure([[vr.Slices(BODY, z=0, title="Mine"), lambda ax: ax.plot([1])]])
+    assert page.alt_text().startswith("Figure of 2 panels. Panel a: Mine. Axial slice at z = 0 mm of ball")
+    assert "Panel b: Plot drawn by <lambda>." in page.alt_text()
+
+
+def test_every_picture_has_words():
+    colors = vr.Volume((np.indices((6, 6, 6)).transpose(1, 2, 3, 0) * 40).astype("u1"), BODY.affine, "rgb", name="hues")
+    flat = vr.Volume(np.ones((6, 6, 6)), BODY.affine, name="flat")
+    floats = vr.Intensity(ZMAP, level="99%", opacity=0.5)
+    for layers in ([colors], [BODY, colors], [colors, floats], [flat], [ZMAP], [LABELS], [BODY, LABELS, floats]):
+        for panel in (vr.Slices(*layers), vr.Voxels(*layers, size=4), vr.Figure([[vr.Slices(*layers)]])):
+            assert panel.caption().endswith(f"Drawn with volrender {vr.__version__}.")
+            assert len(panel.alt_text()) > 40
+            assert "None" not in panel.caption() + panel.alt_text()
+
+
+@needs_opengl
+def test_a_scene():
+    said = vr.Scene(BODY, vr.Isosurface(ZMAP, 3, color="crimson"), camera="left").caption()
+    assert said.startswith("3-D view from the left of ball, with the surface of map (z ≥ 3; red). Coordinates")
+
+
+def test_a_picture_carries_its_words(tmp_path, capsys):
+    path = tmp_path / "one.png"
+    panel = vr.Slices(BODY, z=0)
+    panel.save(path, width=30, dpi=50)
+    assert main(["caption", str(path)]) == 0
+    assert capsys.readouterr().out == panel.caption() + "\n"
+    assert vr.read_recipe(path)["alt_text"] == panel.alt_text()
+    panel.save(path, width=30, dpi=50, recipe=None)
+    refuses(ValueError, lambda: vr.read_recipe(path), "carries no recipe")

@@ -1,0 +1,258 @@
+"""What a picture shows, in words: for the legend under a figure, and for those who cannot see it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from functools import singledispatch
+
+import numpy as np
+from matplotlib.colors import to_rgb
+
+from volrender import focus
+from volrender.color import RGB, THRESHOLDED, Look, as_rgb
+from volrender.cuts import Cut
+from volrender.draw.annotate import number
+from volrender.layers import CutPlane, Intensity, Isosurface, LabelMap, Layer
+from volrender.space import CAMERAS, Box, Camera, Clip, Plane
+from volrender.version import __version__
+
+PLANES = ("sagittal", "coronal", "axial")
+MIDLINE = 3.0  # mm around x = 0 that are no side
+ROUND = ("right", "right front", "front", "left front", "left", "left back", "back", "right back")
+STEEP, SLANTED = 65.0, 12.0  # degrees of elevation: from above alone, and from above too
+SHOWN_LABELS = 6  # regions that are named one by one
+# Plain names of colors; a color is called by the nearest.
+COLORS = {
+    name: np.array(to_rgb(hue))
+    for name, hue in {
+        "red": "#d62728",
+        "dark red": "#8b0000",
+        "orange": "#ff8c1a",
+        "yellow": "#ffe11a",
+        "green": "#2ca02c",
+        "turquoise": "#2fc7b8",
+        "light blue": "#7fb8ea",
+        "blue": "#2a5fc4",
+        "dark blue": "#0a1470",
+        "purple": "#8a3fb0",
+        "pink": "#f5a8c0",
+        "brown": "#7d4a2d",
+        "beige": "#e6d2ba",
+        "black": "#000000",
+        "gray": "#808080",
+        "light gray": "#c8c8c8",
+        "white": "#ffffff",
+    }.items()
+}
+
+
+def listed(items: Iterable[str]) -> str:
+    """Items as they are read aloud.
+
+    Examples
+    --------
+    >>> listed(["a", "b", "c"]), listed(["a"])
+    ('a, b and c', 'a')
+    """
+    *most, last = items
+    return f"{', '.join(most)} and {last}" if most else last
+
+
+def color_word(rgb: RGB) -> str:
+    """The plain name that is nearest to a color.
+
+    Examples
+    --------
+    >>> color_word((0.8, 0.1, 0.1)), color_word((0.2, 0.4, 0.8))
+    ('red', 'blue')
+    """
+    return min(COLORS, key=lambda name: float((COLORS[name] - rgb) ** 2 @ (2.0, 4.0, 3.0)))
+
+
+def numbers(look: Look) -> str:
+    """The ends of a colormap, as in "−8 to 8"."""
+    return f"{number(look.clim[0])} to {number(look.clim[1])}"
+
+
+def threshold(layer: Intensity) -> str:
+    """What of a map is shown, as in "|z| ≥ 3.1"; "" if all is."""
+    look, survey = layer.look, layer.look.survey
+    found = re.fullmatch(r"threshold\(level=(.+)\)", layer.volume.history[-1] if layer.volume.history else "")
+    own = survey.smallest if survey.smallest > THRESHOLDED * max(map(abs, survey.robust)) else None
+    level = look.level if look.level is not None else float(found[1]) if found else own if survey.hollow else None
+    if level is None:
+        return ""
+    value = layer.volume.unit or "value"
+    return f"|{value}| ≥ {number(abs(level))}" if survey.signed else f"{value} ≥ {number(level)}"
+
+
+def removed(clips: Sequence[Clip]) -> str:
+    """What is cut away, as in "x < 0 and y > −30 mm removed"; "" if nothing is."""
+    return "; ".join(f"{_half(clip)} removed" for clip in clips)
+
+
+def _half(clip: Clip) -> str:
+    if isinstance(clip, Box):
+        parts = []
+        for axis, ends in zip("xyz", (clip.x, clip.y, clip.z)):
+            low, high = ends or (None, None)
+            if low is not None and high is not None:
+                parts.append(f"{number(low)} < {axis} < {number(high)}")
+            elif low is not None or high is not None:
+                parts.append(f"{axis} > {number(low)}" if low is not None else f"{axis} < {number(high or 0.0)}")
+        return f"{listed(parts)} mm"
+    row = clip.halfspaces[0]
+    for axis, unit in zip("xyz", np.eye(3)):
+        if abs(row[:3] @ unit) > 1 - 1e-9:
+            return f"{axis} {'>' if row[:3] @ unit > 0 else '<'} {number(float(row[3] * (row[:3] @ unit)))} mm"
+    return f"all beyond {place(clip)}"
+
+
+def place(plane: Plane) -> str:
+    """A plane in words."""
+    assert plane.origin is not None
+    assert plane.normal is not None
+    normal, origin = (", ".join(number(value) for value in values) for values in (plane.normal, plane.origin))
+    return f"the plane through ({origin}) mm across ({normal})"
+
+
+def cuts(shown: Sequence[Cut]) -> str:
+    """Slices by their kind and places, as in "axial slices at z = 0 and 20 mm"."""
+    groups: dict[tuple[str, str], list[str]] = {}
+    for cut in shown:
+        axis, equals, at = cut.label.partition(" = ")
+        kind = PLANES[cut.axis] if equals else "oblique"
+        groups.setdefault((kind, axis if equals else ""), []).append(at if equals else cut.label)
+    said = []
+    for (kind, axis), places in groups.items():
+        what = f"{kind} slice{'s' if len(places) > 1 else ''}"
+        at = listed(text.removesuffix(" mm") for text in places)
+        said.append(f"{what} at {axis} = {at} mm" if axis else f"{what} through {at} mm")
+    return listed(said)
+
+
+def convention(shown: Sequence[Cut]) -> str:
+    """On which side of slices the subject's left is; "" where none of them shows it."""
+    ends = {cut.ends[0] for cut in shown if set(cut.ends) == {"L", "R"}}
+    if len(ends) != 1:
+        return "" if not ends else "Sides are as lettered."
+    (first,) = ends
+    name, side = ("Neurological", "left") if first == "L" else ("Radiological", "right")
+    return f"{name} convention: the subject's left is on the {side} of axial and coronal slices."
+
+
+def viewpoint(camera: Camera) -> str:
+    """From where the viewer looks, as in "from the left front and above (elevation 25°, azimuth 150°)"."""
+    for name, angles in CAMERAS.items():
+        if (camera.elevation, camera.azimuth) == angles:
+            return {"superior": "from above", "inferior": "from below"}.get(name, f"from the {_plain(name)}")
+    exact = f"(elevation {number(camera.elevation)}°, azimuth {number(camera.azimuth)}°)"
+    height = "above" if camera.elevation > 0 else "below"
+    if abs(camera.elevation) >= STEEP:
+        return f"from {height} {exact}"
+    side = ROUND[round(camera.azimuth % 360 / 45) % 8]
+    return f"from the {side}{f' and {height}' if abs(camera.elevation) >= SLANTED else ''} {exact}"
+
+
+def _plain(side: str) -> str:
+    return {"anterior": "front", "posterior": "back"}.get(side, side)
+
+
+@singledispatch
+def layer_words(layer: Layer, drawn_as: str) -> str:
+    """A layer by its name and what its colors mean, as a panel of a kind draws it."""
+    raise NotImplementedError(type(layer).__name__)
+
+
+@layer_words.register
+def _(layer: Intensity, drawn_as: str) -> str:
+    name = layer.volume.name or "the volume"
+    if layer.volume.kind == "rgb":
+        said = ["colors as stored"]
+    elif drawn_as == "volume" and not layer.look.chosen and layer.preset is None:
+        said = [threshold(layer)]
+    else:
+        shown = threshold(layer)
+        said = [_tones(layer.look, layer.volume.unit), f"shown where {shown}" if shown else ""]
+    if layer.blend != "composite" and drawn_as == "volume":
+        name = f"a {layer.blend} projection of {name}"
+    return _with(name, [*said, removed(layer.clip)])
+
+
+@layer_words.register
+def _(layer: Isosurface, drawn_as: str) -> str:
+    assert isinstance(layer.level, float)
+    value = f"{layer.volume.unit or 'value'} {'≤' if layer.side < 0 else '≥'} {number(layer.level)}"
+    what = "outline" if drawn_as == "slice" else "surface"
+    name = layer.volume.name or "the volume"
+    return _with(f"the {what} of {name}", [value, color_word(as_rgb(layer.color)), removed(layer.clip)])
+
+
+@layer_words.register
+def _(layer: LabelMap, drawn_as: str) -> str:
+    name = layer.volume.name or "the label map"
+    names = dict(layer.table.values())
+    if len(names) == 1:
+        ((_, rgb),) = names.items()
+        said = [color_word(rgb)]
+    elif len(names) <= SHOWN_LABELS:
+        said = [", ".join(f"{region} in {color_word(rgb)}" for region, rgb in names.items())]
+    else:
+        said = [f"{len(names)} regions, each in a color of its own"]
+    lined = drawn_as == "slice" and layer.outline
+    return _with(f"the outlines of {name}" if lined else name, [*said, removed(layer.clip)])
+
+
+@layer_words.register
+def _(layer: CutPlane, drawn_as: str) -> str:
+    if drawn_as == "slice":
+        return f"the place of {_where(layer.plane)}"
+    return _with(f"{layer.volume.name or 'the volume'} on {_where(layer.plane)}", [_tones(layer.look, "")])
+
+
+def _where(plane: Plane) -> str:
+    row = plane.halfspaces[0]
+    axis = int(np.argmax(np.abs(row[:3])))
+    squarely = abs(abs(row[axis]) - 1) < 1e-9
+    return f"the plane {'xyz'[axis]} = {number(float(row[3] * np.sign(row[axis])))} mm" if squarely else place(plane)
+
+
+def _tones(look: Look, unit: str) -> str:
+    """Colormap and its ends."""
+    return f"{look.cmap.name}, {numbers(look)}{f' {unit}' if unit else ''}"
+
+
+def _with(name: str, details: Iterable[str]) -> str:
+    said = "; ".join(detail for detail in details if detail)
+    return f"{name} ({said})" if said else name
+
+
+def sentence(view: str, layers: Sequence[Layer], drawn_as: str) -> str:
+    """What a panel shows: its view, of the first layer, with the others."""
+    words = [layer_words(layer, drawn_as) for layer in layers]
+    text = view + (f" of {words[0]}" if words else "") + (f", with {listed(words[1:])}" if words[1:] else "")
+    return f"{text[0].upper()}{text[1:]}."
+
+
+def closing(layers: Sequence[Layer], conventions: Iterable[str]) -> str:
+    """What is true of all panels: the sides, the space and what drew them."""
+    spaces = sorted({layer.volume.space for layer in layers} - {"", "aligned", "template"})
+    where = f", in {listed(spaces)} space" if spaces else ""
+    said = [*dict.fromkeys(text for text in conventions if text)]
+    if layers:
+        said.append(f"Coordinates are in mm{where} (x to the right, y to the front, z up).")
+    return " ".join([*said, f"Drawn with volrender {__version__}."])
+
+
+def finding(layers: Sequence[Layer]) -> str:
+    """Where the strongest values of an overlay are, for those who cannot see them; "" if there is none."""
+    if len(layers) < 2:
+        return ""
+    layer = focus.finding(layers)
+    if layer is layers[0] or not isinstance(layer, (Intensity, Isosurface)) or layer.volume.kind == "rgb":
+        return ""
+    point = focus.point(layers)
+    side = f", on the subject's {'right' if point[0] > 0 else 'left'} side" if abs(point[0]) > MIDLINE else ""
+    at = ", ".join(f"{axis} = {number(float(value))}" for axis, value in zip("xyz", point))
+    return f"The largest cluster of {layer.volume.name or 'the map'} peaks at {at} mm{side}."
