@@ -18,6 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from volrender import captions, paint, space
 from volrender.color import RGB, as_rgb
+from volrender.draw import engines
 from volrender.draw.annotate import Frame, Raster, title
 from volrender.io.files import warn
 from volrender.layers import CutPlane, Intensity, LabelMap
@@ -68,6 +69,9 @@ class Scene(Panel):
     annotate : bool
         Whether a scale bar and the directions are drawn.
     background : color or "transparent"
+    engine : {"auto", "pyvista", "raycast"}
+        What draws it: pyvista, by OpenGL, or volrender's own ray caster, which needs none. By default pyvista where
+        there is graphics hardware, or what the environment's ``VOLRENDER_ENGINE`` says.
 
     Examples
     --------
@@ -90,9 +94,10 @@ class Scene(Panel):
         colorbar: bool | None = None,
         annotate: bool = True,
         background: Any = "white",
+        engine: str = "auto",
     ) -> None:
         self._set_up(layers, title, colorbar, background)
-        self.rendering = Rendering(quality, light, silhouette)
+        self.rendering = Rendering(quality, light, silhouette, engine)
         self.camera = space.as_camera(camera)
         self.annotate = annotate
 
@@ -126,9 +131,7 @@ class Scene(Panel):
         ndarray, shape (height, width, 4), uint8
             Straight-alpha RGBA; opaque unless the background is "transparent".
         """
-        from volrender.draw import scene_pyvista
-
-        return scene_pyvista.render(self.layers, self._view(_as_size(size)), self._ground, self.rendering)
+        return engines.render(self.layers, self._view(_as_size(size)), self._ground, self.rendering)
 
     def project(self, points_xyz: ArrayLike, size: tuple[int, int] = (800, 800)) -> NDArray[np.float64]:
         """Where world points (..., 3) fall in a raster of `size`: (column, row), (0, 0) the first pixel's centre."""
@@ -158,13 +161,11 @@ class Scene(Panel):
 
     def compose(self, frame: Frame) -> None:
         """Draw the raster at exactly its pixels, and the lettering around it."""
-        from volrender.draw import scene_pyvista
-
         side, foot, head = self._sidebar(frame, self.drawn_as), self._foot(frame), self._head(frame)
         width, height = frame.width - side.width, frame.height - foot - head
         ax, size = frame.picture(0, foot, width, height)
         view = self._view(size)
-        raster = scene_pyvista.render(self.layers, view, self._ground, self.rendering)
+        raster = engines.render(self.layers, view, self._ground, self.rendering)
         Raster(ax, raster)
         side.draw(width, foot, height)
         if self.annotate:

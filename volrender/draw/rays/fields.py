@@ -178,4 +178,3 @@ def label_field(layer: LabelMap, labels: NDArray[Any]) -> Field:
         return np.isin(data, labels) - FILLED
 
     return Field(layer.volume.canonical, slab, unshrinking(SMOOTH_LABELS), crossed, layer.clip, keep=True)
-

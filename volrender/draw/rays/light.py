@@ -32,7 +32,8 @@ def fading(x: float) -> float:
     series = 1.0 + r * (1 / 7) * (1.0 + r * (1 / 8) * series)
     series = 1.0 + r * (1 / 5) * (1.0 + r * (1 / 6) * series)
     series = 1.0 + r * (1 / 3) * (1.0 + r * (1 / 4) * series)
-    return (1.0 + r * (1.0 + r * 0.5 * series)) * POWERS[n]
+    left: float = (1.0 + r * (1.0 + r * 0.5 * series)) * POWERS[n]
+    return left
 
 
 @inner
@@ -90,9 +91,7 @@ def shaded(
 
 
 @Loop
-def cast(
-    pool: Pool, solid: int, lit: int, n: NDArray[np.int64], direction: Tables, first: int, last: int
-) -> None:
+def cast(pool: Pool, solid: int, lit: int, n: NDArray[np.int64], direction: Tables, first: int, last: int) -> None:
     """Fill planes first to last of `lit`: how much of a light from `direction` gets to each cell through `solid`."""
     for i in range(first, last):
         for j in range(n[1]):
