@@ -22,9 +22,10 @@ ENOUGH = 0.998  # of the light: nothing is seen behind
 
 @Loop
 def trace(
-    pool: Pool, air: Pool, marks: Marks, numbers: Numbers, tables: Tables, sights: Records, fields: Records, media: Records,
-    projections: Records, surfaces: Records, faces: Records, clips: Records, walls: Records,
-    rays: Records, hits: Tables, gone: Tables, last: Tables, ends: Tables, pixels: NDArray[np.int64], offsets: Tables, picture: Pool, depth: Pool,
+    pool: Pool, air: Pool, marks: Marks, numbers: Numbers, tables: Tables,
+    sights: Records, fields: Records, media: Records, projections: Records, surfaces: Records, faces: Records,
+    clips: Records, walls: Records, rays: Records, hits: Tables, gone: Tables, last: Tables, ends: Tables,
+    pixels: NDArray[np.int64], offsets: Tables, picture: Pool, depth: Pool,
 ) -> None:  # fmt: skip
     """Fill in pixels (flat places) of a picture (n, 4), premultiplied: the mean over `offsets` (column, row).
 
