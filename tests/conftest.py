@@ -28,10 +28,11 @@ def samples():
     return folder
 
 
-@pytest.fixture(scope="session")
-def gl():
-    """A machine that draws with OpenGL; the tests that need it are skipped where none does."""
+@pytest.fixture
+def gl(monkeypatch):
+    """Scenes are drawn by pyvista; the tests that need it are skipped on a machine where no OpenGL draws."""
     from volrender.draw.opengl import window
 
     if window() is None:
         pytest.skip("no OpenGL draws off screen on this machine")
+    monkeypatch.setenv("VOLRENDER_ENGINE", "pyvista")

@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 from helpers import ball, hill, refuses, tilted
-from printed import needs_opengl
 
 import volrender as vr
 from volrender import captions
@@ -126,7 +125,6 @@ def test_every_picture_has_words():
             assert "None" not in panel.caption() + panel.alt_text()
 
 
-@needs_opengl
 def test_a_scene():
     said = vr.Scene(BODY, vr.Isosurface(ZMAP, 3, color="crimson"), camera="left").caption()
     assert said.startswith("3-D view from the left of ball, with the surface of map (z ≥ 3; red). Coordinates")

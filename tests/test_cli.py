@@ -10,7 +10,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 from PIL import Image
-from printed import MM, needs_opengl, png_facts
+from printed import MM, png_facts
 
 from volrender import __version__, cli, demo
 from volrender.cli import main, parse_clip
@@ -22,7 +22,7 @@ from volrender.volume import Volume
 
 READING = ["info", "voxels", "scene", "slices", "histogram"]
 COMMANDS = ["demo", *READING, "figure", "redo", "show-recipe", "caption"]
-DRAWING = ["voxels", "slices", "histogram", pytest.param("scene", marks=needs_opengl)]
+DRAWING = ["voxels", "slices", "histogram", "scene"]
 SMALL = ["--width", "40", "--dpi", "60"]
 CALL = [sys.executable, "-c", "import sys; from volrender.cli import main; sys.exit(main())"]
 TRUTH = "must lie within"
@@ -182,12 +182,7 @@ def plain(inputs, tmp_path_factory):
 
 @pytest.mark.parametrize(
     ("command", "options"),
-    [
-        pytest.param(
-            command, options, marks=needs_opengl if command == "scene" else (), id=" ".join([command, *options])
-        )
-        for command, options in OPTIONS
-    ],
+    [pytest.param(command, options, id=" ".join([command, *options])) for command, options in OPTIONS],
 )
 def test_an_option_changes_the_picture(run, capsys, tmp_path, plain, command, options):
     before = plain(command)
@@ -197,7 +192,7 @@ def test_an_option_changes_the_picture(run, capsys, tmp_path, plain, command, op
     assert (tmp_path / "o.png").read_bytes() != before
 
 
-@pytest.mark.parametrize("command", ["voxels", "slices", pytest.param("scene", marks=needs_opengl)])
+@pytest.mark.parametrize("command", ["voxels", "slices", "scene"])
 def test_a_mask_is_seen_in_its_color(run, tmp_path, command):
     """The head is cut open; the mask in it is not."""
     run(command, "head.nii.gz", "--mask", "mask.nii.gz", "--clip", "z=0:", "-o", tmp_path / "o.png", *SMALL)
@@ -240,7 +235,6 @@ def test_a_transparent_figure(run, tmp_path):
         assert image.getpixel((0, 0))[3] == 0
 
 
-@needs_opengl
 def test_a_scene_shows_both_sides_of_a_map(run, tmp_path):
     clip = ["--clip", "z=-9:", "--camera", "superior"]
     run("scene", "head.nii.gz", "zmap.nii.gz", "--level", "3", *clip, "-o", tmp_path / "o.png", *SMALL)
@@ -667,7 +661,7 @@ def head_as_array(samples, tmp_path_factory):
     return path
 
 
-@pytest.mark.parametrize("command", ["voxels", "slices", pytest.param("scene", marks=needs_opengl)])
+@pytest.mark.parametrize("command", ["voxels", "slices", "scene"])
 @pytest.mark.parametrize(
     ("name", "options"),
     [

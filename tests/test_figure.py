@@ -6,7 +6,7 @@ import pytest
 from helpers import ball, refuses
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure as MplFigure
-from printed import MM, assert_lettering_is_clear, needs_opengl, png_facts, words
+from printed import MM, assert_lettering_is_clear, png_facts, words
 
 from volrender import Drawing, Figure, Histogram, Intensity, Isosurface, LabelMap, Plane, Scene, Slices, Volume, Voxels
 from volrender.draw.annotate import Frame
@@ -39,7 +39,7 @@ SCENES = {
     "scene, legend": lambda: Scene(LabelMap(REGIONS), Isosurface(BALL, 50, opacity=0.2), camera=(45, 100), title="T"),
     "scene, bare": lambda: Scene(Isosurface(BALL, 50), annotate=False),
 }
-EVERY = [*PANELS, *(pytest.param(name, marks=needs_opengl) for name in SCENES)]
+EVERY = [*PANELS, *SCENES]
 
 
 def make(name):
@@ -60,7 +60,7 @@ def letters(page):
     ("name", "width", "font_size"),
     [
         *(each for name in PANELS for each in ((name, 89, 7), *product([name], (60, 183), (5, 10)))),
-        *(pytest.param(name, *place, marks=needs_opengl) for name in SCENES for place in ((60, 10), (89, 7), (60, 5))),
+        *((name, *place) for name in SCENES for place in ((60, 10), (89, 7), (60, 5))),
     ],
 )
 def test_a_panels_lettering_is_clear(name, width, font_size):
@@ -84,8 +84,8 @@ def test_the_lettering_of_voxels_is_clear_from_any_side(camera, axes):
         [["slices, map"], ["voxels", "histogram, map"]],
         [["voxels, bare", "voxels, bare, legend", "voxels"], ["slices, many"]],
         [["slices, legend", "voxels, map"]],
-        pytest.param([["scene", "slices, map"]], marks=needs_opengl),
-        pytest.param([["scene, legend", "voxels, map", "scene, bare"]], marks=needs_opengl),
+        [["scene", "slices, map"]],
+        [["scene, legend", "voxels, map", "scene, bare"]],
     ],
 )
 def test_a_figures_lettering_is_clear(rows, font_size):
@@ -269,7 +269,6 @@ def test_rows_can_be_given_short():
     assert row[0].layers[0].volume is BALL
 
 
-@needs_opengl
 def test_a_scene_has_exactly_the_pixels_of_its_place():
     page = Figure([[Scene(Isosurface(BALL, 50)), Slices(BALL)]]).figure(dpi=DPI)
     images = [ax.images[0] for ax in page.axes if ax.images]

@@ -3,17 +3,12 @@ import runpy
 from pathlib import Path
 
 import pytest
-from printed import needs_opengl, png_facts
+from printed import png_facts
 
 from volrender.page import Printable
 
 FOLDER = Path(__file__).parents[1] / "gallery"
 SCRIPTS = sorted(FOLDER.glob("plot_*.py"))
-
-
-def case(script):
-    scene = "Scene(" in script.read_text()
-    return pytest.param(script, id=script.stem, marks=needs_opengl if scene else ())
 
 
 def test_there_is_a_gallery():
@@ -30,7 +25,7 @@ def test_a_script_is_short_and_says_why(script):
     assert len(said) > 3
 
 
-@pytest.mark.parametrize("script", [case(script) for script in SCRIPTS])
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: script.stem)
 def test_a_script_makes_its_pictures(script, tmp_path):
     made = {id(v): v for v in runpy.run_path(str(script)).values() if isinstance(v, Printable)}
     assert made

@@ -8,7 +8,6 @@ from helpers import ball, refuses
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
-from printed import needs_opengl
 
 from volrender import CutPlane, Histogram, Intensity, Plane, Scene, Slices, TransferFunction, Volume, preset, sample
 from volrender import color as colors
@@ -194,7 +193,6 @@ def test_small_things_absorb_as_if_enlarged_to_100_mm():
     assert preset("ct-bone", body()).distance == 1
 
 
-@needs_opengl
 def test_a_stack_of_micrometres_looks_as_if_it_were_large():
     bead = np.clip(ball(24, 9).data * np.linspace(0.2, 1, 24), 0, 100)
     stacks = [Volume(bead, np.diag([mm, mm, mm, 1.0]), name="stack") for mm in (4.5, 4.5e-4)]
@@ -277,7 +275,6 @@ def test_a_color_bar_where_colors_are_values(name, bars):
     assert len(Slices(layer)._bars("slice")) == 1
 
 
-@needs_opengl
 def test_a_scene_has_the_presets_colors():
     red = TransferFunction([(0, 0), (40, 0), (60, 1)], [(0, "red"), (50, "red"), (100, "red")])
     raster = Scene(Intensity(ball(), preset=red), camera="left").render(size=(40, 40))
@@ -384,7 +381,6 @@ def test_the_distance_over_which_opacity_holds_is_kept(distance, tmp_path):
     assert TransferFunction.load(tmp_path / "again.vp.json").distance == found.distance == distance
 
 
-@needs_opengl
 def test_opacity_is_that_of_its_distance():
     volume = Volume(np.where(np.indices((20, 20, 20))[1] < 10, 100.0, 0), EYE)  # 10 mm deep
     for distance, amount in ((1.0, 0.1), (5.0, 0.1), (0.01, 0.001)):
@@ -519,7 +515,7 @@ def run(*words):
     return main([str(word) for word in words])
 
 
-@pytest.mark.parametrize("command", ["slices", "histogram", pytest.param("scene", marks=needs_opengl)])
+@pytest.mark.parametrize("command", ["slices", "histogram", "scene"])
 def test_the_command_line_takes_a_preset(command, head, capsys):
     def draw(*words):
         target = head.with_name("out.png")

@@ -11,11 +11,12 @@ import numpy as np
 import pytest
 from helpers import ball, hill, refuses, storage_affine, tilted
 from matplotlib.colors import ListedColormap
-from printed import needs_opengl, png_facts
+from printed import png_facts
 
 import volrender as vr
 from volrender import rasters
 from volrender.cli import main
+from volrender.draw import engines
 from volrender.recipe import KEYWORD
 
 DPI = 60
@@ -128,14 +129,15 @@ def test_within_masks():
     refuses(TypeError, lambda: volume.within(none.data), "within needs a Volume")
 
 
-@needs_opengl
 def test_a_scene_is_made_again_to_the_byte(folder):
     head, _, labels = layers()
     scene = vr.Scene(head, vr.Isosurface(head.volume, 30, opacity=0.5), labels, camera="left", quality="draft")
     scene.save("one.png", width=30, dpi=DPI)
     vr.redo("one.png").save("two.png")
     assert (folder / "two.png").read_bytes() == (folder / "one.png").read_bytes()
-    assert "vtk" in vr.read_recipe("one.png")["versions"]
+    drawn = vr.read_recipe("one.png")["versions"]
+    assert drawn["engine"] == engines.chosen()
+    assert ("numba" in drawn) == (drawn["engine"] == "raycast")
 
 
 def test_a_recipe_says_what_was_drawn(folder):

@@ -1,0 +1,215 @@
+"""One scene, two engines: which draws, and that they draw the same."""
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from helpers import ball, hill, refuses, tilted
+from scipy import ndimage
+from skimage.metrics import structural_similarity
+
+from volrender import Box, CutPlane, Intensity, Isosurface, LabelMap, Plane, Scene, Volume, sample
+from volrender.cli import main
+from volrender.draw import engines, opengl
+
+SIZE = (180, 180)
+SHEARED = tilted(2, seed=4)[1]
+HARDWARE = opengl.Window("vtkEGLRenderWindow", 2048, "NVIDIA H100/PCIe")
+SOFT = opengl.Window("vtkEGLRenderWindow", 2048, "llvmpipe (LLVM 15.0.6, 256 bits)")
+
+
+def head():
+    return sample("mni152").downsize(70)
+
+
+def halves(affine=None):
+    """A ball of two labels beside a third."""
+    index = np.moveaxis(np.indices((24, 24, 24)), 0, -1)
+    data = (np.linalg.norm(index - [9, 12, 12], axis=-1) <= 7) * (1 + (index[..., 2] > 12))
+    data = np.where(np.linalg.norm(index - [19, 12, 10], axis=-1) <= 4, 3, data)
+    return Volume(data, tilted(1, seed=2)[0] if affine is None else affine, "labels", "halves")
+
+
+def scenes():
+    """The ten scenes that both engines must draw alike."""
+    t1, motor = head(), sample("motor")
+    octant = Box(x=(None, 0), y=(0, None), z=(0, None))
+    mist = [(0, 0), (40, 0), (140, 0.03)]
+    index = np.moveaxis(np.indices((24, 24, 24)), 0, -1)
+    mask = Volume((np.linalg.norm(index - 11.5, axis=-1) < 8).astype(int), tilted(3, seed=9)[2], "labels", "mask")
+    return {
+        "volume": [Intensity(t1)],
+        "maximum": [Intensity(t1, blend="maximum")],
+        "surface": [Isosurface(t1)],
+        "labels": [LabelMap(halves())],
+        "cut": [Intensity(t1, clip=Plane(y=0)), CutPlane(t1, Plane(z=-20))],
+        "box": [Intensity(t1, clip=octant), Isosurface(motor, level=-3.1, color="royalblue")],
+        "oblique": [Intensity(t1, clip=Plane(normal=(1, 2, 2), origin=(0, 0, 20)))],
+        "sheared": [Isosurface(hill(SHEARED), level=40, color="goldenrod")],
+        "translucent in volume": [
+            Intensity(t1, opacity=mist, cmap="gray", clim=(0, 200)),
+            Isosurface(motor, level=-3.1, color="royalblue", opacity=0.6),
+        ],
+        "masks on another grid": [Intensity(t1, clip=octant), LabelMap(mask, colors="crimson")],
+    }
+
+
+@pytest.mark.parametrize("name", scenes())
+def test_the_engines_agree(gl, name):
+    layers = scenes()[name]
+    one, two = (Scene(*layers, engine=engine).render(SIZE) for engine in ("raycast", "pyvista"))
+    assert structural_similarity(one, two, channel_axis=2) >= 0.95
+    masks = [(raster[..., :3] < 250).any(axis=-1) for raster in (one, two)]
+    assert (masks[0] & masks[1]).sum() / (
+        masks[0] | masks[1]
+    ).sum() >= 0.985  # a pixel's edge is 1 % of so small a head
+    assert np.abs(np.subtract(*map(ndimage.center_of_mass, masks))).max() <= 0.5
+
+
+def test_transparency_agrees(gl):
+    layer = Isosurface(ball(20, 6), 50, opacity=0.4, color="red")
+    one, two = (
+        Scene(layer, engine=engine, background="transparent", light="flat").render((60, 60))[30, 30].astype(int)
+        for engine in ("raycast", "pyvista")
+    )
+    assert np.abs(one - two).max() <= 3
+    assert one[3] == pytest.approx(255 * (1 - 0.6**2), abs=2)
+
+
+# Which draws
+
+
+@pytest.fixture
+def machine(monkeypatch):
+    """A machine with the given window and devices; nothing is asked of this one."""
+
+    def be(window, devices=("/dev/dri/renderD128",), platform="linux"):
+        opengl.hardware.cache_clear()
+        monkeypatch.delenv(engines.VARIABLE, raising=False)
+        monkeypatch.setattr(opengl, "window", lambda: window)
+        monkeypatch.setattr(opengl, "devices", lambda: list(devices))
+        monkeypatch.setattr(sys, "platform", platform)
+
+    yield be
+    opengl.hardware.cache_clear()
+
+
+@pytest.mark.parametrize(
+    ("window", "devices", "expected"),
+    [
+        (HARDWARE, ["/dev/dri/renderD128"], "pyvista"),
+        (SOFT, ["/dev/dri/renderD128"], "raycast"),
+        (None, ["/dev/dri/renderD128"], "raycast"),
+        (HARDWARE, [], "raycast"),
+    ],
+)
+def test_hardware_draws_with_pyvista_and_all_else_casts_rays(machine, window, devices, expected):
+    machine(window, devices)
+    assert engines.chosen() == expected
+
+
+def test_without_a_device_nothing_is_tried(machine, monkeypatch):
+    machine(HARDWARE, [])
+    monkeypatch.setattr(opengl, "window", None)
+    assert engines.chosen() == "raycast"
+
+
+def test_other_systems_are_asked(machine):
+    machine(HARDWARE, [], "darwin")
+    assert engines.chosen() == "pyvista"
+
+
+def test_what_is_asked_for_comes_first(machine, monkeypatch):
+    machine(HARDWARE)
+    monkeypatch.setenv(engines.VARIABLE, "raycast")
+    assert engines.chosen() == "raycast"
+    assert engines.chosen("pyvista") == "pyvista"
+    monkeypatch.setenv(engines.VARIABLE, "")
+    assert engines.chosen() == "pyvista"
+    monkeypatch.setenv(engines.VARIABLE, "vulkan")
+    refuses(ValueError, engines.chosen, "VOLRENDER_ENGINE must be one of auto, pyvista, raycast", "'vulkan'")
+    refuses(ValueError, lambda: Scene(ball(), engine="vulkan"), "engine must be auto or pyvista or raycast", "'vulkan'")
+
+
+def test_pyvista_without_opengl_is_one_sentence(machine, tmp_path):
+    machine(None)
+    scene = Scene(Isosurface(ball(), 50), engine="pyvista")
+    refuses(RuntimeError, lambda: scene.render((20, 20)), "pyvista needs OpenGL", "engine='raycast'", "apt install")
+    refuses(RuntimeError, lambda: scene.save(tmp_path / "s.png"), "pyvista needs OpenGL")
+    assert not list(tmp_path.iterdir())
+    assert Scene(Isosurface(ball(), 50)).render((20, 20)).shape == (20, 20, 4)
+
+
+def test_the_command_line_chooses(tmp_path, machine, capsys):
+    machine(None)
+    np.save(tmp_path / "ball.npy", ball().data)
+    command = ["scene", str(tmp_path / "ball.npy"), "--spacing", "1", "1", "1", "--dpi", "40", "-o"]
+    assert main([*command, str(tmp_path / "one.png"), "--engine", "raycast"]) == 0
+    assert main([*command, str(tmp_path / "two.png"), "--engine", "pyvista"]) == 2
+    assert "OpenGL" in capsys.readouterr().err
+    assert not (tmp_path / "two.png").exists()
+
+
+# The doctor
+
+
+def doctor(capsys, *options):
+    code = main(["doctor", *options])
+    return code, capsys.readouterr()
+
+
+def test_the_doctor_says_what_draws(machine, capsys):
+    machine(SOFT)
+    code, said = doctor(capsys, "--json")
+    found = json.loads(said.out)
+    assert (code, said.err) == (0, "")
+    assert found["engine"] == "raycast"
+    assert found["figures"] is True
+    assert found["opengl"]["renderer"] == SOFT.renderer
+    assert found["opengl"]["hardware"] is False
+    assert found["raycast"]["threads"] >= 1
+    assert "apt install" in found["improve"]["Debian, Ubuntu"]  # there is a device, and software draws
+    machine(HARDWARE)
+    assert json.loads(doctor(capsys, "--json")[1].out)["improve"] == {}
+
+
+def test_the_doctor_has_a_line_for_every_way_to_install(machine, capsys):
+    machine(None, [])
+    code, said = doctor(capsys)
+    assert (code, said.err) == (0, "")
+    for line in (
+        "apt install libegl1",
+        "dnf install mesa-libEGL",
+        "conda install -c conda-forge",
+        "pip install --upgrade",
+    ):
+        assert line in said.out
+    assert "does not work" in said.out
+
+
+def test_the_doctor_says_when_no_scene_can_be_drawn(machine, capsys, monkeypatch):
+    machine(None)
+    monkeypatch.setenv(engines.VARIABLE, "pyvista")
+    code, said = doctor(capsys)
+    assert code == 2
+    assert said.err.count("\n") == 1
+    assert "no scene can be drawn" in said.err
+
+
+def test_a_terminal_sees_how_far_a_long_scene_is():
+    """Only there: nothing is said in a pipe."""
+    code = (
+        "import io, rich.console, volrender.console as c; c.PATIENCE = 0\n"
+        "c.Console = lambda **k: rich.console.Console(file=out, force_terminal=True, width=80)\n"
+        "out = io.StringIO()\n"
+        "with c.progress('files', 2) as advance:\n"
+        "    with c.working('scene') as done:\n"
+        "        done(0.25); done(0.5)\n"
+        "with c.working('alone') as done:\n"
+        "    done(1.0)\n"
+        "assert 'scene' in out.getvalue() and 'alone' in out.getvalue() and '50/100' in out.getvalue()"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
