@@ -24,12 +24,12 @@ def head():
     return sample("mni152").downsize(70)
 
 
-def halves(affine=None):
+def halves():
     """A ball of two labels beside a third."""
     index = np.moveaxis(np.indices((24, 24, 24)), 0, -1)
     data = (np.linalg.norm(index - [9, 12, 12], axis=-1) <= 7) * (1 + (index[..., 2] > 12))
     data = np.where(np.linalg.norm(index - [19, 12, 10], axis=-1) <= 4, 3, data)
-    return Volume(data, tilted(1, seed=2)[0] if affine is None else affine, "labels", "halves")
+    return Volume(data, np.diag([2.0, 2, 2, 1]), "labels", "halves")
 
 
 def scenes():
@@ -60,11 +60,10 @@ def scenes():
 def test_the_engines_agree(gl, name):
     layers = scenes()[name]
     one, two = (Scene(*layers, engine=engine).render(SIZE) for engine in ("raycast", "pyvista"))
+    one, two = one[..., :3], two[..., :3]
     assert structural_similarity(one, two, channel_axis=2) >= 0.95
-    masks = [(raster[..., :3] < 250).any(axis=-1) for raster in (one, two)]
-    assert (masks[0] & masks[1]).sum() / (
-        masks[0] | masks[1]
-    ).sum() >= 0.985  # a pixel's edge is 1 % of so small a head
+    masks = [(raster < 250).any(axis=-1) for raster in (one, two)]
+    assert (masks[0] & masks[1]).sum() / (masks[0] | masks[1]).sum() >= 0.985
     assert np.abs(np.subtract(*map(ndimage.center_of_mass, masks))).max() <= 0.5
 
 
@@ -199,17 +198,19 @@ def test_the_doctor_says_when_no_scene_can_be_drawn(machine, capsys, monkeypatch
 
 
 def test_a_terminal_sees_how_far_a_long_scene_is():
-    """Only there: nothing is said in a pipe."""
+    """A bar under that of the command, and alone; in a pipe nothing is said."""
     code = (
         "import io, rich.console, volrender.console as c; c.PATIENCE = 0\n"
         "c.Console = lambda **k: rich.console.Console(file=out, force_terminal=True, width=80)\n"
         "out = io.StringIO()\n"
-        "with c.progress('files', 2) as advance:\n"
-        "    with c.working('scene') as done:\n"
-        "        done(0.25); done(0.5)\n"
+        "with c.progress('files', 2) as advance, c.working('scene') as done:\n"
+        "    done(0.25)\n"
         "with c.working('alone') as done:\n"
         "    done(1.0)\n"
-        "assert 'scene' in out.getvalue() and 'alone' in out.getvalue() and '50/100' in out.getvalue()"
+        "assert 'scene' in out.getvalue() and 'alone' in out.getvalue() and '/100' in out.getvalue()\n"
+        "import importlib; importlib.reload(c); c.PATIENCE = 0\n"
+        "with c.working('silent') as done:\n"
+        "    done(1.0)\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")

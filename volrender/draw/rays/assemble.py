@@ -160,7 +160,7 @@ class Stage:
         for n, field in enumerate(self.fields):
             f, shape = fields[n], np.array(field.volume.shape[:3])
             f["shape"], f["start"], f["blocks"] = shape, size, -(-shape // BLOCK)
-            f["clips"] = self.bits(field.clip)
+            f["clips"], f["round"] = self.bits(field.clip), field.keep
             f["matrix"] = self._matrix(field)
             size += int(shape.prod())
             if n in projected:

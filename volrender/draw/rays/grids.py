@@ -12,7 +12,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from volrender.draw.rays.compiled import Loop, inner
+from volrender.draw.rays.compiled import Loop, apart, inner
 from volrender.draw.rays.scenery import BLOCK, Marks, Point, Pool, Record, Tables
 
 
@@ -76,6 +76,44 @@ def at_t(pool: Pool, f: Record, r: Record, t: float) -> float:
     """A field where a ray is at t."""
     o, d = r.at, r.along
     return value(pool, f.start, f.shape, o[0] + t * d[0], o[1] + t * d[1], o[2] + t * d[2])
+
+
+@inner
+def round_at(pool: Pool, f: Record, r: Record, t: float) -> float:
+    """A field where a ray is at t, by a cubic if it is to be smooth."""
+    o, d = r.at, r.along
+    i, j, k = o[0] + t * d[0], o[1] + t * d[1], o[2] + t * d[2]
+    return round_value(pool, f.start, f.shape, i, j, k) if f.round else value(pool, f.start, f.shape, i, j, k)
+
+
+@inner
+def weights(u: float) -> tuple[float, float, float, float]:
+    """Of the voxels behind, before and after a place at the part u of the way, and the next (Catmull-Rom)."""
+    return (
+        ((2.0 - u) * u - 1.0) * u * 0.5,
+        ((3.0 * u - 5.0) * u * u + 2.0) * 0.5,
+        ((4.0 - 3.0 * u) * u + 1.0) * u * 0.5,
+        (u - 1.0) * u * u * 0.5,
+    )
+
+
+@apart
+def round_value(pool: Pool, start: int, shape: NDArray[np.int64], i: float, j: float, k: float) -> float:
+    """What lies in the pool at an index, by a cubic through the voxels: surfaces without facets."""
+    ni, nj, nk = shape[0], shape[1], shape[2]
+    i, j, k = min(max(i, 0.0), ni - 1.0), min(max(j, 0.0), nj - 1.0), min(max(k, 0.0), nk - 1.0)
+    i0, j0, k0 = int(i), int(j), int(k)
+    along, across, up = weights(i - i0), weights(j - j0), weights(k - k0)
+    total = 0.0
+    for a in range(4):
+        x = min(max(i0 + a - 1, 0), ni - 1)
+        for b in range(4):
+            row = start + (x * nj + min(max(j0 + b - 1, 0), nj - 1)) * nk
+            line = 0.0
+            for c in range(4):
+                line += up[c] * pool[np.uint64(row + min(max(k0 + c - 1, 0), nk - 1))]
+            total += along[a] * across[b] * line
+    return total
 
 
 @inner

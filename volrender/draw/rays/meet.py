@@ -11,7 +11,7 @@ import math
 import numpy as np
 
 from volrender.draw.rays.compiled import apart, inner
-from volrender.draw.rays.grids import at_t, block_at, gradient, is_gone, leave, outward, unit, value
+from volrender.draw.rays.grids import at_t, block_at, gradient, is_gone, leave, outward, round_at, unit, value
 from volrender.draw.rays.light import shaded
 from volrender.draw.rays.scenery import TONES, Marks, Numbers, Point, Pool, Record, Records, Tables
 
@@ -120,7 +120,7 @@ def crossing(pool: Pool, f: Record, r: Record, t0: float, v0: float, t1: float, 
     """Where a field is 0 between t0 and t1, at which it has opposite signs (the Illinois method)."""
     for _ in range(REFINEMENTS):
         t = t0 + (t1 - t0) * v0 / (v0 - v1)
-        v = at_t(pool, f, r, t)
+        v = round_at(pool, f, r, t)
         if abs(v) < NEAR_ZERO:
             return t
         if (v >= 0) == (v1 >= 0):
@@ -145,10 +145,10 @@ def next_crossing(
         jump = leave(marks, f, r, t)
         if jump > step:
             t += jump
-            v = at_t(pool, f, r, t) if t < stop else v
+            v = round_at(pool, f, r, t) if t < stop else v
             continue
         t1 = min(t + step, stop)
-        v1 = at_t(pool, f, r, t1)
+        v1 = round_at(pool, f, r, t1)
         if (v >= 0) != (v1 >= 0):
             at = crossing(pool, f, r, t, v, t1, v1)
             if not is_gone(f.clips, gone, at):
@@ -171,7 +171,7 @@ def meet_surface(
     if t >= stop:
         return count, end
     opaque = s.rgba[3] >= OPAQUE
-    v = at_t(pool, f, r, t)
+    v = round_at(pool, f, r, t)
     at = t if v >= 0 and t == r.first and not is_gone(f.clips, gone, t) else np.inf
     m, sign = f.matrix, -1.0 if r.along[axis] > 0 else 1.0
     n = unit(sign * m[axis, 0], sign * m[axis, 1], sign * m[axis, 2], d)
@@ -205,15 +205,15 @@ def surface_color(
         at = s.palette + 3 * label_under(numbers, s.numbers, f, r, n, t)
         red, green, blue = tables[at], tables[at + 1], tables[at + 2]
     at_xyz = (o[0] + t * d[0], o[1] + t * d[1], o[2] + t * d[2])
-    opened = -1.0  # through what is translucent light comes from behind as well
-    if sight.cell > 0 and s.rgba[3] >= OPAQUE:
-        opened = 1.0 - sight.groove * grooved(pool, f, r, n, t)
+    opened = 1.0 if s.rgba[3] >= OPAQUE else -1.0  # through what is translucent light comes from behind as well
+    if s.numbers >= 0 and opened > 0 and sight.cell > 0:
+        opened -= sight.groove * grooved(pool, f, r, n, t)
     return shaded(air, tables, sight, s, red, green, blue, n, 1.0, opened, at_xyz, d)
 
 
 @inner
 def grooved(pool: Pool, f: Record, r: Record, n: Point, t: float) -> float:
-    """How far a place on a surface lies in a groove of a few voxels: how full it is over it, 0 to 1."""
+    """How far a place on labels lies in a groove of a few voxels: how full it is over it, 0 to 1."""
     m = f.matrix
     a = m[0, 0] * n[0] + m[0, 1] * n[1] + m[0, 2] * n[2]
     b = m[1, 0] * n[0] + m[1, 1] * n[1] + m[1, 2] * n[2]

@@ -61,6 +61,7 @@ FIELD = np.dtype(
         ("room", "i8"),
         ("peak", "i8"),
         ("clips", "i8"),
+        ("round", "i8"),
     ]
 )
 # A volume that is seen through; its field runs from 0 to 1. In the tables begin: `density`, the extinction per mm (the
