@@ -5,7 +5,7 @@ The end of a scan within an opaque body is such a face too.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -16,7 +16,7 @@ from scipy import ndimage
 from volrender import paint
 from volrender.draw.surfaces_pyvista import presmooth
 from volrender.layers import CutPlane, Intensity, LabelMap, Layer
-from volrender.space import Clip, Plane, View, apply_affine
+from volrender.space import Clip, Plane, View, apply_affine, removed
 
 LARGE = 1400  # points along one side of a face, at most
 FINE = 1.5  # pixels between the points of a face, at least
@@ -53,8 +53,13 @@ def ended(layer: Layer) -> Layer:
     return replace(layer, clip=(*layer.clip, *planes)) if planes else layer
 
 
-def face(row: NDArray[np.float64], layers: Sequence[Layer], view: View) -> pv.PolyData:
-    """The slice of what lies on the plane ax + by + cz = d, where it covers anything; colors are its "rgb"."""
+def face(
+    row: NDArray[np.float64], layers: Sequence[Layer], view: View, clips: Sequence[Collection[Clip]]
+) -> pv.PolyData:
+    """The slice of what lies on the plane ax + by + cz = d, where it covers anything; colors are its "rgb".
+
+    `clips` are what is removed of each layer there.
+    """
     spacings = [layer.volume.spacing for layer in layers]
     finest = min(min(layer.volume.spacing) / (2 if isinstance(layer, LabelMap) else 1) for layer in layers)
     widest = max(float(np.ptp(layer.volume.bounds, axis=1).max()) for layer in layers)
@@ -72,6 +77,9 @@ def face(row: NDArray[np.float64], layers: Sequence[Layer], view: View) -> pv.Po
             # A face is closed: where the subject is dark it is drawn all the same.
             whole = isinstance(layer, Intensity) or layer.opacity is None
             colors[..., 3] = 1.0 if whole else layer.opacity
+        if clips[n]:
+            gone = removed(tuple(clips[n]), below)
+            cover, colors = np.where(gone, 0, cover), np.where(gone[..., None], 0, colors)
         picture = paint.over(picture, colors)
         covered = np.maximum(covered, cover)
     return _mesh(grid, picture, covered, finest)

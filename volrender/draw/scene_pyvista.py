@@ -330,10 +330,12 @@ class Stage:
     def _add_plane(
         self, row: NDArray[np.float64], layers: Sequence[Layer], within: Sequence[Any], own: Clip | None = None
     ) -> None:
-        mesh = face(row, layers, self.view)
+        others = [{clip for clip in layer.clip if clip != own} for layer in layers]
+        common = set.intersection(*others)  # cut exactly
+        mesh = face(row, layers, self.view, [each - common for each in others])
         for other in within:
             mesh = half(mesh, other, keep_inside=True)
-        for clip in {clip for layer in layers for clip in layer.clip if clip != own}:
+        for clip in common:
             mesh = cut(mesh, (clip,))
         if mesh.n_points:
             look = {"show_scalar_bar": False, "lighting": False, "reset_camera": False, "render": False}
