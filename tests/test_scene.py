@@ -3,7 +3,7 @@ import pytest
 from helpers import CODES, ball, hill, refuses, storage_affine, tilted
 from scipy import ndimage
 
-from volrender import Box, CutPlane, Intensity, Isosurface, LabelMap, Plane, Scene, Volume, paint, space
+from volrender import Box, CutPlane, Intensity, Isosurface, LabelMap, Plane, Scene, Volume, paint, sample, space
 from volrender.color import BODY
 from volrender.space import CAMERAS
 
@@ -701,3 +701,17 @@ def test_a_cut_face_is_not_cut_by_a_clip_of_another_layer():
 
 def test_a_clip_given_twice_is_one():
     assert Intensity(ball(), clip=(Plane(x=0), Plane(x=0))).clip == (Plane(x=0),)
+
+
+def test_no_body_shows_through_its_cut_face():
+    """Whatever stands before it: rays that start with a jitter end at the face."""
+    face = Plane(z=50)
+    plain = Scene(Intensity(sample("mni152"), clip=face), camera="superior")
+    beside = Scene(Intensity(sample("mni152"), clip=face), Isosurface(sample("motor"), level=3.1), camera="superior")
+    at = np.array([[x, y, 50.0] for x in range(-60, -20, 2) for y in range(-80, 40, 2)])
+    found = []
+    for scene in (plain, beside):
+        raster = scene.render((250, 250)).astype(int)
+        columns, rows = np.rint(scene.project(at, (250, 250))).astype(int).T
+        found.append(np.ptp(raster[rows, columns, :3], axis=-1))
+    assert max(map(np.max, found)) < 8
