@@ -708,7 +708,7 @@ def test_no_body_shows_through_its_cut_face():
     face = Plane(z=50)
     plain = Scene(Intensity(sample("mni152"), clip=face), camera="superior")
     beside = Scene(Intensity(sample("mni152"), clip=face), Isosurface(sample("motor"), level=3.1), camera="superior")
-    at = np.array([[x, y, 50.0] for x in range(-60, -20, 2) for y in range(-80, 40, 2)])
+    at = np.array([[x, y, 50.0] for x in range(-45, -20, 2) for y in range(-60, 20, 2)])
     found = []
     for scene in (plain, beside):
         raster = scene.render((250, 250)).astype(int)
