@@ -96,7 +96,8 @@ class Slices(Panel):
         self.radiological = radiological
         self.annotate = as_annotation(annotate)
         self._axes = self._as_axes(space)
-        self._prime = "" if isinstance(space, str) and space == "world" else "′"
+        self._owner = space if isinstance(space, Volume) else self.layers[0].volume if space == "native" else None
+        self._prime = "" if self._owner is None else "′"
         self._positions = tuple(_as_positions(values, axis) for values, axis in zip((x, y, z), AXES))
         self._planes = _as_planes(plane)
         self._counts = _as_counts(n)
@@ -135,8 +136,8 @@ class Slices(Panel):
     @property
     def view(self) -> str:
         """Where the slices lie, in words."""
-        own = " along the volume's own axes" if self._prime else ""
-        return captions.cuts(self.cuts) + own
+        whose = f" along the axes of {self._owner.name or 'the volume'}" if self._owner is not None else ""
+        return captions.cuts(self.cuts) + whose
 
     @property
     def convention(self) -> str:

@@ -85,7 +85,7 @@ def _even(group: Sequence[Tile], most: int) -> list[list[Tile]]:
 
 def _need(tile: Tile, frame: Frame, notes: Annotation) -> float:
     """The width (mm) of a tile's lettering, air included; that of its position without the unit."""
-    ends = sum(frame.text_width(letter) for letter in tile.cut.ends) + 3 if notes.letters else 0.0
+    ends = sum(frame.text_width(letter) for letter in tile.cut.ends) + 4.5 if notes.letters else 0.0
     named = notes.positions and not tile.lines
     return ends + (frame.text_width(tile.cut.label.removesuffix(" mm")) if named else 0.0)
 
