@@ -226,6 +226,8 @@ def over(below: RGBA, above: RGBA) -> RGBA:
 
 def foreground(layer: Layer, data: NDArray[Any]) -> NDArray[np.bool_]:
     """Which of a layer's own voxels show something, its clips aside."""
+    if isinstance(layer, (Isosurface, LabelMap)) and layer.opacity == 0:
+        return np.zeros(data.shape, dtype=bool)
     if isinstance(layer, Isosurface):
         return enclosed(layer, data)
     if isinstance(layer, LabelMap):

@@ -270,6 +270,14 @@ class Slices(Panel):
         grids = [paint.plane_grid(row, [layer.volume], step) for row in rows]
         return np.concatenate([paint.values_at(layer, grid).ravel() for grid in grids])
 
+    def narrowest(self, font_size: float) -> float:
+        """The width (mm) of one tile with its lettering, and of the color bars."""
+        from volrender.draw import slices
+
+        frame = self._paperless(100, font_size)
+        tiles = max(slices.least_width(group, frame, self.annotate) for group in self._tiles)
+        return max(super().narrowest(font_size), tiles + self._sidebar(frame, "slice").width)
+
     def height(self, width: float, font_size: float = 7.0) -> float:
         """The height (mm) of the rows of tiles."""
         from volrender.draw import slices

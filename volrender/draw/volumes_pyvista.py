@@ -97,11 +97,14 @@ def is_mist(layer: Intensity) -> bool:
 
 
 def prepared(layer: Intensity) -> NDArray[Any]:
-    """The values as the ray caster gets them: finite, within the span, smooth enough for normals."""
+    """The values as the ray caster gets them: finite, within the span, smooth enough for normals.
+
+    A map is not smoothed: what is little larger than a voxel would fall below its threshold.
+    """
     data = _within_span(finite_data(layer.field, highest=layer.blend == "minimum"), layer)
     if layer.blend == "minimum" and layer.opacity is None:
         data = np.where(data <= layer.look.air, layer.look.clim[1], data)
-    if layer.blend == "composite":
+    if layer.blend == "composite" and not layer.look.survey.signed and layer.look.level is None:
         data = ndimage.gaussian_filter(data.astype(np.float32), presmooth(layer.field.data), mode="nearest")
     return np.asarray(data)
 
