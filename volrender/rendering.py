@@ -3,9 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
+
+from numpy.typing import NDArray
 
 QUALITIES = ("final", "draft")
-LIGHTS = ("studio", "flat")
+LIGHTINGS = ("studio", "flat")
+# Camera-relative: a key light above the viewer's left shoulder, a fill from the right, a little from the front. Where
+# they are strongest they come to 0.94, so that nothing that MATERIAL makes is lighter than its color.
+LIGHTS = (((-0.7, 0.85, 0.75), 0.75), ((1.0, 0.1, 0.6), 0.2), ((0.0, 0.2, 1.0), 0.22))
+FRONTAL = (((0.0, 0.0, 1.0), 1.0),)
+MATERIAL = {"ambient": 0.24, "diffuse": 0.8, "specular": 0.06, "specular_power": 12.0}
+FLAT = {"ambient": 1.0, "diffuse": 0.0, "specular": 0.0, "specular_power": 1.0}
+PRESMOOTH = 0.9, 1.3  # voxels
 
 
 @dataclass(frozen=True)
@@ -35,7 +45,7 @@ class Rendering:
     silhouette: bool = False
 
     def __post_init__(self) -> None:
-        for name, value, known in (("quality", self.quality, QUALITIES), ("light", self.light, LIGHTS)):
+        for name, value, known in (("quality", self.quality, QUALITIES), ("light", self.light, LIGHTINGS)):
             if value not in known:
                 raise ValueError(f"{name} must be {' or '.join(known)}; got {value!r}")
 
@@ -48,3 +58,8 @@ class Rendering:
     def lit(self) -> bool:
         """Whether there are shades."""
         return self.light == "studio"
+
+
+def presmooth(data: NDArray[Any]) -> float:
+    """The sigma (voxels) without which normals draw rings, most of all those of 8-bit data."""
+    return PRESMOOTH[data.dtype.itemsize == 1]

@@ -22,7 +22,8 @@ from vtkmodules.vtkRenderingVolumeOpenGL2 import vtkOpenGLGPUVolumeRayCastMapper
 from volrender import paint
 from volrender.color import BODY, RGB
 from volrender.draw import opengl, volumes_pyvista
-from volrender.draw.faces_pyvista import by_clip, ended, face
+from volrender.draw.faces import Face, cut_faces, ended, slice_faces
+from volrender.draw.faces_pyvista import face_mesh
 from volrender.draw.shaders import clip_and_light
 from volrender.draw.surfaces_pyvista import (
     cut,
@@ -34,7 +35,6 @@ from volrender.draw.surfaces_pyvista import (
     with_normals,
 )
 from volrender.draw.volumes_pyvista import (
-    MATERIAL,
     cells,
     core_level,
     dress,
@@ -44,14 +44,9 @@ from volrender.draw.volumes_pyvista import (
     with_colors,
 )
 from volrender.layers import CutPlane, Intensity, Isosurface, LabelMap, Layer
-from volrender.rendering import Rendering
-from volrender.space import NEAREST, Clip, View, apply_affine, removed
+from volrender.rendering import FLAT, FRONTAL, LIGHTS, MATERIAL, Rendering
+from volrender.space import NEAREST, View, apply_affine, removed
 
-# Camera-relative: a key light above the viewer's left shoulder, a fill from the right, a little from the front. Where
-# they are strongest they come to 0.94, so that nothing that MATERIAL makes is lighter than its color.
-LIGHTS = (((-0.7, 0.85, 0.75), 0.75), ((1.0, 0.1, 0.6), 0.2), ((0.0, 0.2, 1.0), 0.22))
-FLAT = {"ambient": 1.0, "diffuse": 0.0, "specular": 0.0}
-FRONTAL = (((0.0, 0.0, 1.0), 1.0),)
 OUTLINE, OUTLINES = (0.15, 0.15, 0.15), 400  # its color, and how many of its widths a picture is wide
 
 BLEND = {
@@ -177,9 +172,9 @@ class Stage:
             self.add(layer)
         if mist:
             self._add_mist(mist)
-        for clip, members in by_clip(layers):
-            for row in range(len(clip.halfspaces)):
-                self._add_face(clip, row, members)
+        pixel = self.view.mm_per_pixel
+        for face in (*slice_faces(layers, pixel), *cut_faces(layers, pixel)):
+            self._add_face(face)
         self._smooth(layers)
         self._look_from()
 
@@ -306,7 +301,7 @@ class Stage:
 
     @add.register
     def _(self, layer: CutPlane) -> None:
-        self._add_plane(layer.plane.halfspaces[0], [layer], ())
+        """Planes are drawn together, by `add_all`."""
 
     def _add_surface(self, mesh: pv.PolyData, layer: Isosurface | LabelMap, **look: Any) -> None:
         if mesh.n_points == 0:
@@ -322,21 +317,11 @@ class Stage:
             **look,
         )
 
-    def _add_face(self, clip: Clip, row: int, layers: Sequence[Layer]) -> None:
-        """Close one side of a clip with the slice of what it cut, so that a cut body is solid."""
-        others = [*np.delete(clip.halfspaces, row, axis=0)]
-        self._add_plane(clip.halfspaces[row], layers, others, own=clip)
-
-    def _add_plane(
-        self, row: NDArray[np.float64], layers: Sequence[Layer], within: Sequence[Any], own: Clip | None = None
-    ) -> None:
-        others = [{clip for clip in layer.clip if clip != own} for layer in layers]
-        common = set.intersection(*others)  # cut exactly
-        mesh = face(row, layers, self.view, [each - common for each in others])
-        for other in within:
+    def _add_face(self, face: Face) -> None:
+        mesh = face_mesh(face)
+        for other in face.within:
             mesh = half(mesh, other, keep_inside=True)
-        for clip in common:
-            mesh = cut(mesh, (clip,))
+        mesh = cut(mesh, face.clips)
         if mesh.n_points:
             look = {"show_scalar_bar": False, "lighting": False, "reset_camera": False, "render": False}
             self.stage.add_mesh(mesh, scalars="rgb", rgb=True, **look)

@@ -17,10 +17,10 @@ from scipy import ndimage, sparse
 from volrender.draw import nets
 from volrender.io.files import warn
 from volrender.layers import Isosurface, LabelMap
+from volrender.rendering import presmooth
 from volrender.space import Clip, canonical, spacing
 from volrender.volume import Volume
 
-PRESMOOTH = 0.9, 1.3  # voxels
 NEAR = 0.01  # of a voxel: no point of a surface lies nearer to a voxel's centre
 AGREE = 0.7  # the least cosine between the normals of faces and of values that are those of one surface
 COLLAPSE = 0.1  # of its volume: a body that would lose more is too small to be smoothed
@@ -38,11 +38,6 @@ def grid_of(volume: Volume, data: NDArray[Any], pad: int = 0) -> pv.ImageData:
     grid = pv.ImageData(dimensions=data.shape, spacing=step, origin=-pad * step)
     grid.point_data["values"] = data.ravel(order="F")
     return grid
-
-
-def presmooth(data: NDArray[Any]) -> float:
-    """The sigma (voxels) without which normals draw rings, most of all those of 8-bit data."""
-    return PRESMOOTH[data.dtype.itemsize == 1]
 
 
 def finite_data(volume: Volume, *, highest: bool = False) -> NDArray[Any]:

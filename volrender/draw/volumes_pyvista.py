@@ -19,14 +19,14 @@ from vtkmodules.vtkRenderingCore import vtkColorTransferFunction
 from volrender import paint
 from volrender.color import BODY
 from volrender.draw import opengl, shaders
-from volrender.draw.surfaces_pyvista import finite_data, presmooth
+from volrender.draw.surfaces_pyvista import finite_data
 from volrender.intensity import downsize
 from volrender.io.files import by, warn
 from volrender.layers import Intensity
+from volrender.rendering import MATERIAL, presmooth
 from volrender.space import spacing
 from volrender.volume import Volume
 
-MATERIAL = {"ambient": 0.24, "diffuse": 0.8, "specular": 0.06, "specular_power": 12.0}
 SHADING = {name: MATERIAL[name] for name in ("ambient", "diffuse", "specular")} | {"power": MATERIAL["specular_power"]}
 DRAFT_SAMPLE = 1.0  # voxels between samples along a ray
 STEEP = 1 / 3  # of the usual distance, through a map: its voxels are large, and at its threshold it is opaque at once

@@ -1,0 +1,263 @@
+"""From layers to arrays: everything that the compiled loops are given.
+
+World points are taken relative to the middle of the view, and rounded where the order in which voxels are stored could
+show in the last bits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from volrender.color import as_rgb
+from volrender.draw.faces import Face, cut_faces, ended, slice_faces
+from volrender.draw.rays import tables
+from volrender.draw.rays.compiled import run
+from volrender.draw.rays.fields import Field, intensity_field, label_field, surface_field
+from volrender.draw.rays.grids import block_ranges
+from volrender.draw.rays.scenery import (
+    BLOCK,
+    CLIP,
+    FACE,
+    FIELD,
+    MEDIUM,
+    MOST_CLIPS,
+    PROJECTION,
+    SIGHT,
+    SURFACE,
+    WALL,
+    Pool,
+    Records,
+    Scenery,
+)
+from volrender.layers import CutPlane, Intensity, Isosurface, LabelMap, Layer
+from volrender.rendering import FLAT, FRONTAL, LIGHTS, MATERIAL, Rendering
+from volrender.space import NEAREST, Clip, View
+
+SAMPLE, DRAFT_SAMPLE = 0.5, 1.0  # voxels between samples along a ray
+
+
+class Shelf:
+    """Arrays of one type that are laid one after another."""
+
+    def __init__(self, dtype: Any) -> None:
+        self.dtype = dtype
+        self.parts: list[NDArray[Any]] = []
+        self.size = 0
+
+    def add(self, array: Any) -> int:
+        """Where the array will begin."""
+        part = np.asarray(array, dtype=self.dtype).reshape(-1)
+        self.parts.append(part)
+        self.size += part.size
+        return self.size - part.size
+
+    def all(self) -> NDArray[Any]:
+        """One array of all."""
+        return np.concatenate([*self.parts, np.zeros(0, dtype=self.dtype)])
+
+
+class Stage:
+    """Records and arrays while they are filled, layer by layer.
+
+    The pool is made once, as large as it must be: fields are filled in place.
+    """
+
+    def __init__(self, layers: Sequence[Layer], view: View, how: Rendering) -> None:
+        self.view, self.how = view, how
+        self.center = round_to(view.center)
+        self.clips: list[Clip] = list(dict.fromkeys(clip for layer in layers for clip in layer.clip))
+        if len(self.clips) > MOST_CLIPS:
+            raise ValueError(f"a Scene can be clipped in at most {MOST_CLIPS} ways; got {len(self.clips)}")
+        self.fields: list[Field] = []
+        self.tables, self.marks, self.numbers = Shelf(np.float64), Shelf(np.uint8), Shelf(np.uint16)
+        self.media: list[Any] = []
+        self.projections: list[Any] = []
+        self.surfaces: list[Any] = []
+        self.walls: list[NDArray[np.float64]] = []
+        self.tables.add(np.zeros(3))  # the color of no label
+        for layer in layers:
+            self.add(layer)
+
+    def bits(self, clips: Sequence[Clip]) -> int:
+        """Some of the clips as bits."""
+        return sum(1 << self.clips.index(clip) for clip in clips)
+
+    def add(self, layer: Layer) -> None:
+        """Add what there is of a layer besides faces."""
+        if isinstance(layer, Intensity):
+            self._add_intensity(layer)
+        elif isinstance(layer, Isosurface):
+            self._add_surface(surface_field(layer), (*as_rgb(layer.color), layer.opacity), -1, 0)
+        elif isinstance(layer, LabelMap):
+            shown = np.array(list(layer.table))
+            hidden = shown[[layer.exposed[label] == 0 for label in shown.tolist()]]
+            self._add_labels(layer, shown)
+            if layer.opacity < 1 and len(hidden):  # what lies inside is seen through the rest
+                self._add_labels(layer, hidden)
+        elif not isinstance(layer, CutPlane):
+            raise TypeError(f"a layer must be Intensity, Isosurface, LabelMap or CutPlane; got {type(layer).__name__}")
+
+    def _add_intensity(self, layer: Intensity) -> None:
+        n, add = len(self.fields), self.tables.add
+        if layer.blend != "composite":
+            self.fields.append(intensity_field(layer, tables.anything))
+            rgba = np.column_stack([tables.tones(layer), tables.alphas(layer)])
+            self.projections.append((n, layer.blend == "average", *tables.counted(layer), add(rgba)))
+            return
+        density, total = tables.absorption(layer)
+        self.fields.append(intensity_field(layer, partial(tables.has_matter, density, total)))
+        pigments = -1
+        if layer.volume.kind == "rgb":
+            pigments = self.marks.add(layer.volume.canonical.data[..., :3])
+        steep = tables.steepness(layer)
+        starts = (add(density), add(total), add(tables.tones(layer)))
+        self.media.append((n, *starts, *self._material(layer), add(steep), len(steep), pigments))
+
+    def _material(self, layer: Intensity) -> tuple[float, ...]:
+        """Ambient, diffuse, specular and power of a volume; all 0 for no shades."""
+        shading = layer.look.shading
+        if not self.how.lit or (shading is not None and shading["diffuse"] == 0):
+            return (0.0,) * 4
+        if shading is None:
+            return tuple(MATERIAL.values())
+        return tuple(shading[name] for name in ("ambient", "diffuse", "specular", "power"))
+
+    def _add_labels(self, layer: LabelMap, labels: NDArray[Any]) -> None:
+        data = layer.volume.canonical.data
+        place = np.searchsorted(labels, data).clip(max=len(labels) - 1)
+        numbers = self.numbers.add(np.where(labels[place] == data, place + 1, 0))
+        palette = self.tables.add([(0.0, 0.0, 0.0), *(layer.table[label][1] for label in labels.tolist())])
+        self._add_surface(label_field(layer, labels), (0.0, 0.0, 0.0, layer.opacity), numbers, palette)
+
+    def _add_surface(self, field: Field, rgba: tuple[float, ...], numbers: int, palette: int) -> None:
+        material = tuple((MATERIAL if self.how.lit else FLAT).values())
+        self.surfaces.append((len(self.fields), rgba, *material, numbers, palette))
+        self.fields.append(field)
+
+    def add_walls(self, rows: NDArray[np.float64]) -> tuple[int, int]:
+        """Half-spaces ax + by + cz > d; the first of them, and the first after them."""
+        first = len(self.walls)
+        self.walls.extend(self.moved(np.reshape(rows, (-1, 4))))
+        return first, len(self.walls)
+
+    def moved(self, rows: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Planes or half-spaces relative to the middle of the view."""
+        return np.column_stack([rows[:, :3], rows[:, 3] - rows[:, :3] @ self.center])
+
+    def scenery(self, faces: Sequence[Face], step: float) -> Scenery:
+        """Everything as arrays; fields filled."""
+        clips = [self.add_walls(clip.halfspaces) for clip in self.clips]
+        faces = [face for face in faces if face.covered.max() >= 0.5]
+        fields = np.zeros(len(self.fields), dtype=FIELD)
+        projected = {row[0] for row in self.projections}
+        size = 0
+        for n, field in enumerate(self.fields):
+            f, shape = fields[n], np.array(field.volume.shape[:3])
+            f["shape"], f["start"], f["blocks"] = shape, size, -(-shape // BLOCK)
+            f["clips"] = self.bits(field.clip)
+            f["matrix"] = self._matrix(field)
+            size += int(shape.prod())
+            if n in projected:
+                f["peak"] = size
+                size += int(f["blocks"].prod())
+        starts = size + np.cumsum([0, *(5 * face.covered.size for face in faces)])
+        pool = np.empty(starts[-1], dtype=np.float32)
+        records = [self._face(face, start, pool) for face, start in zip(faces, starts.tolist())]
+        for n, field in enumerate(self.fields):
+            self._fill(field, fields[n], pool, n in projected)
+        sight = self._sight(step)
+        return Scenery(
+            pool,
+            np.zeros(0, dtype=np.float32),
+            self.marks.all(),
+            self.numbers.all(),
+            self.tables.all(),
+            sight,
+            fields,
+            np.array(self.media, dtype=MEDIUM),
+            np.array(self.projections, dtype=PROJECTION),
+            np.array(self.surfaces, dtype=SURFACE),
+            np.array(records, dtype=FACE),
+            np.array(clips, dtype=CLIP),
+            np.array([(tuple(wall),) for wall in self.walls], dtype=WALL),
+        )
+
+    def _matrix(self, field: Field) -> NDArray[np.float64]:
+        """From the world relative to the middle of the view to the index of a voxel's centre."""
+        affine = field.volume.affine.copy()
+        affine[:3, 3] -= self.view.center
+        return np.asarray(np.linalg.inv(round_to(affine))[:3])
+
+    def _fill(self, field: Field, f: Any, pool: Pool, projected: bool) -> None:
+        """Fill a field and its blocks."""
+        shape, blocks = tuple(f["shape"].tolist()), tuple(f["blocks"].tolist())
+        data = pool[f["start"] : f["start"] + int(np.prod(shape))].reshape(shape)
+        field.fill(data)
+        low, high = np.empty(blocks, dtype=np.float32), np.empty(blocks, dtype=np.float32)
+        run(partial(block_ranges, data, low, high, b, b + 1) for b in range(blocks[0]))
+        f["room"] = self.marks.add(_room(field.has(low, high)))
+        if projected:
+            pool[f["peak"] : f["peak"] + high.size] = high.ravel()
+
+    def _face(self, face: Face, start: int, pool: Pool) -> tuple[Any, ...]:
+        """A face's record, its picture put in the pool."""
+        texels = np.dstack([face.picture, face.covered])
+        pool[start : start + texels.size] = texels.ravel()
+        first = face.grid[0, 0]
+        rows = []
+        for along in (face.grid[1, 0] - first, face.grid[0, 1] - first):
+            axis = along / (along @ along)
+            rows.append([*axis, axis @ (self.center - first)])
+        (plane,) = self.moved(face.row[None])
+        walls = self.add_walls(np.array(face.within))
+        return plane, rows, start, face.covered.shape, *walls, self.bits(face.clips)
+
+    def _sight(self, step: float) -> Records:
+        """How the pixels of the view become rays, and the lights."""
+        view, sight = self.view, np.zeros(1, dtype=SIGHT)
+        right, up, toward = view.camera.axes
+        width, height = view.size
+        pixel = float(round_to(view.mm_per_pixel))
+        corner = -(width - 1) / 2 * pixel * right + (height - 1) / 2 * pixel * up
+        raster = np.stack([corner, pixel * right, -pixel * up])
+        s = sight[0]
+        s["width"], s["step"], s["nearest"] = width, step, -np.inf
+        if view.camera.perspective:
+            eye = view.distance * toward
+            raster[0] -= eye
+            s["start"][0], s["along"], s["nearest"] = eye, raster, NEAREST * view.distance
+        else:
+            s["start"], s["along"][0] = raster, -toward
+        lights = LIGHTS if self.how.lit else FRONTAL
+        rows = [[*(np.asarray(position) / np.linalg.norm(position) @ view.camera.axes), n] for position, n in lights]
+        s["lights"], s["n_lights"] = self.tables.add(rows), len(rows)
+        return sight
+
+
+def scenery(layers: Sequence[Layer], view: View, how: Rendering) -> Scenery:
+    """Fields filled, tables made; the light comes through no air yet."""
+    layers = [ended(layer) for layer in layers]
+    stage, pixel = Stage(layers, view, how), view.mm_per_pixel
+    faces = [*slice_faces(layers, pixel), *cut_faces(layers, pixel)]
+    spacings = [min(layer.volume.spacing) for layer in layers if isinstance(layer, Intensity)]
+    return stage.scenery(faces, (DRAFT_SAMPLE if how.draft else SAMPLE) * min(spacings, default=1.0))
+
+
+def round_to(value: Any, digits: int = 12) -> Any:
+    """Numbers rounded to so many digits of the largest."""
+    array = np.asarray(value, dtype=np.float64)
+    size = float(np.abs(array).max(initial=0.0))
+    return np.round(array, digits - int(np.ceil(np.log10(size)))) if size > 0 else array
+
+
+def _room(has: NDArray[np.bool_]) -> NDArray[np.uint8]:
+    """How many blocks around each there is nothing, itself counted."""
+    if not has.any():
+        return np.full(has.shape, 255, dtype=np.uint8)
+    return np.minimum(ndimage.distance_transform_cdt(~has, "chessboard"), 255).astype(np.uint8)

@@ -1,0 +1,100 @@
+"""Compiled loops, kept on disk so that the next process starts at once, and how they are run on every core.
+
+A loop here lets go of Python's lock and writes to its own part of the result, so that plain threads run it: nothing
+depends on how many there are, and it is safe after a fork and beside other threads, as numba's own are not.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor, wait
+from functools import cache, update_wrapper
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numba
+from numba.core import cgutils
+from numba.core.caching import NullCache
+from numba.core.imputils import impl_ret_untracked
+from numba.extending import intrinsic
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+def inner(function: Function) -> Function:
+    """Compile what is called at every step: a part of the loops that call it."""
+    compiled: Function = numba.njit(nogil=True, forceinline=True)(function)
+    return compiled
+
+
+def apart(function: Function) -> Function:
+    """Compile what is called now and then: once, by itself."""
+    compiled: Function = numba.njit(nogil=True)(function)
+    return compiled
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def borrowed(typing_context: Any, array: Any) -> Any:
+    """An array whose owner is forgotten: nothing counts who uses it, which threads would wait for one another to do.
+
+    Its owner must outlive it, as what a loop is called with does.
+    """
+
+    def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        same = context.make_array(array)(context, builder, value=arguments[0])
+        same.meminfo = cgutils.get_null_value(same.meminfo.type)
+        same.parent = cgutils.get_null_value(same.parent.type)
+        return impl_ret_untracked(context, builder, array, same._getvalue())
+
+    return array(array), build
+
+
+class Loop:
+    """A compiled loop with its copy on disk; without one where no folder can be written.
+
+    Numba looks for changes in the loop's own file alone, so the stamp of its copy is made from all of the package's.
+    """
+
+    def __init__(self, function: Callable[..., None]) -> None:
+        update_wrapper(self, function)
+        try:
+            self._compiled = numba.njit(nogil=True, cache=True)(function)
+            self._compiled._cache._cache_file._source_stamp = _stamp()
+        except (RuntimeError, OSError, AttributeError):  # no folder for it; other versions of numba
+            self._compiled = numba.njit(nogil=True)(function)
+
+    def __call__(self, *arguments: Any) -> None:
+        """Run it."""
+        try:
+            self._compiled(*arguments)
+        except (OSError, EOFError, ImportError, AttributeError):  # the copy cannot be written, or read
+            self._compiled._cache = NullCache()
+            self._compiled(*arguments)
+
+
+@cache
+def _stamp() -> str:
+    files = sorted(Path(__file__).parent.glob("*.py"))
+    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
+
+
+def run(tasks: Iterable[Callable[[], None]], advance: Callable[[], None] = lambda: None) -> None:
+    """Run short tasks on every core; an interrupt or an error ends it as soon as those under way are done.
+
+    Parameters
+    ----------
+    tasks : callables
+    advance : callable
+        Called in this thread after each task.
+    """
+    pool = ThreadPoolExecutor(numba.config.NUMBA_NUM_THREADS)
+    waiting = {pool.submit(task) for task in tasks}
+    try:
+        while waiting:
+            done, waiting = wait(waiting, timeout=0.2, return_when="FIRST_COMPLETED")
+            for future in done:
+                future.result()
+                advance()
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)

@@ -1,0 +1,188 @@
+"""Layers as fields: the numbers that rays look up, smoothed where normals need it.
+
+A field is filled in slabs, so that an interrupt is heard and memory is held for one copy of the volume, as float32.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from itertools import pairwise
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from volrender.draw.rays.compiled import run
+from volrender.draw.rays.grids import blur
+from volrender.layers import Intensity, Isosurface, LabelMap
+from volrender.rendering import presmooth
+from volrender.space import Clip
+from volrender.volume import Volume
+
+Slab: TypeAlias = Callable[[NDArray[Any]], NDArray[Any]]
+SLAB = 8  # voxels
+SMOOTH = 1.0  # voxels
+
+
+@dataclass(frozen=True)
+class Field:
+    """A field that is still to be filled.
+
+    Attributes
+    ----------
+    volume : Volume
+        In closest-RAS order.
+    slab : callable
+        From the volume's own values to the field's, a slab at a time.
+    weights : (n,) or None
+        What the field is convolved with along each axis.
+    has : callable
+        From the lowest and the highest value of each block to whether there is something in it.
+    clip : tuple of Clip
+    keep : bool
+        Whether what smoothing would lose of where the field is above 0 is kept as it was.
+    """
+
+    volume: Volume
+    slab: Slab
+    weights: NDArray[np.float64] | None
+    has: Callable[[NDArray[np.float32], NDArray[np.float32]], NDArray[np.bool_]]
+    clip: tuple[Clip, ...]
+    keep: bool = False
+
+    def fill(self, out: NDArray[np.float32]) -> None:
+        """Fill in the field (i, j, k)."""
+        data = self.volume.data
+
+        def copy(first: int) -> None:
+            part = slice(first, first + SLAB)
+            out[part] = self.slab(data[part])
+
+        run(partial(copy, first) for first in range(0, len(data), SLAB))
+        if self.weights is None:
+            return
+        above = out > 0 if self.keep else None
+        for axis in range(3):
+            smooth(out, self.weights, axis)
+        if above is not None:
+            self._restore(out, above)
+
+    def _restore(self, out: NDArray[np.float32], above: NDArray[np.bool_]) -> None:
+        """Put back what was there before, wherever a thread or a speck has gone."""
+        cube = np.ones((3, 3, 3), dtype=bool)
+        lost = above & ~ndimage.binary_dilation(out > 0, cube)
+        if lost.any():
+            around = ndimage.binary_dilation(lost, cube, iterations=2)
+            for first in range(0, len(out), SLAB):
+                part = slice(first, first + SLAB)
+                out[part] = np.where(around[part], self.slab(self.volume.data[part]), out[part])
+
+
+def smooth(out: NDArray[np.float32], weights: NDArray[np.float64], axis: int) -> None:
+    """Convolve a C-ordered field along one axis, in place."""
+    planes, across = ((1, 2), (0, 2), (0, 1))[axis]
+    strides = [stride // out.itemsize for stride in out.strides]
+    sizes = np.array([out.shape[axis], out.shape[across]])
+    steps = np.array([strides[planes], strides[axis], strides[across]])
+    flat, n = out.reshape(-1), out.shape[planes]
+    run(partial(blur, flat, sizes, steps, weights, p, min(p + SLAB, n)) for p in range(0, n, SLAB))
+
+
+def gaussian(sigma: float) -> NDArray[np.float64]:
+    """Weights of a Gaussian (voxels), cut at four sigma."""
+    reach = int(4 * sigma + 0.5)
+    weights = np.exp(-0.5 * (np.arange(-reach, reach + 1) / sigma) ** 2)
+    return np.asarray(weights / weights.sum())
+
+
+def unshrinking(sigma: float) -> NDArray[np.float64]:
+    """Weights that take away as much as a Gaussian does of what is rough, and leave what is bent where it is.
+
+    Twice a Gaussian less its own blur: the second moment is 0, so that quadratic shapes stay.
+    """
+    once = gaussian(sigma)
+    twice = np.convolve(once, once)
+    return np.asarray(2 * np.pad(once, (len(twice) - len(once)) // 2) - twice)
+
+
+def _finite(volume: Volume, *, highest: bool = False) -> Slab:
+    """Values in float64; those not finite as where nothing is: 0 in a signed map, else the lowest."""
+    survey = volume.survey
+    instead = survey.high if highest else 0.0 if survey.signed else survey.low
+
+    def slab(data: NDArray[Any]) -> NDArray[Any]:
+        values = data.astype(np.float64)
+        return values if data.dtype.kind in "biu" else np.where(np.isfinite(values), values, instead)
+
+    return slab
+
+
+def span_of(layer: Intensity) -> tuple[float, float]:
+    """The values between which colors or opacity change, which are 0 and 1 in the field; beyond, all are alike."""
+    changes = [v for a, b in pairwise(nodes_of(layer)) if a[1] != b[1] for v in (a[0], b[0])]
+    low, high = min(*layer.look.clim, *changes), max(*layer.look.clim, *changes)
+    return low, high
+
+
+def nodes_of(layer: Intensity) -> Any:
+    """Opacity nodes; a projection shows its value as it is, fading only toward the lower limit."""
+    if layer.blend == "composite" or isinstance(layer.opacity, tuple):
+        return layer.look.nodes("volume")
+    low, high = layer.look.clim
+    if layer.opacity is not None:
+        return ((low, layer.opacity), (high, layer.opacity))
+    if layer.blend == "minimum":
+        return ((low, 1.0), (high, 0.0))
+    return ((low, 0.0), (low + 0.1 * (high - low), 1.0), (high, 1.0))
+
+
+def intensity_field(layer: Intensity, has: Any) -> Field:
+    """Values from 0 to 1 over the layer's span; of a minimum projection from 1 to 0, so that it is a maximum too."""
+    low, high = span_of(layer)
+    finite, least = _finite(layer.field, highest=layer.blend == "minimum"), layer.blend == "minimum"
+
+    def slab(data: NDArray[Any]) -> NDArray[Any]:
+        values = finite(data)
+        if least and layer.opacity is None:
+            values = np.where(values <= layer.look.air, layer.look.clim[1], values)
+        values = np.clip((values - low) / (high - low), 0, 1)
+        return 1 - values if least else values
+
+    weights = gaussian(presmooth(layer.field.data)) if layer.blend == "composite" else None
+    return Field(layer.field.canonical, slab, weights, has, layer.clip)
+
+
+def crossed(low: NDArray[np.float32], high: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """Whether a block has values on both sides of 0, or just 0."""
+    return (low <= 0) & (high >= 0)
+
+
+def surface_field(layer: Isosurface) -> Field:
+    """How far values lie beyond the level, as a part of their range."""
+    survey, level = layer.volume.survey, layer.level
+    assert isinstance(level, float)
+    if level == (survey.high if layer.side > 0 else survey.low):
+        raise ValueError(
+            f"the surface of {layer.volume.name or 'the volume'} at {level:g} is empty: "
+            f"choose a level inside its data, {survey.low:g} to {survey.high:g}"
+        )
+    finite, scale = _finite(layer.volume), layer.side / ((survey.high - survey.low) or 1.0)
+
+    def slab(data: NDArray[Any]) -> NDArray[Any]:
+        return np.asarray((finite(data) - level) * scale)
+
+    weights = unshrinking(SMOOTH) if layer.smooth else None
+    return Field(layer.volume.canonical, slab, weights, crossed, layer.clip, keep=layer.smooth)
+
+
+def label_field(layer: LabelMap, labels: NDArray[Any]) -> Field:
+    """A half where one of the labels is, less a half elsewhere."""
+
+    def slab(data: NDArray[Any]) -> NDArray[Any]:
+        return np.isin(data, labels) - 0.5
+
+    return Field(layer.volume.canonical, slab, unshrinking(SMOOTH), crossed, layer.clip, keep=True)
+

@@ -1,0 +1,220 @@
+"""What a ray finds in a field: values, how they change, where there is nothing.
+
+A field is float32 in closest-RAS order, trilinear between voxel centres and level from the outer centres to the outer
+faces. Its `matrix` is the one place where an affine is applied: it carries rays into index space. Over every 4 x 4 x 4
+voxels there is a block that says how many blocks around have nothing in them.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from volrender.draw.rays.compiled import Loop, inner
+from volrender.draw.rays.scenery import BLOCK, Marks, Point, Pool, Record, Tables
+
+
+@inner
+def into(f: Record, x: float, y: float, z: float) -> Point:
+    """A world point in a field's index space."""
+    m = f.matrix
+    return (
+        m[0, 0] * x + m[0, 1] * y + m[0, 2] * z + m[0, 3],
+        m[1, 0] * x + m[1, 1] * y + m[1, 2] * z + m[1, 3],
+        m[2, 0] * x + m[2, 1] * y + m[2, 2] * z + m[2, 3],
+    )
+
+
+@inner
+def carry(f: Record, r: Record, o: Point, d: Point) -> int:
+    """Carry a world ray into a field's index space; the axis across which it enters the outer faces."""
+    m, at, along = f.matrix, r.at, r.along
+    first, last, axis = -np.inf, np.inf, 0
+    for a in range(3):
+        at[a] = m[a, 0] * o[0] + m[a, 1] * o[1] + m[a, 2] * o[2] + m[a, 3]
+        along[a] = m[a, 0] * d[0] + m[a, 1] * d[1] + m[a, 2] * d[2]
+        low, high = -0.5 - at[a], f.shape[a] - 0.5 - at[a]
+        if abs(along[a]) < 1e-12:
+            if low > 0 or high < 0:
+                last = -np.inf
+            continue
+        low, high = low / along[a], high / along[a]
+        if low > high:
+            low, high = high, low
+        if low > first:
+            first, axis = low, a
+        last = min(last, high)
+    r.first, r.last = first, last
+    return axis
+
+
+@inner
+def value(pool: Pool, start: int, shape: NDArray[np.int64], i: float, j: float, k: float) -> float:
+    """What lies in the pool from `start` on, in C order, at an index."""
+    ni, nj, nk = shape[0], shape[1], shape[2]
+    i, j, k = min(max(i, 0.0), ni - 1.0), min(max(j, 0.0), nj - 1.0), min(max(k, 0.0), nk - 1.0)
+    i0, j0, k0 = int(i), int(j), int(k)
+    u, v, w = i - i0, j - j0, k - k0
+    at = np.uint64(start + (i0 * nj + j0) * nk + k0)
+    a = np.uint64(nj * nk if i0 + 1 < ni else 0)
+    b = np.uint64(nk if j0 + 1 < nj else 0)
+    c = np.uint64(1 if k0 + 1 < nk else 0)
+    x0, x1, y0, y1 = pool[at], pool[at + c], pool[at + b], pool[at + b + c]
+    at += a
+    z0, z1, w0, w1 = pool[at], pool[at + c], pool[at + b], pool[at + b + c]
+    near0, near1 = x0 + (x1 - x0) * w, y0 + (y1 - y0) * w
+    far0, far1 = z0 + (z1 - z0) * w, w0 + (w1 - w0) * w
+    near = near0 + (near1 - near0) * v
+    return near + (far0 + (far1 - far0) * v - near) * u
+
+
+@inner
+def at_t(pool: Pool, f: Record, r: Record, t: float) -> float:
+    """A field where a ray is at t."""
+    o, d = r.at, r.along
+    return value(pool, f.start, f.shape, o[0] + t * d[0], o[1] + t * d[1], o[2] + t * d[2])
+
+
+@inner
+def gradient(pool: Pool, f: Record, r: Record, t: float) -> Point:
+    """How a field changes per mm along the world's axes: central differences at the voxels around, interpolated."""
+    n, m, o, d = f.shape, f.matrix, r.at, r.along
+    i = min(max(o[0] + t * d[0], 0.0), n[0] - 1.0)
+    j = min(max(o[1] + t * d[1], 0.0), n[1] - 1.0)
+    k = min(max(o[2] + t * d[2], 0.0), n[2] - 1.0)
+    i0, j0, k0 = int(i), int(j), int(k)
+    u, v, w = i - i0, j - j0, k - k0
+    di, dj = n[1] * n[2], n[2]
+    at = f.start + (i0 * n[1] + j0) * n[2] + k0
+    i1, j1, k1 = (di if i0 + 1 < n[0] else 0), (dj if j0 + 1 < n[1] else 0), (1 if k0 + 1 < n[2] else 0)
+    i2, j2, k2 = (i1 + di if i0 + 2 < n[0] else i1), (j1 + dj if j0 + 2 < n[1] else j1), (2 if k0 + 2 < n[2] else k1)
+    ib, jb, kb = (-di if i0 else 0), (-dj if j0 else 0), (-1 if k0 else 0)
+    a = slope(pool, at, ib, i1, i2, u, j1, v, k1, w)
+    b = slope(pool, at, jb, j1, j2, v, i1, u, k1, w)
+    c = slope(pool, at, kb, k1, k2, w, i1, u, j1, v)
+    return (
+        m[0, 0] * a + m[1, 0] * b + m[2, 0] * c,
+        m[0, 1] * a + m[1, 1] * b + m[2, 1] * c,
+        m[0, 2] * a + m[1, 2] * b + m[2, 2] * c,
+    )
+
+
+@inner
+def slope(
+    pool: Pool, at: int, back: int, one: int, two: int, u: float, side: int, v: float, other: int, w: float
+) -> float:
+    """The central difference along an axis on which the voxels behind and ahead lie so far from `at`, at part u.
+
+    The two other axes have their next voxel at `side` and `other`, and the parts v and w.
+    """
+    total = 0.0
+    for corner in range(4):
+        place = at + (side if corner & 1 else 0) + (other if corner & 2 else 0)
+        weight = (v if corner & 1 else 1 - v) * (w if corner & 2 else 1 - w)
+        here, ahead = pool[np.uint64(place)], pool[np.uint64(place + one)]
+        far, behind = pool[np.uint64(place + two)], pool[np.uint64(place + back)]
+        total += weight * ((1 - u) * (ahead - behind) + u * (far - here))
+    return 0.5 * total
+
+
+@inner
+def outward(pool: Pool, f: Record, r: Record, d: Point, t: float) -> Point:
+    """The unit vector to where a field falls, at t; toward the viewer where it is level."""
+    x, y, z = gradient(pool, f, r, t)
+    return unit(-x, -y, -z, d)
+
+
+@inner
+def unit(x: float, y: float, z: float, d: Point) -> Point:
+    """A vector with length 1; against the direction d if it has none."""
+    size = math.sqrt(x * x + y * y + z * z)
+    if size < 1e-12:
+        return -d[0], -d[1], -d[2]
+    return x / size, y / size, z / size
+
+
+@inner
+def block_at(f: Record, i: float, j: float, k: float) -> int:
+    """The place of the block that an index is in."""
+    n = f.blocks
+    a = min(max(int(i), 0) // BLOCK, n[0] - 1)
+    b = min(max(int(j), 0) // BLOCK, n[1] - 1)
+    c = min(max(int(k), 0) // BLOCK, n[2] - 1)
+    return (a * n[1] + b) * n[2] + c
+
+
+@inner
+def leave(marks: Marks, f: Record, r: Record, t: float) -> float:
+    """How far a ray at t goes on through empty blocks; 0 in a block that has something."""
+    i, j, k = r.at[0] + t * r.along[0], r.at[1] + t * r.along[1], r.at[2] + t * r.along[2]
+    room = np.int64(marks[f.room + block_at(f, i, j, k)])
+    if room == 0:
+        return 0.0
+    far = np.inf
+    for a in range(3):
+        at, along = i if a == 0 else j if a == 1 else k, r.along[a]
+        b = min(max(int(at), 0) // BLOCK, f.blocks[a] - 1)
+        if along > 1e-12:
+            if b + room < f.blocks[a]:
+                far = min(far, ((b + room) * BLOCK - at) / along)
+        elif along < -1e-12 and b - room + 1 > 0:
+            far = min(far, ((b - room + 1) * BLOCK - at) / along)
+    return max(far, 0.0)
+
+
+@inner
+def is_gone(clips: int, gone: Tables, t: float) -> bool:
+    """Whether one of some clips (bits) removes t."""
+    c = 0
+    while clips:
+        if clips & 1 and gone[c, 0] < t < gone[c, 1]:
+            return True
+        clips >>= 1
+        c += 1
+    return False
+
+
+@Loop
+def block_ranges(data: Pool, low: Pool, high: Pool, first: int, last: int) -> None:
+    """Fill in the lowest and highest value (blocks) of the blocks first to last along i.
+
+    A block has the voxels at its far faces too, since values between them belong to it.
+    """
+    ni, nj, nk = data.shape
+    for a in range(first, last):
+        for b in range(low.shape[1]):
+            for c in range(low.shape[2]):
+                least, most = np.float32(np.inf), np.float32(-np.inf)
+                for i in range(a * BLOCK, min(a * BLOCK + BLOCK + 1, ni)):
+                    for j in range(b * BLOCK, min(b * BLOCK + BLOCK + 1, nj)):
+                        for k in range(c * BLOCK, min(c * BLOCK + BLOCK + 1, nk)):
+                            least, most = min(least, data[i, j, k]), max(most, data[i, j, k])
+                low[a, b, c], high[a, b, c] = least, most
+
+
+@Loop
+def blur(
+    data: Pool, sizes: NDArray[np.int64], steps: NDArray[np.int64], weights: Tables, first: int, last: int
+) -> None:
+    """Convolve planes first to last of a flat field in place; edge values go on beyond.
+
+    `sizes` are those of a plane along the axis and across it, `steps` from plane to plane, along and across.
+    """
+    n, m = sizes[0], sizes[1]
+    reach = len(weights) // 2
+    plane = np.empty((n, m), dtype=np.float32)
+    line = np.empty(m, dtype=np.float64)
+    for p in range(first, last):
+        for a in range(n):
+            for b in range(m):
+                plane[a, b] = data[p * steps[0] + a * steps[1] + b * steps[2]]
+        for a in range(n):
+            line[:] = 0
+            for w in range(-reach, reach + 1):
+                at = min(max(a + w, 0), n - 1)
+                for b in range(m):
+                    line[b] += weights[w + reach] * plane[at, b]
+            for b in range(m):
+                data[p * steps[0] + a * steps[1] + b * steps[2]] = line[b]

@@ -1,0 +1,114 @@
+"""The ray-casting engine: compiled loops, no OpenGL.
+
+Rays are carried into each layer's own grid, so any affine is drawn where it says. Along a ray volumes, surfaces and
+cut faces of all layers are met in the order in which they lie. Every pixel is by itself, so the picture is the same
+whatever the number of threads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from volrender.color import RGB
+from volrender.draw.rays import raster
+from volrender.draw.rays.air import with_air
+from volrender.draw.rays.assemble import scenery
+from volrender.draw.rays.compiled import run
+from volrender.draw.rays.march import trace
+from volrender.draw.rays.scenery import RAY, Scenery
+from volrender.layers import Layer
+from volrender.rendering import Rendering
+from volrender.space import View, corners
+
+TILE = 128  # pixels along a side that are traced at once
+MOST_HITS = 256  # that one ray can collect
+COARSEST = 4  # pixels between the first rays
+CENTER = np.zeros((1, 2))
+# Eight places in a pixel, no two in a row or column of eighths.
+SPREAD = (np.array([[1, -3], [-1, 3], [5, 1], [-3, -5], [-5, 5], [-7, -1], [3, 7], [7, -7]]) / 16).astype(np.float64)
+
+
+def render(layers: Sequence[Layer], view: View, background: RGB | None, how: Rendering) -> NDArray[np.uint8]:
+    """The bare raster (h, w, 4); without a background its alpha is exact."""
+    scene = scenery(layers, view, how)
+    if how.lit and not how.draft:
+        scene = with_air(scene, *_extent(layers, view))
+    canvas = Canvas(scene, view.size)
+    canvas.trace_coarse_to_fine(_stride(layers, view))
+    if not how.draft:
+        canvas.smooth_edges()
+    return canvas.finished(background)
+
+
+def _extent(layers: Sequence[Layer], view: View) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    every = np.concatenate([corners(v.shape, v.affine) for v in (layer.volume for layer in layers)]) - view.center
+    return every.min(axis=0).round(6), every.max(axis=0).round(6)
+
+
+def _stride(layers: Sequence[Layer], view: View) -> int:
+    """How many pixels may lie between the first rays: half a voxel at most, so that none is missed."""
+    voxel = min(min(layer.volume.spacing) for layer in layers) / view.mm_per_pixel
+    if view.camera.perspective:
+        voxel /= 2  # what is far is smaller
+    stride = 1
+    while stride < COARSEST and 2 * stride <= voxel / 2:
+        stride *= 2
+    return stride
+
+
+class Canvas:
+    """A picture while it is traced: premultiplied float32 (h, w, 4), and the depth of each pixel (mm)."""
+
+    def __init__(self, scene: Scenery, size: tuple[int, int]) -> None:
+        self.scene = scene
+        self.width, self.height = size
+        self.picture = np.zeros((self.height, self.width, 4), dtype=np.float32)
+        self.depth = np.full((self.height, self.width), np.inf, dtype=np.float32)
+        self.wanted = np.zeros((self.height, self.width), dtype=bool)
+
+    def trace_coarse_to_fine(self, stride: int) -> None:
+        """Trace every pixel of a lattice; then, of the pixels between, those that cannot be told from it."""
+        self.wanted[::stride, ::stride] = True
+        self._trace(CENTER)
+        while stride > 1:
+            stride //= 2
+            for across in (True, False):
+                self.wanted[:] = False
+                self._rows(raster.between, self.picture, self.depth, self.wanted, stride, across)
+                self._trace(CENTER)
+
+    def smooth_edges(self) -> None:
+        """Trace the pixels at edges at eight places."""
+        self._rows(raster.edges, self.picture, self.wanted)
+        self._trace(SPREAD)
+
+    def finished(self, background: RGB | None) -> NDArray[np.uint8]:
+        """The straight-alpha raster (h, w, 4)."""
+        done = np.empty((self.height, self.width, 4), dtype=np.uint8)
+        self._rows(raster.finish, self.picture, np.array(background or (), dtype=np.float64), done)
+        return done
+
+    def _rows(self, loop: Any, *arguments: Any) -> None:
+        bands = range(0, self.height, TILE)
+        run(partial(loop, *arguments, first, min(first + TILE, self.height)) for first in bands)
+
+    def _trace(self, offsets: NDArray[np.float64]) -> None:
+        """Trace the wanted pixels, tile by tile: neighbours find what they need in the same memory."""
+        clips, media = len(self.scene.clips), len(self.scene.media)
+        colors = self.picture.reshape(-1, 4)
+        depth = self.depth.reshape(-1) if len(offsets) == 1 else np.empty(0, dtype=np.float32)
+
+        def tile(row: int, column: int) -> None:
+            rows, columns = np.nonzero(self.wanted[row : row + TILE, column : column + TILE])
+            pixels = (rows + row) * self.width + columns + column
+            notes = [np.zeros(len(self.scene.fields), dtype=RAY), np.empty((MOST_HITS, 5))]
+            notes += [np.empty((clips, 2)), np.empty((media, 2)), np.empty(2 * (clips + media))]
+            trace(*self.scene, *notes, pixels, offsets, colors, depth)
+
+        places = [(r, c) for r in range(0, self.height, TILE) for c in range(0, self.width, TILE)]
+        run(partial(tile, *place) for place in places)
