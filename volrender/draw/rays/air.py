@@ -16,6 +16,7 @@ from volrender.draw.rays.scenery import Point, Pool, Record, Records, Scenery, T
 
 CELLS = 96  # along the longest side
 BLUR = 2.0  # cells
+FOLD, GROOVE, SHADE = 0.6, 0.3, 0.25  # how dark wide folds, narrow ones and full shadows are
 
 
 def with_air(scene: Scenery, low: NDArray[np.float64], high: NDArray[np.float64]) -> Scenery:
@@ -34,6 +35,7 @@ def with_air(scene: Scenery, low: NDArray[np.float64], high: NDArray[np.float64]
     toward = scene.tables[light : light + 3]
     run(partial(cast, air, 0, size, shape, toward, i, i + 1) for i in range(shape[0]))
     sight = scene.sight.copy()
+    sight[0]["fold"], sight[0]["groove"], sight[0]["shade"] = FOLD, GROOVE, SHADE
     for name, at in {"cell": cell, "origin": origin, "shape": shape, "solid": 0, "lit": size}.items():
         sight[0][name] = at
     return scene._replace(sight=sight, air=air)

@@ -96,9 +96,9 @@ class Stage:
             self._add_surface(surface_field(layer), (*as_rgb(layer.color), layer.opacity), -1, 0)
         elif isinstance(layer, LabelMap):
             shown = np.array(list(layer.table))
-            hidden = shown[[layer.exposed[label] == 0 for label in shown.tolist()]]
             self._add_labels(layer, shown)
-            if layer.opacity < 1 and len(hidden):  # what lies inside is seen through the rest
+            hidden = _hidden(layer, shown) if layer.opacity < 1 else shown[:0]
+            if len(hidden):  # what lies inside is seen through the rest
                 self._add_labels(layer, hidden)
         elif not isinstance(layer, CutPlane):
             raise TypeError(f"a layer must be Intensity, Isosurface, LabelMap or CutPlane; got {type(layer).__name__}")
@@ -261,3 +261,10 @@ def _room(has: NDArray[np.bool_]) -> NDArray[np.uint8]:
     if not has.any():
         return np.full(has.shape, 255, dtype=np.uint8)
     return np.minimum(ndimage.distance_transform_cdt(~has, "chessboard"), 255).astype(np.uint8)
+
+
+def _hidden(layer: LabelMap, shown: NDArray[Any]) -> NDArray[Any]:
+    """The labels of which no voxel lies at the outer surface of all that are shown."""
+    data = layer.volume.canonical.data
+    filled = np.isin(data, shown)
+    return np.setdiff1d(shown, data[filled & ~ndimage.binary_erosion(filled)])

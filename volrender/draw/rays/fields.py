@@ -13,7 +13,6 @@ from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from volrender.draw.rays.compiled import run
 from volrender.draw.rays.grids import blur
@@ -24,7 +23,9 @@ from volrender.volume import Volume
 
 Slab: TypeAlias = Callable[[NDArray[Any]], NDArray[Any]]
 SLAB = 8  # voxels
-SMOOTH = 1.0  # voxels
+SMOOTH, SMOOTH_LABELS = 0.8, 1.1  # voxels
+FILLED = 0.4  # of a smoothed label map's 0 to 1: there bodies are as large as their voxels
+KEPT = 0.2  # of what a voxel was beyond a surface's level, at least: nothing is smoothed away
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,7 @@ class Field:
         From the lowest and the highest value of each block to whether there is something in it.
     clip : tuple of Clip
     keep : bool
-        Whether what smoothing would lose of where the field is above 0 is kept as it was.
+        Whether every voxel stays on its side of 0 when the field is smoothed.
     """
 
     volume: Volume
@@ -64,21 +65,13 @@ class Field:
         run(partial(copy, first) for first in range(0, len(data), SLAB))
         if self.weights is None:
             return
-        above = out > 0 if self.keep else None
         for axis in range(3):
             smooth(out, self.weights, axis)
-        if above is not None:
-            self._restore(out, above)
-
-    def _restore(self, out: NDArray[np.float32], above: NDArray[np.bool_]) -> None:
-        """Put back what was there before, wherever a thread or a speck has gone."""
-        cube = np.ones((3, 3, 3), dtype=bool)
-        lost = above & ~ndimage.binary_dilation(out > 0, cube)
-        if lost.any():
-            around = ndimage.binary_dilation(lost, cube, iterations=2)
-            for first in range(0, len(out), SLAB):
-                part = slice(first, first + SLAB)
-                out[part] = np.where(around[part], self.slab(self.volume.data[part]), out[part])
+        for first in range(0, len(out) if self.keep else 0, SLAB):
+            part = slice(first, first + SLAB)
+            before = self.slab(data[part])
+            within = np.abs(before) * KEPT
+            out[part] = np.where(before > 0, np.maximum(out[part], within), np.minimum(out[part], -within))
 
 
 def smooth(out: NDArray[np.float32], weights: NDArray[np.float64], axis: int) -> None:
@@ -179,10 +172,10 @@ def surface_field(layer: Isosurface) -> Field:
 
 
 def label_field(layer: LabelMap, labels: NDArray[Any]) -> Field:
-    """A half where one of the labels is, less a half elsewhere."""
+    """How far the smoothed part that the labels fill of a voxel's surroundings lies above `FILLED`."""
 
     def slab(data: NDArray[Any]) -> NDArray[Any]:
-        return np.isin(data, labels) - 0.5
+        return np.isin(data, labels) - FILLED
 
-    return Field(layer.volume.canonical, slab, unshrinking(SMOOTH), crossed, layer.clip, keep=True)
+    return Field(layer.volume.canonical, slab, unshrinking(SMOOTH_LABELS), crossed, layer.clip, keep=True)
 

@@ -16,7 +16,6 @@ LOG2E, LN2_HIGH, LN2_LOW = 1.4426950408889634, 0.693147180369123816490, 1.908214
 POWERS = 2.0 ** -np.arange(1100.0)
 UP = 2.0  # cells above a surface where its air is looked up
 WALL_AIR = 0.16  # how full it is there above a flat wall
-FOLD, SHADE = 1.15, 0.55  # how dark a fold and a full shadow are
 ASKANCE, AWAY = -0.05, -0.35  # the cosines between which a side is seen less and less from its front
 CONE = 0.25  # the key light's reach to its sides, a part of the distance
 
@@ -54,21 +53,22 @@ def power(base: float, exponent: float) -> float:
 @inner
 def shaded(
     air: Pool, tables: Tables, sight: Record, material: Record, red: float, green: float, blue: float,
-    n: Point, sure: float, at: Point, d: Point,
+    n: Point, sure: float, opened: float, at: Point, d: Point,
 ) -> Point:  # fmt: skip
     """The color of a point in the light, with an outward unit normal `n`, seen along `d`; of the side that is seen.
 
     The model is Phong's (Communications of the ACM 18, 1975). As far as the normal is not sure (0 to 1), the point is
-    lit as if it faced the viewer.
+    lit as if it faced the viewer. `opened` says how much of the light gets into the groove that it lies in; below 0 no air
+    is asked.
     """
-    opened, lit = 1.0, 1.0
-    if sight.cell > 0:
+    lit = 1.0
+    if sight.cell > 0 and opened > 0:
         i = (at[0] - sight.origin[0]) / sight.cell + UP * n[0]
         j = (at[1] - sight.origin[1]) / sight.cell + UP * n[1]
         k = (at[2] - sight.origin[2]) / sight.cell + UP * n[2]
         around = value(air, sight.solid, sight.shape, i, j, k)
-        opened = 1.0 - FOLD * min(max((around - WALL_AIR) / (1.0 - WALL_AIR), 0.0), 1.0 / FOLD)
-        lit = 1.0 - SHADE * (1.0 - value(air, sight.lit, sight.shape, i, j, k))
+        opened *= max(1.0 - sight.fold * max(around - WALL_AIR, 0.0) / (1.0 - WALL_AIR), 0.0)
+        lit = 1.0 - sight.shade * (1.0 - value(air, sight.lit, sight.shape, i, j, k))
     diffuse, specular = 0.0, 0.0
     head_on = -(n[0] * d[0] + n[1] * d[1] + n[2] * d[2])
     front = min(max((head_on - AWAY) / (ASKANCE - AWAY), 0.0), 1.0)
@@ -83,6 +83,7 @@ def shaded(
                 specular += sure * strength * power(min(mirrored, 1.0), material.power)
         level = -(tables[to] * d[0] + tables[to + 1] * d[1] + tables[to + 2] * d[2])
         diffuse += (1.0 - sure) * tables[to + 3] * max(level, 0.0)
+    opened = abs(opened)
     body = (material.ambient + material.diffuse * diffuse) * opened
     gloss = material.specular * specular * opened
     return min(red * body + gloss, 1.0), min(green * body + gloss, 1.0), min(blue * body + gloss, 1.0)

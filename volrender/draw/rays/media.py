@@ -104,7 +104,7 @@ def colored(
     x, y, z = gradient(pool, f, r, t)
     n, steep = unit(-x, -y, -z, d), (x * x + y * y + z * z) * sight.step**2
     at_xyz = (o[0] + t * d[0], o[1] + t * d[1], o[2] + t * d[2])
-    return shaded(air, tables, sight, m, red, green, blue, n, steep / (steep + LEVEL * LEVEL), at_xyz, d)
+    return shaded(air, tables, sight, m, red, green, blue, n, steep / (steep + LEVEL * LEVEL), 1.0, at_xyz, d)
 
 
 @apart

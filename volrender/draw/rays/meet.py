@@ -11,7 +11,7 @@ import math
 import numpy as np
 
 from volrender.draw.rays.compiled import apart, inner
-from volrender.draw.rays.grids import at_t, block_at, is_gone, leave, outward, unit
+from volrender.draw.rays.grids import at_t, block_at, gradient, is_gone, leave, outward, unit, value
 from volrender.draw.rays.light import shaded
 from volrender.draw.rays.scenery import TONES, Marks, Numbers, Point, Pool, Record, Records, Tables
 
@@ -21,6 +21,7 @@ REFINEMENTS = 12  # of a crossing, at most
 NEAR_ZERO = 1e-6  # of a field's range
 UNDER = 0.5  # voxels under a surface where its label is looked for
 REACH = 3  # voxels around, at most
+TAPS, OVER = 2, 1.25  # places over a surface, so many voxels apart, that tell whether it lies in a groove
 
 
 @apart
@@ -203,7 +204,31 @@ def surface_color(
         at = s.palette + 3 * label_under(numbers, s.numbers, f, r, n, t)
         red, green, blue = tables[at], tables[at + 1], tables[at + 2]
     at_xyz = (o[0] + t * d[0], o[1] + t * d[1], o[2] + t * d[2])
-    return shaded(air, tables, sight, s, red, green, blue, n, 1.0, at_xyz, d)
+    opened = -1.0  # through what is translucent light comes from behind as well
+    if sight.cell > 0 and s.rgba[3] >= OPAQUE:
+        opened = 1.0 - sight.groove * grooved(pool, f, r, n, t)
+    return shaded(air, tables, sight, s, red, green, blue, n, 1.0, opened, at_xyz, d)
+
+
+@inner
+def grooved(pool: Pool, f: Record, r: Record, n: Point, t: float) -> float:
+    """How far a place on a surface lies in a groove of a few voxels: how full it is over it, 0 to 1."""
+    m = f.matrix
+    a = m[0, 0] * n[0] + m[0, 1] * n[1] + m[0, 2] * n[2]
+    b = m[1, 0] * n[0] + m[1, 1] * n[1] + m[1, 2] * n[2]
+    c = m[2, 0] * n[0] + m[2, 1] * n[1] + m[2, 2] * n[2]
+    voxel = 1.0 / math.sqrt(a * a + b * b + c * c)
+    x, y, z = gradient(pool, f, r, t)
+    fall = math.sqrt(x * x + y * y + z * z) * voxel
+    if fall < NEAR_ZERO:
+        return 0.0
+    i, j, k = r.at[0] + t * r.along[0], r.at[1] + t * r.along[1], r.at[2] + t * r.along[2]
+    full = 0.0
+    for tap in range(1, TAPS + 1):
+        up = tap * OVER * voxel
+        v = value(pool, f.start, f.shape, i + up * a, j + up * b, k + up * c)
+        full += min(max(0.5 + v / (2 * OVER * fall), 0.0), 1.0)
+    return full / TAPS
 
 
 @apart

@@ -26,7 +26,8 @@ MOST_CLIPS = 62  # bits that tell which clips cut what
 MATERIAL = [(name, "f8") for name in ("ambient", "diffuse", "specular", "power")]
 
 # How pixels become rays: a start and a direction are the first row, plus column and row times the others. `step` (mm)
-# lies between samples. `solid` and `lit` begin in the air, cells of `cell` mm (0: there is no air) from `origin` on.
+# lies between samples. `solid` and `lit` begin in the air, cells of `cell` mm (0: there is no air) from `origin` on;
+# `fold`, `groove` and `shade` say how dark wide folds, narrow ones and shadows are.
 # Lights begin in the tables, four numbers each: a unit vector toward it, and how strong it is.
 SIGHT = np.dtype(
     [
@@ -38,6 +39,9 @@ SIGHT = np.dtype(
         ("lights", "i8"),
         ("n_lights", "i8"),
         ("cell", "f8"),
+        ("fold", "f8"),
+        ("groove", "f8"),
+        ("shade", "f8"),
         ("origin", "f8", 3),
         ("shape", "i8", 3),
         ("solid", "i8"),
