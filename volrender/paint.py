@@ -21,6 +21,7 @@ from volrender.color import as_rgb
 from volrender.cuts import Sheet
 from volrender.intensity import luma
 from volrender.layers import CutPlane, Intensity, Isosurface, LabelMap, Layer
+from volrender.rendering import presmooth
 from volrender.sheets import EDGE, HALF
 from volrender.volume import Volume
 
@@ -194,6 +195,16 @@ def paint(layer: Layer, points_xyz: Points, panel: str = "slice") -> RGBA:
         points = points_xyz.points if isinstance(points_xyz, Sheet) else points_xyz
         colors[space.removed(layer.clip, points, tolerance=1e-6)] = 0
     return colors
+
+
+def softness(layer: Layer) -> float:
+    """By how many voxels (sigma) a volume is smoothed before it is rendered, for normals without rings.
+
+    A map is not: what is little larger than a voxel would fall below its threshold.
+    """
+    if not isinstance(layer, Intensity) or layer.look.survey.signed or layer.look.level is not None:
+        return 0.0
+    return presmooth(layer.field.data)
 
 
 def on_face(layer: Layer, points_xyz: NDArray[np.float64], *, overlay: bool) -> RGBA:

@@ -18,6 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from volrender import captions, paint, space
 from volrender.color import RGB, as_rgb
+from volrender.draw import engines
 from volrender.draw.annotate import Frame, Raster, title
 from volrender.io.files import warn
 from volrender.layers import CutPlane, Intensity, LabelMap
@@ -61,6 +62,9 @@ class Scene(Panel):
         Soft light from above the viewer's left shoulder; or none, every color as it is given.
     silhouette : bool
         Whether bodies, surfaces and labels have an outline.
+    engine : {"auto", "pyvista", "raycast"}
+        What draws: VTK on OpenGL, or compiled loops that need none. By default pyvista where OpenGL works, and the ray
+        caster elsewhere; the environment variable VOLRENDER_ENGINE says otherwise.
     title : str
     colorbar : bool, optional
         Color bars and the legend; by default for maps with a sign, a unit or a colormap of your choice, and where
@@ -86,6 +90,7 @@ class Scene(Panel):
         quality: str = "final",
         light: str = "studio",
         silhouette: bool = False,
+        engine: str = "auto",
         title: str = "",
         colorbar: bool | None = None,
         annotate: bool = True,
@@ -93,6 +98,7 @@ class Scene(Panel):
     ) -> None:
         self._set_up(layers, title, colorbar, background)
         self.rendering = Rendering(quality, light, silhouette)
+        self.engine = engines.as_engine(engine)
         self.camera = space.as_camera(camera)
         self.annotate = annotate
 
@@ -126,9 +132,12 @@ class Scene(Panel):
         ndarray, shape (height, width, 4), uint8
             Straight-alpha RGBA; opaque unless the background is "transparent".
         """
-        from volrender.draw import scene_pyvista
+        return self._raster(self._view(_as_size(size)))
 
-        return scene_pyvista.render(self.layers, self._view(_as_size(size)), self._ground, self.rendering)
+    def _raster(self, view: space.View) -> NDArray[np.uint8]:
+        engine = engines.chosen(self.engine, silhouette=self.rendering.silhouette)
+        raster: NDArray[np.uint8] = engine.render(self.layers, view, self._ground, self.rendering)
+        return raster
 
     def project(self, points_xyz: ArrayLike, size: tuple[int, int] = (800, 800)) -> NDArray[np.float64]:
         """Where world points (..., 3) fall in a raster of `size`: (column, row), (0, 0) the first pixel's centre."""
@@ -158,13 +167,11 @@ class Scene(Panel):
 
     def compose(self, frame: Frame) -> None:
         """Draw the raster at exactly its pixels, and the lettering around it."""
-        from volrender.draw import scene_pyvista
-
         side, foot, head = self._sidebar(frame, self.drawn_as), self._foot(frame), self._head(frame)
         width, height = frame.width - side.width, frame.height - foot - head
         ax, size = frame.picture(0, foot, width, height)
         view = self._view(size)
-        raster = scene_pyvista.render(self.layers, view, self._ground, self.rendering)
+        raster = self._raster(view)
         Raster(ax, raster)
         side.draw(width, foot, height)
         if self.annotate:

@@ -14,7 +14,6 @@ from scipy import ndimage
 
 from volrender import paint
 from volrender.layers import CutPlane, Intensity, LabelMap, Layer
-from volrender.rendering import presmooth
 from volrender.space import Clip, Plane, apply_affine, removed
 
 LARGE = 1400  # points along one side of a face, at most
@@ -115,7 +114,7 @@ def _face(
     picture = np.zeros((*grid.shape[:2], 4), dtype=np.float32)
     covered = np.zeros(grid.shape[:2], dtype=np.float32)
     for n, layer in enumerate(layers):
-        cover = paint.coverage(layer, below, presmooth(layer.field.data) if isinstance(layer, Intensity) else 0.0)
+        cover = paint.coverage(layer, below, paint.softness(layer))
         colors = paint.on_face(layer, below, overlay=n > 0)
         if isinstance(layer, CutPlane) and isinstance(layer.opacity, tuple):
             cover = np.minimum(cover, np.ceil(colors[..., 3]))

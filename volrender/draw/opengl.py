@@ -28,7 +28,8 @@ print("window", window.GetClassName(), window.SupportsOpenGL(), size)
 """
 ADVICE = (
     "a Scene needs OpenGL, and none works here: install a software one, `apt install libosmesa6` (Debian, Ubuntu) or "
-    "`dnf install mesa-libEGL mesa-dri-drivers` (Fedora); Voxels, Slices and Histogram do without"
+    "`dnf install mesa-libEGL mesa-dri-drivers` (Fedora); Voxels, Slices and Histogram do without, and so does a "
+    "Scene with engine='raycast'"
 )
 
 

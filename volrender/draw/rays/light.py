@@ -37,7 +37,7 @@ def fading(x: float) -> float:
 
 @inner
 def power(base: float, exponent: float) -> float:
-    """base ** exponent for a base of 0 to 1 and an exponent of 0 or more; whole exponents by multiplication."""
+    """Base ** exponent for a base of 0 to 1 and an exponent of 0 or more; whole exponents by multiplication."""
     whole = int(exponent)
     result, square, left = 1.0, base, whole
     while left > 0:
@@ -90,9 +90,7 @@ def shaded(
 
 
 @Loop
-def cast(
-    pool: Pool, solid: int, lit: int, n: NDArray[np.int64], direction: Tables, first: int, last: int
-) -> None:
+def cast(pool: Pool, solid: int, lit: int, n: NDArray[np.int64], direction: Tables, first: int, last: int) -> None:
     """Fill planes first to last of `lit`: how much of a light from `direction` gets to each cell through `solid`."""
     for i in range(first, last):
         for j in range(n[1]):

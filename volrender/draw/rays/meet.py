@@ -253,7 +253,11 @@ def label_under(numbers: Numbers, start: int, f: Record, r: Record, n: Point, t:
             for other in range((2 * reach + 1) ** 3):
                 if number_at(numbers, start, shape, a, b, c, other, reach) == number:
                     side = 2 * reach + 1
-                    x, y, z = a + other // side**2 - reach - i, b + other // side % side - reach - j, c + other % side - reach - k
+                    x, y, z = (
+                        a + other // side**2 - reach - i,
+                        b + other // side % side - reach - j,
+                        c + other % side - reach - k,
+                    )
                     total += 1.0 / (0.05 + (x * x + y * y + z * z) ** 2)
             if total > most:
                 best, most = number, total
@@ -263,9 +267,7 @@ def label_under(numbers: Numbers, start: int, f: Record, r: Record, n: Point, t:
 
 
 @inner
-def number_at(
-    numbers: Numbers, start: int, shape: Tables, a: int, b: int, c: int, cell: int, reach: int
-) -> int:
+def number_at(numbers: Numbers, start: int, shape: Tables, a: int, b: int, c: int, cell: int, reach: int) -> int:
     """The number of one of the voxels around (a, b, c)."""
     side = 2 * reach + 1
     x, y, z = a + cell // side**2 - reach, b + cell // side % side - reach, c + cell % side - reach
