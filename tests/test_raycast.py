@@ -3,7 +3,7 @@
 import numba
 import numpy as np
 import pytest
-from helpers import CODES, ball, hill, refuses, storage_affine
+from helpers import CODES, ball, refuses, storage_affine
 from scipy import ndimage
 from skimage.metrics import structural_similarity
 
@@ -24,7 +24,7 @@ def labels():
 
 
 SCENES = {
-    "volume": lambda: [Intensity(hill(SHEARED), clim=(0, 100))],
+    "volume": lambda: [Intensity(sample("mni152").downsize(60))],
     "maximum": lambda: [Intensity(sample("mni152").downsize(40), blend="maximum")],
     "surface": lambda: [Isosurface(ball(24, 8.0), level=50)],
     "labels": lambda: [LabelMap(labels(), colors={1: "red", 2: "blue"})],
