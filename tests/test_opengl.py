@@ -66,7 +66,7 @@ def interpreter(path, body):
 )
 def test_a_probe_that_fails_is_one_sentence(tmp_path, monkeypatch, forgetful, body):
     monkeypatch.setattr(sys, "executable", interpreter(tmp_path / "python", body))
-    said = refuses(RuntimeError, opengl.require, "OpenGL", "apt install", "dnf install", "Voxels, Slices and Histogram")
+    said = refuses(RuntimeError, opengl.require, "OpenGL", "apt install", "dnf install", "raycast")
     assert "libosmesa6" in said or "libegl" in said
 
 

@@ -1,5 +1,7 @@
 """The ray caster, which needs no OpenGL, and the choice between the engines."""
 
+import json
+
 import numba
 import numpy as np
 import pytest
@@ -8,6 +10,7 @@ from scipy import ndimage
 from skimage.metrics import structural_similarity
 
 from volrender import Box, Camera, CutPlane, Intensity, Isosurface, LabelMap, Plane, Scene, Volume, sample, space
+from volrender.cli import main
 from volrender.draw import engines, opengl
 
 SHEARED = np.array([[1.0, 0.3, 0, -9], [-0.2, 1.1, 0.2, -12], [0, 0.1, -0.9, 10], [0, 0, 0, 1]])
@@ -39,7 +42,7 @@ SCENES = {
 def test_both_engines_draw_one_scene(name):
     layers = SCENES[name]()
     ours, theirs = (
-        Scene(*layers, engine=engine, camera=(20, 140)).render((160, 160)) for engine in engines.ENGINES[:0:-1]
+        Scene(*layers, engine=engine, camera=(20, 140)).render((160, 160)) for engine in ("raycast", "pyvista")
     )
     bodies = [(raster[..., :3].astype(int) < 245).any(axis=-1) for raster in (ours, theirs)]
     both, either = np.logical_and(*bodies).sum(), np.logical_or(*bodies).sum()
@@ -116,12 +119,32 @@ def test_a_transparent_background_is_exact():
 def test_the_engine_is_chosen(monkeypatch):
     monkeypatch.delenv(engines.VARIABLE, raising=False)
     monkeypatch.setattr(opengl, "window", lambda: None)
-    assert engines.name("auto") == "raycast"
-    monkeypatch.setattr(opengl, "window", lambda: opengl.Window("vtkSomeWindow", 2048))
-    assert engines.name("auto") == "pyvista"
+    assert engines.chosen() == "raycast"
+    monkeypatch.setattr(opengl, "window", lambda: opengl.Window("vtkSomeWindow", 2048, "llvmpipe"))
+    assert engines.chosen() == "pyvista"
     monkeypatch.setenv(engines.VARIABLE, "raycast")
-    assert engines.name("auto") == "raycast"
-    assert engines.name("pyvista") == "pyvista"
+    assert engines.chosen() == "raycast"
+    assert engines.chosen("pyvista") == "pyvista"
     monkeypatch.setenv(engines.VARIABLE, "povray")
-    refuses(ValueError, lambda: engines.name("auto"), engines.VARIABLE, "povray", "raycast")
+    refuses(ValueError, engines.chosen, engines.VARIABLE, "povray", "raycast")
     refuses(ValueError, lambda: Scene(ball(), engine="opengl"), "engine", "opengl", "raycast")
+
+
+def test_the_doctor_tells_what_draws(capsys, monkeypatch):
+    def run(*words):
+        return main([*words]), *capsys.readouterr()
+
+    monkeypatch.delenv(engines.VARIABLE, raising=False)
+    code, out, err = run("doctor", "--json")
+    found = json.loads(out)
+    assert (code, err) == (0, "")
+    assert found["engine"] == engines.chosen()
+    assert found["figures"]
+    code, out, _ = run("doctor")
+    assert code == 0
+    assert "scenes are drawn by" in out
+    monkeypatch.setattr(opengl, "window", lambda: None)
+    code, out, _ = run("doctor")
+    assert code == 0
+    assert "raycast" in out
+    assert "apt install" in out

@@ -9,6 +9,7 @@ import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from json import dumps
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -111,6 +112,20 @@ def demo(
             advance()
 
 
+@app.command(help_epilogue="Example: volrender doctor --json")
+def doctor(*, json: Annotated[bool, Parameter(help="As JSON, for programs.", show_default=False)] = False) -> None:
+    """Say what draws scenes here, and what would improve it; exit code 0 if figures can be drawn."""
+    from volrender import doctor as ward
+
+    found = ward.examine()
+    if json:
+        print(dumps(found, indent=2))
+    else:
+        ward.show(found)
+    if not found["figures"]:
+        raise RuntimeError("no scene can be drawn here; Slices, Voxels and Histogram can")
+
+
 @app.command(help_epilogue="Example: volrender info T1.nii.gz")
 def info(
     files: Annotated[list[str], Parameter(help="Volumes.")],
@@ -185,6 +200,7 @@ def scene(
     preset: Annotated[str | None, Parameter(help=PRESETS)] = None,
     quality: Annotated[str, Parameter(help="final, or draft: quick.")] = "final",
     light: Annotated[str, Parameter(help="studio, or flat: no shades.")] = "studio",
+    engine: Annotated[str, Parameter(help="auto, pyvista (OpenGL) or raycast.")] = "auto",
     silhouette: Annotated[bool, Parameter(help="Outline bodies, surfaces and labels.", show_default=False)] = False,
 ) -> None:
     """Draw a 3-D view: the first file as a volume, the others as surfaces."""
@@ -198,6 +214,7 @@ def scene(
                 camera=_camera(camera),
                 quality=quality,
                 light=light,
+                engine=engine,
                 silhouette=silhouette,
                 title=printing.title,
                 background=printing.background,

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+PATIENCE = 1.5  # seconds until long work shows how far it is
+_bar: ContextVar[Progress | None] = ContextVar("bar", default=None)
 
 
 def complain(text: str) -> None:
@@ -35,11 +40,46 @@ def size(count: int) -> str:
     return f"{count / 1e3:.3g} kB" if count < 1e6 else f"{count / 1e6:.3g} MB"
 
 
+def _progress() -> Progress:
+    """Bars on a terminal, nothing in a pipe."""
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
+
+
 @contextmanager
 def progress(what: str, total: int) -> Iterator[Any]:
     """A progress bar on a terminal, nothing in a pipe; gives the function that moves it on."""
-    console = Console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
-        task = bar.add_task(what, total=total)
-        yield lambda: bar.advance(task)
+    with _progress() as bar:
+        task, before = bar.add_task(what, total=total), _bar.set(bar)
+        try:
+            yield lambda: bar.advance(task)
+        finally:
+            _bar.reset(before)
+
+
+@contextmanager
+def working(what: str) -> Iterator[Callable[[float], None]]:
+    """Long work, with a bar under that of a command, or one of its own after a while; gives what says how far it is.
+
+    What is said is the part that is done, 0 to 1.
+    """
+    bar = _bar.get() or _progress()
+    own, start, task = bar is not _bar.get(), time.monotonic(), None
+
+    def done(part: float) -> None:
+        nonlocal task
+        if task is None and time.monotonic() - start > PATIENCE:
+            if own:
+                bar.start()
+            task = bar.add_task(what, total=100)
+        if task is not None:
+            bar.update(task, completed=round(100 * part))
+
+    try:
+        yield done
+    finally:
+        if task is not None:
+            bar.remove_task(task)
+        if own:
+            bar.stop()

@@ -62,9 +62,6 @@ class Scene(Panel):
         Soft light from above the viewer's left shoulder; or none, every color as it is given.
     silhouette : bool
         Whether bodies, surfaces and labels have an outline.
-    engine : {"auto", "pyvista", "raycast"}
-        What draws: VTK on OpenGL, or compiled loops that need none. By default pyvista where OpenGL works, and the ray
-        caster elsewhere; the environment variable VOLRENDER_ENGINE says otherwise.
     title : str
     colorbar : bool, optional
         Color bars and the legend; by default for maps with a sign, a unit or a colormap of your choice, and where
@@ -72,6 +69,9 @@ class Scene(Panel):
     annotate : bool
         Whether a scale bar and the directions are drawn.
     background : color or "transparent"
+    engine : {"auto", "pyvista", "raycast"}
+        What draws it: pyvista, by OpenGL, or volrender's own ray caster, which needs none. By default pyvista where
+        OpenGL works, or what the environment's ``VOLRENDER_ENGINE`` says. Outlines need pyvista.
 
     Examples
     --------
@@ -90,15 +90,14 @@ class Scene(Panel):
         quality: str = "final",
         light: str = "studio",
         silhouette: bool = False,
-        engine: str = "auto",
         title: str = "",
         colorbar: bool | None = None,
         annotate: bool = True,
         background: Any = "white",
+        engine: str = "auto",
     ) -> None:
         self._set_up(layers, title, colorbar, background)
-        self.rendering = Rendering(quality, light, silhouette)
-        self.engine = engines.as_engine(engine)
+        self.rendering = Rendering(quality, light, silhouette, engine)
         self.camera = space.as_camera(camera)
         self.annotate = annotate
 
@@ -132,12 +131,7 @@ class Scene(Panel):
         ndarray, shape (height, width, 4), uint8
             Straight-alpha RGBA; opaque unless the background is "transparent".
         """
-        return self._raster(self._view(_as_size(size)))
-
-    def _raster(self, view: space.View) -> NDArray[np.uint8]:
-        engine = engines.chosen(self.engine, silhouette=self.rendering.silhouette)
-        raster: NDArray[np.uint8] = engine.render(self.layers, view, self._ground, self.rendering)
-        return raster
+        return engines.render(self.layers, self._view(_as_size(size)), self._ground, self.rendering)
 
     def project(self, points_xyz: ArrayLike, size: tuple[int, int] = (800, 800)) -> NDArray[np.float64]:
         """Where world points (..., 3) fall in a raster of `size`: (column, row), (0, 0) the first pixel's centre."""
@@ -171,7 +165,7 @@ class Scene(Panel):
         width, height = frame.width - side.width, frame.height - foot - head
         ax, size = frame.picture(0, foot, width, height)
         view = self._view(size)
-        raster = self._raster(view)
+        raster = engines.render(self.layers, view, self._ground, self.rendering)
         Raster(ax, raster)
         side.draw(width, foot, height)
         if self.annotate:

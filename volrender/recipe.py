@@ -11,7 +11,7 @@ import json
 import os
 import platform
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
 from importlib import metadata
 from pathlib import PurePath
@@ -21,6 +21,7 @@ import numpy as np
 from matplotlib import colormaps
 from matplotlib.colors import Colormap
 
+from volrender.draw import engines
 from volrender.io.files import warn
 from volrender.layers import CutPlane, Intensity, Isosurface, LabelMap
 from volrender.origin import Call, SourceFile, archive, calls_of
@@ -34,7 +35,7 @@ FORM = 1  # of recipes; raised when older ones can no longer be read
 KEYWORD = "volrender"  # of the text in a PNG
 LAYERS = (Intensity, Isosurface, LabelMap, CutPlane)
 DRAWS = ("numpy", "scipy", "scikit-image", "matplotlib", "pillow", "nibabel")
-DRAWS_SCENES = ("pyvista", "vtk")
+DRAWS_SCENES = {"pyvista": ("pyvista", "vtk"), "raycast": ("numba",)}
 MOST_NUMBERS = 4096  # of an array that is written down
 FOLDERS = ("names", "paths")
 
@@ -57,7 +58,7 @@ def describe(picture: Any, printing: Mapping[str, Any], folders: str = "names") 
     figure = writer.made(picture)
     return {
         "recipe": FORM,
-        "versions": versions(scenes="Scene" in {table.get("type") for table in [*writer.panels.values(), figure]}),
+        "versions": versions(drawn_by([*writer.panels.values(), figure])),
         "volumes": writer.volumes,
         "layers": writer.layers,
         "panels": writer.panels,
@@ -71,11 +72,17 @@ def as_text(recipe: Mapping[str, Any], *, indent: int | None = None) -> str:
     return json.dumps(recipe, indent=indent, ensure_ascii=False)
 
 
+def drawn_by(tables: Iterable[Mapping[str, Any]]) -> str:
+    """The engines that draw the scenes among panels as they are written down."""
+    scenes = (table for table in tables if table.get("type") == "Scene")
+    return ", ".join(sorted({engines.chosen(table.get("engine", "auto")) for table in scenes}))
+
+
 @lru_cache
-def versions(*, scenes: bool) -> dict[str, str]:
-    """The versions of what draws."""
-    found = {"volrender": __version__, "python": platform.python_version()}
-    for library in (*DRAWS, *(DRAWS_SCENES if scenes else ())):
+def versions(engine: str = "") -> dict[str, str]:
+    """The versions of what draws; of scenes by the engine that drew them."""
+    found = {"volrender": __version__, "python": platform.python_version()} | ({"engine": engine} if engine else {})
+    for library in (*DRAWS, *(name for word in engine.split(", ") for name in DRAWS_SCENES.get(word, ()))):
         try:
             found[library] = metadata.version(library)
         except metadata.PackageNotFoundError:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 QUALITIES = ("final", "draft")
 LIGHTINGS = ("studio", "flat")
+ENGINES = ("auto", "pyvista", "raycast")
 # Camera-relative: a key light above the viewer's left shoulder, a fill from the right, a little from the front. Where
 # they are strongest they come to 0.94, so that nothing that MATERIAL makes is lighter than its color.
 LIGHTS = (((-0.7, 0.85, 0.75), 0.75), ((1.0, 0.1, 0.6), 0.2), ((0.0, 0.2, 1.0), 0.22))
@@ -31,6 +32,8 @@ class Rendering:
         it is given.
     silhouette : bool
         Whether bodies, surfaces and labels have an outline.
+    engine : {"auto", "pyvista", "raycast"}
+        What draws it.
 
     Examples
     --------
@@ -43,11 +46,13 @@ class Rendering:
     quality: str = "final"
     light: str = "studio"
     silhouette: bool = False
+    engine: str = "auto"
 
     def __post_init__(self) -> None:
-        for name, value, known in (("quality", self.quality, QUALITIES), ("light", self.light, LIGHTINGS)):
-            if value not in known:
-                raise ValueError(f"{name} must be {' or '.join(known)}; got {value!r}")
+        choices = {"quality": QUALITIES, "light": LIGHTINGS, "engine": ENGINES}
+        for name, known in choices.items():
+            if getattr(self, name) not in known:
+                raise ValueError(f"{name} must be {' or '.join(known)}; got {getattr(self, name)!r}")
 
     @property
     def draft(self) -> bool:

@@ -16,7 +16,7 @@ from volrender.figure import Figure
 from volrender.inputs import Inputs
 from volrender.io.files import warn
 from volrender.reader import Keys, Mistake, Printed, Reader
-from volrender.recipe import FORM, KEYWORD, versions
+from volrender.recipe import FORM, KEYWORD, drawn_by, versions
 from volrender.toml_lines import Lines
 
 
@@ -99,7 +99,9 @@ def redo(path: str | os.PathLike[str], inputs: Mapping[str, str | os.PathLike[st
     made = Reader(recipe, lambda keys: str(file), found).read(Figure.__name__)
     if unused := set(given) - found.used:
         raise Mistake(f"{file}: has no input {', '.join(sorted(unused))}; it has {', '.join(found.names) or 'none'}")
-    before, now = recipe.get("versions"), versions(scenes=True)
+    before = recipe.get("versions")
+    before = before if isinstance(before, dict) else {}
+    now = versions(drawn_by([*recipe.get("panels", {}).values(), recipe.get("figure", {})]))
     changed = {name: was for name, was in before.items() if now.get(name) != was} if isinstance(before, dict) else {}
     if changed:
         said = ", ".join(f"{name} {was}" for name, was in changed.items())

@@ -1,53 +1,56 @@
-"""Which engine draws a scene: VTK on OpenGL, or the ray caster, which needs none."""
+"""Which engine draws a scene: pyvista where OpenGL works, the ray caster elsewhere, unless one is asked for."""
 
 from __future__ import annotations
 
 import os
-from importlib import import_module
-from typing import Any
+from collections.abc import Sequence
 
+import numpy as np
+from numpy.typing import NDArray
+
+from volrender.color import RGB
 from volrender.draw import opengl
-from volrender.words import choices
+from volrender.layers import Layer
+from volrender.rendering import ENGINES, Rendering
+from volrender.space import View
 
-ENGINES = ("auto", "pyvista", "raycast")
 VARIABLE = "VOLRENDER_ENGINE"
 
 
-def as_engine(name: Any, what: str = "engine") -> str:
-    """A checked name of an engine.
+def chosen(asked: str = "auto") -> str:
+    """The engine that draws: "pyvista" or "raycast".
 
-    Examples
-    --------
-    >>> as_engine("raycaster")
-    Traceback (most recent call last):
-    ...
-    ValueError: there is no engine 'raycaster'; choose from auto, pyvista, raycast
+    Parameters
+    ----------
+    asked : {"auto", "pyvista", "raycast"}
+        For "auto" the environment's VOLRENDER_ENGINE decides, if it is set.
+
+    Raises
+    ------
+    ValueError
+        If VOLRENDER_ENGINE is no engine.
     """
-    if name not in ENGINES:
-        raise ValueError(f"there is no {what} {name!r}; {choices([*ENGINES], str(name))}")
-    return str(name)
-
-
-def name(asked: str) -> str:
-    """The engine that draws where `asked` is wanted: the environment decides about "auto", then what works here."""
     if asked == "auto":
-        asked = as_engine(os.environ.get(VARIABLE) or "auto", VARIABLE)
+        asked = os.environ.get(VARIABLE) or "auto"
+        if asked not in ENGINES:
+            raise ValueError(f"{VARIABLE} must be one of {', '.join(ENGINES)}; got {asked!r}")
     if asked == "auto":
         return "pyvista" if opengl.window() else "raycast"
     return asked
 
 
-def chosen(asked: str, *, silhouette: bool = False) -> Any:
-    """The module with `render` of the engine that draws.
+def render(layers: Sequence[Layer], view: View, background: RGB | None, how: Rendering) -> NDArray[np.uint8]:
+    """The bare raster (h, w, 4), by the engine that is chosen; without a background its alpha is exact.
 
     Raises
     ------
     RuntimeError
-        If OpenGL is asked for, or needed for outlines, and does not work here.
+        If pyvista is asked for and there is no OpenGL.
     """
-    found = name(asked)
-    if found == "raycast" and silhouette:
-        found = "pyvista"  # outlines are drawn from the depth of surfaces
-    if found == "pyvista":
-        opengl.require()
-    return import_module(f"volrender.draw.scene_{found}")
+    if chosen(how.engine) == "pyvista" or how.silhouette:  # outlines are drawn from the depth of surfaces
+        from volrender.draw import scene_pyvista
+
+        return scene_pyvista.render(layers, view, background, how)
+    from volrender.draw import scene_raycast
+
+    return scene_raycast.render(layers, view, background, how)

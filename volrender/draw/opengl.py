@@ -1,7 +1,7 @@
-"""Whether this machine can draw with OpenGL, found out without risk.
+"""Whether this machine can draw with OpenGL, and by what, found out without risk.
 
-VTK without an OpenGL library ends the whole process, so the first scene asks a child process to draw an empty
-window. The answer is kept for the life of this process.
+VTK without an OpenGL library ends the whole process, so a child process is asked to draw an empty window, after a look
+at what costs nothing: libraries, display and devices. The answers are kept for the life of this process.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
+from pathlib import Path
 from typing import NamedTuple
 
 WINDOW = "VTK_DEFAULT_OPENGL_WINDOW"
@@ -24,20 +25,67 @@ window.SetSize(8, 8)
 window.AddRenderer(vtkRenderer())
 window.Render()
 size = vtkTextureObject.GetMaximumTextureSize3D(window)
-print("window", window.GetClassName(), window.SupportsOpenGL(), size)
+lines = window.ReportCapabilities().splitlines()
+said = next((line.partition(":")[2].strip() for line in lines if line.startswith("OpenGL renderer string")), "")
+print("window", window.GetClassName(), window.SupportsOpenGL(), size, said)
 """
 ADVICE = (
-    "a Scene needs OpenGL, and none works here: install a software one, `apt install libosmesa6` (Debian, Ubuntu) or "
-    "`dnf install mesa-libEGL mesa-dri-drivers` (Fedora); Voxels, Slices and Histogram do without, and so does a "
-    "Scene with engine='raycast'"
+    "pyvista needs OpenGL, and none works here: take engine='raycast', which needs none, or install a software one, "
+    "`apt install libegl1 libgl1-mesa-dri` (Debian, Ubuntu) or `dnf install mesa-libEGL mesa-dri-drivers` (Fedora)"
 )
+SOFTWARE = ("llvmpipe", "softpipe", "swrast", "software", "swiftshader", "swr", "basic render", "gdi generic")
+LIBRARIES = ("libEGL", "libGL", "libGLX", "libOpenGL", "libOSMesa", "libX11")
+DEVICES = ("dev/dri/renderD*", "dev/nvidia[0-9]*", "dev/kgsl*", "dev/dxg")  # of graphics hardware, on Linux
 
 
 class Window(NamedTuple):
-    """A VTK window class that can draw off screen, and the most voxels along one side of a volume that it takes."""
+    """A VTK window class that can draw off screen.
+
+    Attributes
+    ----------
+    name : str
+    largest : int
+        The most voxels along one side of a volume that it takes.
+    renderer : str
+        What draws, in its own words.
+    """
 
     name: str
     largest: int
+    renderer: str = ""
+
+    @property
+    def hardware(self) -> bool:
+        """Whether graphics hardware draws, and not the processor in its place."""
+        return bool(self.renderer) and not any(word in self.renderer.lower() for word in SOFTWARE)
+
+
+def devices() -> list[str]:
+    """Graphics hardware that Linux shows."""
+    return sorted(str(path) for pattern in DEVICES for path in Path("/").glob(pattern))
+
+
+def libraries() -> dict[str, str] | None:
+    """Libraries of OpenGL that the system's loader knows, by name; None where it cannot be asked."""
+    try:
+        listed = subprocess.run(["ldconfig", "-p"], capture_output=True, text=True, timeout=20, check=True).stdout
+    except (OSError, subprocess.SubprocessError):
+        return None
+    found: dict[str, str] = {}
+    for line in listed.splitlines():
+        name, _, path = line.strip().partition(" => ")
+        if name.split(".so")[0] in LIBRARIES and Path(path).is_file() and Path(path).stat().st_size:
+            found.setdefault(name.split(".so")[0], path)
+    return found
+
+
+@cache
+def hardware() -> bool:
+    """Whether graphics hardware draws here. Without a device there is no need to try."""
+    if sys.platform.startswith("linux") and not devices():
+        return False
+    found = window()
+    return found is not None and found.hardware
 
 
 @cache
@@ -61,10 +109,10 @@ def _probe(chosen: dict[str, str]) -> Window | None:
         )
     except (OSError, subprocess.TimeoutExpired):
         return None
-    words = answer.stdout.split()
-    if answer.returncode != 0 or len(words) != 4 or words[2] != "1":
+    words = answer.stdout.strip().split(maxsplit=4)
+    if answer.returncode != 0 or len(words) < 4 or words[0] != "window" or words[2] != "1":
         return None
-    return Window(words[1], int(words[3]))
+    return Window(words[1], int(words[3]), *words[4:])
 
 
 def require() -> Window:

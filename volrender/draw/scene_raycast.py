@@ -7,14 +7,16 @@ whatever the number of threads.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
+from itertools import count
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from volrender.color import RGB
+from volrender.console import working
 from volrender.draw.rays import raster
 from volrender.draw.rays.air import with_air
 from volrender.draw.rays.assemble import scenery
@@ -25,7 +27,8 @@ from volrender.layers import Layer
 from volrender.rendering import Rendering
 from volrender.space import View, corners
 
-TILE = 128  # pixels along a side that are traced at once
+TILE, RAYS = 64, 4096  # pixels along the side of a tile, and how many are traced at once
+PREPARED, TRACED = 0.1, 0.8  # parts of the work after which pixels are traced, and edges smoothed
 MOST_HITS = 256  # that one ray can collect
 COARSEST = 4  # pixels between the first rays
 CENTER = np.zeros((1, 2))
@@ -35,14 +38,16 @@ SPREAD = (np.array([[1, -3], [-1, 3], [5, 1], [-3, -5], [-5, 5], [-7, -1], [3, 7
 
 def render(layers: Sequence[Layer], view: View, background: RGB | None, how: Rendering) -> NDArray[np.uint8]:
     """The bare raster (h, w, 4); without a background its alpha is exact."""
-    scene = scenery(layers, view, how)
-    if how.lit and not how.draft:
-        scene = with_air(scene, *_extent(layers, view))
-    canvas = Canvas(scene, view.size)
-    canvas.trace_coarse_to_fine(_stride(layers, view))
-    if not how.draft:
-        canvas.smooth_edges()
-    return canvas.finished(background)
+    with working("scene") as done:
+        scene = scenery(layers, view, how)
+        done(PREPARED / 2)
+        if how.lit and not how.draft:
+            scene = with_air(scene, *_extent(layers, view))
+        canvas = Canvas(scene, view.size, done)
+        canvas.trace_coarse_to_fine(_stride(layers, view))
+        if not how.draft:
+            canvas.smooth_edges()
+        return canvas.finished(background)
 
 
 def _extent(layers: Sequence[Layer], view: View) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -64,8 +69,8 @@ def _stride(layers: Sequence[Layer], view: View) -> int:
 class Canvas:
     """A picture while it is traced: premultiplied float32 (h, w, 4), and the depth of each pixel (mm)."""
 
-    def __init__(self, scene: Scenery, size: tuple[int, int]) -> None:
-        self.scene = scene
+    def __init__(self, scene: Scenery, size: tuple[int, int], done: Callable[[float], None]) -> None:
+        self.scene, self.done = scene, done
         self.width, self.height = size
         self.picture = np.zeros((self.height, self.width, 4), dtype=np.float32)
         self.depth = np.full((self.height, self.width), np.inf, dtype=np.float32)
@@ -74,18 +79,19 @@ class Canvas:
     def trace_coarse_to_fine(self, stride: int) -> None:
         """Trace every pixel of a lattice; then, of the pixels between, those that cannot be told from it."""
         self.wanted[::stride, ::stride] = True
-        self._trace(CENTER)
-        while stride > 1:
-            stride //= 2
-            for across in (True, False):
-                self.wanted[:] = False
-                self._rows(raster.between, self.picture, self.depth, self.wanted, stride, across)
-                self._trace(CENTER)
+        halves = [stride >> n for n in range(1, stride.bit_length())]
+        passes = [(half, across) for half in halves for across in (True, False)]
+        shares = np.linspace(PREPARED, TRACED, len(passes) + 2).tolist()
+        self._trace(CENTER, *shares[:2])
+        for (half, across), start, end in zip(passes, shares[1:], shares[2:]):
+            self.wanted[:] = False
+            self._rows(raster.between, self.picture, self.depth, self.wanted, half, across)
+            self._trace(CENTER, start, end)
 
     def smooth_edges(self) -> None:
         """Trace the pixels at edges at eight places."""
         self._rows(raster.edges, self.picture, self.wanted)
-        self._trace(SPREAD)
+        self._trace(SPREAD, TRACED, 1.0)
 
     def finished(self, background: RGB | None) -> NDArray[np.uint8]:
         """The straight-alpha raster (h, w, 4)."""
@@ -94,21 +100,36 @@ class Canvas:
         return done
 
     def _rows(self, loop: Any, *arguments: Any) -> None:
-        bands = range(0, self.height, TILE)
-        run(partial(loop, *arguments, first, min(first + TILE, self.height)) for first in bands)
+        run(partial(loop, *arguments, n, min(n + TILE, self.height)) for n in range(0, self.height, TILE))
 
-    def _trace(self, offsets: NDArray[np.float64]) -> None:
-        """Trace the wanted pixels, tile by tile: neighbours find what they need in the same memory."""
+    def _trace(self, offsets: NDArray[np.float64], start: float, end: float) -> None:
+        """Trace the wanted pixels, from the part `start` of all work to the part `end`."""
         clips, media = len(self.scene.clips), len(self.scene.media)
         colors = self.picture.reshape(-1, 4)
         depth = self.depth.reshape(-1) if len(offsets) == 1 else np.empty(0, dtype=np.float32)
 
-        def tile(row: int, column: int) -> None:
-            rows, columns = np.nonzero(self.wanted[row : row + TILE, column : column + TILE])
-            pixels = (rows + row) * self.width + columns + column
+        def part(pixels: NDArray[np.int64]) -> None:
             notes = [np.zeros(len(self.scene.fields), dtype=RAY), np.empty((MOST_HITS, 5))]
             notes += [np.empty((clips, 2)), np.empty((media, 2)), np.empty(2 * (clips + media))]
             trace(*self.scene, *notes, pixels, offsets, colors, depth)
 
-        places = [(r, c) for r in range(0, self.height, TILE) for c in range(0, self.width, TILE)]
-        run(partial(tile, *place) for place in places)
+        total, traced = max(int(self.wanted.sum()), 1), count()
+        some = RAYS // len(offsets)
+        run(
+            (partial(part, pixels) for pixels in self._parts(some)),
+            lambda: self.done(start + (end - start) * min(next(traced) * some / total, 1.0)),
+        )
+
+    def _parts(self, some: int) -> Iterator[NDArray[np.int64]]:
+        """The wanted pixels (flat places), about so many at a time, from tiles: neighbours share memory."""
+        kept: list[NDArray[np.int64]] = []
+        for row in range(0, self.height, TILE):
+            for column in range(0, self.width, TILE):
+                rows, columns = np.nonzero(self.wanted[row : row + TILE, column : column + TILE])
+                kept.append((rows + row) * self.width + columns + column)
+                if sum(map(len, kept)) >= some:
+                    pixels = np.concatenate(kept)
+                    yield from np.array_split(pixels, -(-len(pixels) // some))
+                    kept = []
+        if sum(map(len, kept)):
+            yield np.concatenate(kept)

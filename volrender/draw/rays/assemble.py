@@ -260,7 +260,8 @@ def _room(has: NDArray[np.bool_]) -> NDArray[np.uint8]:
     """How many blocks around each there is nothing, itself counted."""
     if not has.any():
         return np.full(has.shape, 255, dtype=np.uint8)
-    return np.minimum(ndimage.distance_transform_cdt(~has, "chessboard"), 255).astype(np.uint8)
+    far = np.asarray(ndimage.distance_transform_cdt(~has, "chessboard"))
+    return np.minimum(far, 255).astype(np.uint8)
 
 
 def _hidden(layer: LabelMap, shown: NDArray[Any]) -> NDArray[Any]:

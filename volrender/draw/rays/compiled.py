@@ -64,6 +64,12 @@ class Loop:
         except (RuntimeError, OSError, AttributeError):  # no folder for it; other versions of numba
             self._compiled = numba.njit(nogil=True)(function)
 
+    @property
+    def folder(self) -> str | None:
+        """Where its copy is kept."""
+        path = getattr(self._compiled._cache, "cache_path", None)
+        return None if path is None else str(path)
+
     def __call__(self, *arguments: Any) -> None:
         """Run it."""
         try:
@@ -88,8 +94,12 @@ def run(tasks: Iterable[Callable[[], None]], advance: Callable[[], None] = lambd
     advance : callable
         Called in this thread after each task.
     """
+    first, rest = next(iter(tasks := iter(tasks)), None), tasks
+    if first is not None:  # in this thread, which an interrupt can stop while it compiles
+        first()
+        advance()
     pool = ThreadPoolExecutor(numba.config.NUMBA_NUM_THREADS)
-    waiting = {pool.submit(task) for task in tasks}
+    waiting = {pool.submit(task) for task in rest}
     try:
         while waiting:
             done, waiting = wait(waiting, timeout=0.2, return_when="FIRST_COMPLETED")

@@ -66,8 +66,9 @@ def value(pool: Pool, start: int, shape: NDArray[np.int64], i: float, j: float, 
     z0, z1, w0, w1 = pool[at], pool[at + c], pool[at + b], pool[at + b + c]
     near0, near1 = x0 + (x1 - x0) * w, y0 + (y1 - y0) * w
     far0, far1 = z0 + (z1 - z0) * w, w0 + (w1 - w0) * w
-    near = near0 + (near1 - near0) * v
-    return near + (far0 + (far1 - far0) * v - near) * u
+    near, far = near0 + (near1 - near0) * v, far0 + (far1 - far0) * v
+    between: float = near + (far - near) * u
+    return between
 
 
 @inner
@@ -142,7 +143,8 @@ def block_at(f: Record, i: float, j: float, k: float) -> int:
     a = min(max(int(i), 0) // BLOCK, n[0] - 1)
     b = min(max(int(j), 0) // BLOCK, n[1] - 1)
     c = min(max(int(k), 0) // BLOCK, n[2] - 1)
-    return (a * n[1] + b) * n[2] + c
+    place: int = (a * n[1] + b) * n[2] + c
+    return place
 
 
 @inner

@@ -32,7 +32,8 @@ def fading(x: float) -> float:
     series = 1.0 + r * (1 / 7) * (1.0 + r * (1 / 8) * series)
     series = 1.0 + r * (1 / 5) * (1.0 + r * (1 / 6) * series)
     series = 1.0 + r * (1 / 3) * (1.0 + r * (1 / 4) * series)
-    return (1.0 + r * (1.0 + r * 0.5 * series)) * POWERS[n]
+    left: float = (1.0 + r * (1.0 + r * 0.5 * series)) * POWERS[n]
+    return left
 
 
 @inner

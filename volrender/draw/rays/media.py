@@ -26,7 +26,8 @@ def look_up(tables: Tables, start: int, v: float) -> float:
     at = min(max(v, 0.0), 1.0) * (TONES - 1)
     n = min(int(at), TONES - 2)
     low = tables[start + n]
-    return low + (tables[start + n + 1] - low) * (at - n)
+    between: float = low + (tables[start + n + 1] - low) * (at - n)
+    return between
 
 
 @inner

@@ -272,7 +272,8 @@ def number_at(numbers: Numbers, start: int, shape: Tables, a: int, b: int, c: in
     side = 2 * reach + 1
     x, y, z = a + cell // side**2 - reach, b + cell // side % side - reach, c + cell % side - reach
     if 0 <= x < shape[0] and 0 <= y < shape[1] and 0 <= z < shape[2]:
-        return numbers[start + (x * shape[1] + y) * shape[2] + z]
+        number: int = numbers[start + (x * shape[1] + y) * shape[2] + z]
+        return number
     return 0
 
 
