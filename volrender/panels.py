@@ -71,7 +71,7 @@ class Scene(Panel):
     background : color or "transparent"
     engine : {"auto", "pyvista", "raycast"}
         What draws it: pyvista, by OpenGL, or volrender's own ray caster, which needs none. By default pyvista where
-        OpenGL works, or what the environment's ``VOLRENDER_ENGINE`` says. Outlines need pyvista.
+        OpenGL works, or what the environment's ``VOLRENDER_ENGINE`` says.
 
     Examples
     --------

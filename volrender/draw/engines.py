@@ -47,7 +47,7 @@ def render(layers: Sequence[Layer], view: View, background: RGB | None, how: Ren
     RuntimeError
         If pyvista is asked for and there is no OpenGL.
     """
-    if chosen(how.engine) == "pyvista" or how.silhouette:  # outlines are drawn from the depth of surfaces
+    if chosen(how.engine) == "pyvista":
         from volrender.draw import scene_pyvista
 
         return scene_pyvista.render(layers, view, background, how)

@@ -14,7 +14,6 @@ from typing import Any
 import numpy as np
 import pyvista as pv
 from numpy.typing import NDArray
-from scipy import ndimage
 from vtkmodules.vtkRenderingCore import vtkVolume
 from vtkmodules.vtkRenderingVolume import vtkMultiVolume
 from vtkmodules.vtkRenderingVolumeOpenGL2 import vtkOpenGLGPUVolumeRayCastMapper
@@ -24,6 +23,7 @@ from volrender.color import BODY, RGB
 from volrender.draw import opengl, volumes_pyvista
 from volrender.draw.faces import Face, cut_faces, ended, slice_faces
 from volrender.draw.faces_pyvista import face_mesh
+from volrender.draw.outlines import OUTLINE, outline
 from volrender.draw.shaders import clip_and_light
 from volrender.draw.surfaces_pyvista import (
     cut,
@@ -46,8 +46,6 @@ from volrender.draw.volumes_pyvista import (
 from volrender.layers import CutPlane, Intensity, Isosurface, LabelMap, Layer
 from volrender.rendering import FLAT, FRONTAL, LIGHTS, MATERIAL, Rendering
 from volrender.space import NEAREST, View, apply_affine, removed
-
-OUTLINE, OUTLINES = (0.15, 0.15, 0.15), 400  # its color, and how many of its widths a picture is wide
 
 BLEND = {
     "composite": "SetBlendModeToComposite",
@@ -90,7 +88,7 @@ def _rasters(
                 stage.render()
             rasters.append(np.asarray(stage.screenshot(None, return_img=True))[..., :3])
         if how.silhouette:
-            line = _outline(_depth(stage), larger)[..., None]
+            line = outline(_depth(stage), larger)[..., None]
             rasters = [(1 - line) * raster + line * (255 * np.array(OUTLINE)) for raster in rasters]
     finally:
         stage.close()
@@ -119,22 +117,6 @@ def _depth(stage: pv.Plotter) -> NDArray[np.float64]:
         actor.SetVisibility(False)
     stage.render()
     return np.asarray(np.nan_to_num(-np.asarray(stage.get_image_depth(), dtype=float), nan=np.inf))
-
-
-def _outline(depth: NDArray[np.float64], view: View) -> NDArray[np.float64]:
-    """How dark (h, w) a pixel is with outlines: where the depth leaps, a line on the nearer side."""
-    leap = 0.03 * view.mm_per_pixel * max(view.size)
-    finite = np.isfinite(depth)
-    far = depth.max(where=finite, initial=0.0) + 10 * leap
-    filled = np.where(finite, depth, far)
-    behind = ndimage.maximum_filter(filled, 3)
-    slope = filled - ndimage.minimum_filter(filled, 3)
-    edge = (behind - filled > leap + 2 * slope) & finite
-    width = max(1.0, max(view.size) / OUTLINES)
-    lines, _ = ndimage.label(edge, np.ones((3, 3)))
-    edge &= np.bincount(lines.ravel())[lines] > 8 * width
-    reach = ndimage.distance_transform_edt(~edge) if edge.any() else np.full(depth.shape, np.inf)
-    return np.asarray(np.clip(width / 2 + 0.5 - reach, 0, 1))
 
 
 def plotter(layers: Sequence[Layer], view: View, background: RGB, how: Rendering) -> pv.Plotter:

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from volrender.color import RGB
 from volrender.console import working
+from volrender.draw.outlines import OUTLINE, outline
 from volrender.draw.rays import raster
 from volrender.draw.rays.air import with_air
 from volrender.draw.rays.assemble import scenery
@@ -47,6 +48,8 @@ def render(layers: Sequence[Layer], view: View, background: RGB | None, how: Ren
         canvas.trace_coarse_to_fine(_stride(layers, view))
         if not how.draft:
             canvas.smooth_edges()
+        if how.silhouette:
+            canvas.draw_outlines(view)
         return canvas.finished(background)
 
 
@@ -93,6 +96,11 @@ class Canvas:
         self._rows(raster.edges, self.picture, self.wanted)
         self._trace(SPREAD, TRACED, 1.0)
 
+    def draw_outlines(self, view: View) -> None:
+        """Draw a line around what is nearer."""
+        line = outline(self.depth, view)[..., None].astype(np.float32)
+        self.picture += line * (np.array([*OUTLINE, 1.0], dtype=np.float32) - self.picture)
+
     def finished(self, background: RGB | None) -> NDArray[np.uint8]:
         """The straight-alpha raster (h, w, 4)."""
         done = np.empty((self.height, self.width, 4), dtype=np.uint8)
@@ -121,7 +129,7 @@ class Canvas:
         )
 
     def _parts(self, some: int) -> Iterator[NDArray[np.int64]]:
-        """The wanted pixels (flat places), about so many at a time, from tiles: neighbours share memory."""
+        """The wanted pixels (flat places), about so many at a time, of tiles: neighbours use the same memory."""
         kept: list[NDArray[np.int64]] = []
         for row in range(0, self.height, TILE):
             for column in range(0, self.width, TILE):

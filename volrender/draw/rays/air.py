@@ -84,8 +84,8 @@ def fill(
                     for n in range(len(surfaces)):
                         f = fields[surfaces[n].field]
                         index = into(f, at[0], at[1], at[2])
-                        if inside(f, clips, walls, at, index):
-                            if value(pool, f.start, f.shape, index[0], index[1], index[2]) >= 0:
-                                through *= 1.0 - surfaces[n].rgba[3]
+                        v = value(pool, f.start, f.shape, index[0], index[1], index[2])
+                        if v >= 0 and inside(f, clips, walls, at, index):
+                            through *= 1.0 - surfaces[n].rgba[3]
                     total += 1.0 - through
                 air[(i * shape[1] + j) * shape[2] + k] = total / 8

@@ -13,6 +13,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import ndimage
 
 from volrender import paint
 from volrender.draw.rays.compiled import run
@@ -25,7 +26,7 @@ Slab: TypeAlias = Callable[[NDArray[Any]], NDArray[Any]]
 SLAB = 8  # voxels
 SMOOTH, SMOOTH_LABELS = 0.8, 1.1  # voxels
 FILLED = 0.4  # of a smoothed label map's 0 to 1: there bodies are as large as their voxels
-KEPT = 0.2  # of what a voxel was beyond a surface's level, at least: nothing is smoothed away
+KEPT, KEPT_SPECK = 0.2, 0.9  # of what a voxel was beyond a surface's level, at least: nothing is smoothed away
 
 
 @dataclass(frozen=True)
@@ -67,11 +68,17 @@ class Field:
             return
         for axis in range(3):
             smooth(out, self.weights, axis)
-        for first in range(0, len(out) if self.keep else 0, SLAB):
+        if self.keep:
+            self._keep(out)
+
+    def _keep(self, out: NDArray[np.float32]) -> None:
+        """Let every voxel stay on its side of 0, and what would go all around stay almost as it was."""
+        near = ndimage.binary_dilation(out > 0, np.ones((3, 3, 3), dtype=bool))
+        for first in range(0, len(out), SLAB):
             part = slice(first, first + SLAB)
-            before = self.slab(data[part])
-            within = np.abs(before) * KEPT
-            out[part] = np.where(before > 0, np.maximum(out[part], within), np.minimum(out[part], -within))
+            before = self.slab(self.volume.data[part])
+            least = np.abs(before) * np.where(near[part] | (before <= 0), KEPT, KEPT_SPECK)
+            out[part] = np.where(before > 0, np.maximum(out[part], least), np.minimum(out[part], -least))
 
 
 def smooth(out: NDArray[np.float32], weights: NDArray[np.float64], axis: int) -> None:

@@ -38,7 +38,7 @@ def fading(x: float) -> float:
 
 @inner
 def power(base: float, exponent: float) -> float:
-    """Base ** exponent for a base of 0 to 1 and an exponent of 0 or more; whole exponents by multiplication."""
+    """A power, for a base of 0 to 1 and an exponent of 0 or more; whole exponents by multiplication."""
     whole = int(exponent)
     result, square, left = 1.0, base, whole
     while left > 0:
@@ -59,8 +59,8 @@ def shaded(
     """The color of a point in the light, with an outward unit normal `n`, seen along `d`; of the side that is seen.
 
     The model is Phong's (Communications of the ACM 18, 1975). As far as the normal is not sure (0 to 1), the point is
-    lit as if it faced the viewer. `opened` says how much of the light gets into the groove that it lies in; below 0 no air
-    is asked.
+    lit as if it faced the viewer. `opened` says how much of the light gets into the groove that it lies in; below 0 no
+    air is asked.
     """
     lit = 1.0
     if sight.cell > 0 and opened > 0:

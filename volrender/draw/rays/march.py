@@ -22,13 +22,15 @@ ENOUGH = 0.998  # of the light: nothing is seen behind
 
 @Loop
 def trace(
-    pool: Pool, air: Pool, marks: Marks, numbers: Numbers, tables: Tables, sights: Records, fields: Records, media: Records,
-    projections: Records, surfaces: Records, faces: Records, clips: Records, walls: Records,
-    rays: Records, hits: Tables, gone: Tables, last: Tables, ends: Tables, pixels: NDArray[np.int64], offsets: Tables, picture: Pool, depth: Pool,
+    pool: Pool, air: Pool, marks: Marks, numbers: Numbers, tables: Tables,
+    sights: Records, fields: Records, media: Records, projections: Records, surfaces: Records, faces: Records,
+    clips: Records, walls: Records, rays: Records, hits: Tables, gone: Tables, last: Tables, ends: Tables,
+    pixels: NDArray[np.int64], offsets: Tables, picture: Pool, depth: Pool,
 ) -> None:  # fmt: skip
     """Fill in pixels (flat places) of a picture (n, 4), premultiplied: the mean over `offsets` (column, row).
 
-    `depth` (n,), if it has room, gets how far (mm) behind the middle of the view the first half of the light ends.
+    `depth` (n,), if it has room, gets how far (mm) behind the middle of the view a surface is met, or half of the light
+    has ended.
     `rays` (a field each) and `hits` are notes that are used again for every ray.
     """
     pool, air, marks, numbers, tables = (
@@ -108,7 +110,7 @@ def gather(
     pool: Pool, air: Pool, marks: Marks, tables: Tables, sight: Record, fields: Records, media: Records, rays: Records,
     last: Tables, ends: Tables, hits: Tables, gone: Tables, o: Point, d: Point, count: int, end: float,
 ) -> tuple[Point, float, float]:  # fmt: skip
-    """Composite media and hits, the nearest first: premultiplied color, alpha, and how far half of the light goes."""
+    """Composite media and hits, the nearest first: premultiplied color, alpha, and how far to what is seen first."""
     red, green, blue, alpha, far = 0.0, 0.0, 0.0, 0.0, np.inf
     t, final, n = reach(sight.nearest, media, rays, last, ends, gone)
     final, done = min(final, end), 0
@@ -136,6 +138,7 @@ def gather(
             left = (1.0 - alpha) * hits[done, 4]
             red, green, blue = red + left * hits[done, 1], green + left * hits[done, 2], blue + left * hits[done, 3]
             alpha, t = alpha + left, max(t, hits[done, 0])
+            far = min(far, hits[done, 0])
             done += 1
         if alpha >= 0.5 and far == np.inf:
             far = t

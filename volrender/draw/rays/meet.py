@@ -159,7 +159,8 @@ def next_crossing(
 
 @apart
 def meet_surface(
-    pool: Pool, air: Pool, marks: Marks, numbers: Numbers, tables: Tables, sight: Record, f: Record, r: Record, s: Record,
+    pool: Pool, air: Pool, marks: Marks, numbers: Numbers, tables: Tables,
+    sight: Record, f: Record, r: Record, s: Record,
     hits: Tables, gone: Tables, o: Point, d: Point, count: int, end: float, axis: int,
 ) -> tuple[int, float]:  # fmt: skip
     """Hits of a surface before `end`: of an opaque one the first, which is the new end; of a translucent one all.
@@ -242,7 +243,7 @@ def label_under(numbers: Numbers, start: int, f: Record, r: Record, n: Point, t:
     i = r.at[0] + t * r.along[0] - under * i
     j = r.at[1] + t * r.along[1] - under * j
     k = r.at[2] + t * r.along[2] - under * k
-    a, b, c = int(math.floor(i + 0.5)), int(math.floor(j + 0.5)), int(math.floor(k + 0.5))
+    a, b, c = math.floor(i + 0.5), math.floor(j + 0.5), math.floor(k + 0.5)
     for reach in range(1, REACH + 1):
         best, most = 0, 0.0
         for cell in range((2 * reach + 1) ** 3):

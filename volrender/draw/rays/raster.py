@@ -63,7 +63,7 @@ def edges(picture: Pool, wanted: Mask, first: int, last: int) -> None:
 
 @Loop
 def finish(picture: Pool, ground: Tables, raster: NDArray[np.uint8], first: int, last: int) -> None:
-    """Straight RGBA of rows first to last of a premultiplied picture: on a ground of (r, g, b), or clear if it is empty."""
+    """Straight RGBA of rows first to last of a premultiplied picture: on a ground (r, g, b), clear if it is empty."""
     for row in range(first, last):
         for column in range(picture.shape[1]):
             alpha = float(picture[row, column, 3])

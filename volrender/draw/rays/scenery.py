@@ -1,8 +1,9 @@
 """What a scene is to the compiled loops: records, and a few arrays that hold what records are long for.
 
 The loops are given arrays one by one: what is taken out of a tuple is counted by every thread, which is slow. So the
-numbers of everything lie in `pool` (fields, blocks, pictures), `air` (what light comes through), `tables` (curves, colors, lights), `marks` (bytes)
-and `numbers` (labels), and a record says where its own begin. World points are relative to the middle of the view.
+numbers of everything lie in `pool` (fields, blocks, pictures), `air` (what light comes through), `tables` (curves,
+colors, lights), `marks` (bytes) and `numbers` (labels), and a record says where its own begin. World points are
+relative to the middle of the view.
 """
 
 from __future__ import annotations
@@ -79,8 +80,8 @@ MEDIUM = np.dtype(
 )
 # A volume of which each ray shows one value between low and high: the highest, or the mean. `rgba` is in the tables.
 PROJECTION = np.dtype([("field", "i8"), ("mean", "i8"), ("low", "f8"), ("high", "f8"), ("rgba", "i8")])
-# Where a field crosses 0, above it inside. Of a label map the place of each voxel's color begins in the numbers (0 is no
-# label, -1 an isosurface), and the colors themselves in the tables.
+# Where a field crosses 0, above it inside. Of a label map the place of each voxel's color begins in the numbers (0 is
+# no label, -1 an isosurface), and the colors themselves in the tables.
 SURFACE = np.dtype([("field", "i8"), ("rgba", "f8", 4), *MATERIAL, ("numbers", "i8"), ("palette", "i8")])
 # A picture on the plane ax + by + cz = d, inside some walls. Its texels begin in the pool, straight RGBA and how far it
 # is covered; `to_pixel` gives row and column.

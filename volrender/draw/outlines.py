@@ -1,0 +1,27 @@
+"""Outlines of what is nearer, from the depth of a scene's pixels, whatever engine found it."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from volrender.space import View
+
+OUTLINE, OUTLINES = (0.15, 0.15, 0.15), 400  # its color, and how many of its widths a picture is wide
+
+
+def outline(depth: NDArray[np.floating], view: View) -> NDArray[np.float64]:
+    """How dark (h, w) a pixel is with outlines: where the depth (mm, or infinite) leaps, on the nearer side."""
+    leap = 0.03 * view.mm_per_pixel * max(view.size)
+    finite = np.isfinite(depth)
+    far = depth.max(where=finite, initial=0.0) + 10 * leap
+    filled = np.where(finite, depth, far)
+    behind = ndimage.maximum_filter(filled, 3)
+    slope = filled - ndimage.minimum_filter(filled, 3)
+    edge = (behind - filled > leap + 2 * slope) & finite
+    width = max(1.0, max(view.size) / OUTLINES)
+    lines, _ = ndimage.label(edge, np.ones((3, 3)))
+    edge &= np.bincount(lines.ravel())[lines] > 8 * width
+    reach = ndimage.distance_transform_edt(~edge) if edge.any() else np.full(depth.shape, np.inf)
+    return np.asarray(np.clip(width / 2 + 0.5 - reach, 0, 1))
