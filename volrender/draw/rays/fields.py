@@ -25,7 +25,7 @@ from volrender.volume import Volume
 Slab: TypeAlias = Callable[[NDArray[Any]], NDArray[Any]]
 SLAB = 8  # voxels
 SMOOTH, SMOOTH_LABELS = 0.8, 1.1  # voxels
-FILLED = 0.4  # of a smoothed label map's 0 to 1: there bodies are as large as their voxels
+FILLED = 0.45  # of a smoothed label map's 0 to 1: there bodies are as large as their voxels
 KEPT, KEPT_SPECK = 0.2, 0.9  # of what a voxel was beyond a surface's level, at least: nothing is smoothed away
 
 
