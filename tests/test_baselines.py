@@ -39,6 +39,7 @@ def histogram():
     return vr.Histogram(vr.sample("mni152"))
 
 
+@pytest.mark.filterwarnings("ignore:Voxels of")
 @pytest.mark.parametrize("make", [slices, contours, voxels, labels, histogram], ids=lambda make: make.__name__)
 def test_picture_matches_its_baseline(make, request, tmp_path):
     drawn = tmp_path / f"{make.__name__}.png"

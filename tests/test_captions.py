@@ -34,7 +34,7 @@ def test_slices_with_a_map():
         ({"x": 0}, "Sagittal slice at x = 0 mm of ball (gray, 0 to 100). Coordinates"),
         ({"z": 0, "radiological": True}, "Radiological convention: the subject's left is on the right"),
         ({"plane": vr.Plane(normal=(1, 1, 0), origin=(2, 0, 0))}, "liquely"),
-        ({"z": 0, "space": hill(tilted(2)[1])}, "along the volume's own axes"),
+        ({"z": 0, "space": hill(tilted(2)[1])}, "along the axes of"),
     ],
 )
 def test_views_of_slices(options, said):

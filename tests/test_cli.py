@@ -554,6 +554,7 @@ def test_the_demo_in_the_way(run, tmp_path):
 
 def test_without_opengl_a_scene_is_a_sentence(complains, monkeypatch):
     monkeypatch.setattr(opengl, "window", lambda: None)
+    monkeypatch.setenv("VOLRENDER_ENGINE", "pyvista")
     complains("scene", "head.nii.gz", said=["OpenGL", "apt install"])
 
 

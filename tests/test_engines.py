@@ -77,6 +77,18 @@ def test_transparency_agrees(gl):
     assert one[3] == pytest.approx(255 * (1 - 0.6**2), abs=2)
 
 
+def test_a_transparent_background_is_exact():
+    """A translucent ball on a page, and on nothing and then on the page, is one picture."""
+    layer = Isosurface(ball(24, 9.0), level=50, color="red", opacity=0.5)
+    clear, page = (
+        Scene(layer, light="flat", background=ground, engine="raycast").render((80, 80)).astype(float)
+        for ground in ("transparent", "#3060a0")
+    )
+    alpha = clear[..., 3:] / 255
+    over = clear[..., :3] * alpha + np.array([0x30, 0x60, 0xA0]) * (1 - alpha)
+    assert np.abs(over - page[..., :3]).max() <= 1.5
+
+
 # Which draws
 
 

@@ -123,6 +123,7 @@ def test_without_opengl_every_command_draws(without_opengl, tmp_path):
     np.save(tmp_path / "ball.npy", BALL.data)
     code = f"""
 import sys
+import os
 from volrender.cli import main
 source = [{str(tmp_path / "ball.npy")!r}, "--spacing", "1", "1", "1", "--dpi", "60", "-o"]
 folder = {str(tmp_path)!r}

@@ -3,7 +3,7 @@ import pytest
 from helpers import CODES, ball, hill, refuses, storage_affine, tilted
 from scipy import ndimage
 
-from volrender import Box, CutPlane, Intensity, Isosurface, LabelMap, Plane, Scene, Volume, paint, space
+from volrender import Box, CutPlane, Intensity, Isosurface, LabelMap, Plane, Scene, Volume, paint, sample, space
 from volrender.color import BODY
 from volrender.space import CAMERAS
 
@@ -680,3 +680,38 @@ def test_voxels_that_are_not_finite_are_air():
         scene = Scene(layer, background="blue")
         seen = subject(scene.render((80, 80)))
         assert 0.2 < seen.mean() < 0.9, blend
+
+
+def test_a_cut_face_is_not_cut_by_a_clip_of_another_layer():
+    first, second = Plane(x=0), Plane(y=0)
+    block = np.zeros((30, 30, 30))
+    block[5:25, 5:25, 5:25] = 100
+    affine = np.diag([1, 1, 1, 1.0])
+    affine[:3, 3] = -15
+    body, core = Volume(block, affine), Volume(np.pad(block[10:20, 10:20, 10:20], 10), affine)
+    bare = Intensity(body, clim=(0, 200), clip=first)
+    red = Isosurface(core, level=50, color="red", clip=(first, second))
+    faces = []
+    for layers in ([bare], [bare, red]):
+        raster = Scene(*layers, camera="right", light="flat").render((120, 120)).astype(int)
+        gray = (np.ptp(raster[..., :3], axis=-1) < 8) & (raster[..., 0] < 250)
+        faces.append(int((gray | (raster[..., 0] - raster[..., 1] > 60)).sum()))
+    assert faces[1] == pytest.approx(faces[0], rel=0.02)
+
+
+def test_a_clip_given_twice_is_one():
+    assert Intensity(ball(), clip=(Plane(x=0), Plane(x=0))).clip == (Plane(x=0),)
+
+
+def test_no_body_shows_through_its_cut_face():
+    """Whatever stands before it: rays that start with a jitter end at the face."""
+    face = Plane(z=50)
+    plain = Scene(Intensity(sample("mni152"), clip=face), camera="superior")
+    beside = Scene(Intensity(sample("mni152"), clip=face), Isosurface(sample("motor"), level=3.1), camera="superior")
+    at = np.array([[x, y, 50.0] for x in range(-45, -20, 2) for y in range(-60, 20, 2)])
+    found = []
+    for scene in (plain, beside):
+        raster = scene.render((250, 250)).astype(int)
+        columns, rows = np.rint(scene.project(at, (250, 250))).astype(int).T
+        found.append(np.ptp(raster[rows, columns, :3], axis=-1))
+    assert max(map(np.max, found)) < 8

@@ -186,3 +186,22 @@ e = 2
     assert list(found.values()) == [5, 6, 8, 11]
     assert [lines.line_of(("many", n, "e")) for n in range(2)] == [13, 15]
     assert lines.line_of(("not", "a", "table")) == 0
+
+
+@pytest.mark.parametrize(
+    ("lines", "said"),
+    [
+        (["[layers.z]", 'type = "Isosurface"', 'volume = "head"', 'colour = "red"'], ["6", "layers.z.colour", "color"]),
+        (["[print]", 'dpi = "high"'], ["4", "print.dpi", "high"]),
+        (["[panels.p]", 'type = "Figure"', 'rows = [["p"]]'], ["holds itself"]),
+    ],
+)
+def test_what_is_wrong_is_told_with_its_own_key_and_line(tmp_path, lines, said):
+    head = ["[volumes.head]", 'sample = "mni152"']
+    tail = ["[figure]", f'rows = [["{"z" if "layers" in lines[0] else "p" if "panels" in lines[0] else "head"}"]]']
+    path = tmp_path / "s.toml"
+    path.write_text("\n".join([*head, *lines, *tail]))
+    with pytest.raises(ValueError, match="toml") as complaint:
+        vr.read_spec(path)
+    for words in said:
+        assert words in str(complaint.value)

@@ -158,10 +158,13 @@ def scene(layers):
     return Scene(*layers, camera=(20, 140)).render((48, 48))
 
 
-def in_every_order(draw, make):
+WHOLE = ("surfaces", "oblique")
+
+
+def in_every_order(draw, make, codes=CODES):
     first = draw(make("RAS"))
     assert first.std() > 10
-    for code in CODES:
+    for code in codes:
         assert np.array_equal(draw(make(code)), first), code
 
 
@@ -179,7 +182,8 @@ def test_every_storage_order_gives_the_same_voxels(case):
 @pytest.mark.usefixtures("gl")
 @pytest.mark.parametrize("case", [name for name, (panels, _) in CASES.items() if "scene" in panels])
 def test_every_storage_order_gives_the_same_scene(case):
-    in_every_order(scene, CASES[case][1])
+    """All 48 for one layer of each kind; for the rest 16, each axis and direction in each place among them."""
+    in_every_order(scene, CASES[case][1], CODES if case in WHOLE else CODES[1::3])
 
 
 def pair(matrix, size):

@@ -81,6 +81,10 @@ def threshold(layer: Intensity) -> str:
     found = re.fullmatch(r"threshold\(level=(.+)\)", layer.volume.history[-1] if layer.volume.history else "")
     own = survey.smallest if survey.smallest > THRESHOLDED * max(map(abs, survey.robust)) else None
     level = look.level if look.level is not None else float(found[1]) if found else own if survey.hollow else None
+    if level is None and survey.signed:  # the user's own curve may be one
+        level = max(
+            (value for value, amount in look.nodes("overlay") if amount == 0 < value < look.clim[1]), default=None
+        )
     if level is None:
         return ""
     value = layer.volume.unit or "value"
@@ -134,11 +138,10 @@ def cuts(shown: Sequence[Cut]) -> str:
 
 def convention(shown: Sequence[Cut]) -> str:
     """On which side of slices the subject's left is; "" where none of them shows it."""
-    ends = {cut.ends[0] for cut in shown if set(cut.ends) == {"L", "R"}}
-    if len(ends) != 1:
-        return "" if not ends else "Sides are as lettered."
-    (first,) = ends
-    name, side = ("Neurological", "left") if first == "L" else ("Radiological", "right")
+    turned = {cut.turned for cut in shown if cut.turned is not None}
+    if len(turned) != 1:
+        return "Sides are as lettered." if turned else ""
+    name, side = ("Radiological", "right") if turned == {True} else ("Neurological", "left")
     return f"{name} convention: the subject's left is on the {side} of axial and coronal slices."
 
 
@@ -199,7 +202,8 @@ def _(layer: LabelMap, drawn_as: str) -> str:
     elif len(names) <= SHOWN_LABELS:
         said = [", ".join(f"{region} in {color_word(rgb)}" for region, rgb in names.items())]
     else:
-        said = [f"{len(names)} regions, each in a color of its own"]
+        alike = len(set(names.values())) < len(names)
+        said = [f"{len(names)} regions, {'some in like colors' if alike else 'each in a color of its own'}"]
     lined = drawn_as == "slice" and layer.outline
     return _with(f"the outlines of {name}" if lined else name, [*said, removed(layer.clip)])
 
@@ -255,4 +259,6 @@ def finding(layers: Sequence[Layer]) -> str:
     point = focus.point(layers)
     side = f", on the subject's {'right' if point[0] > 0 else 'left'} side" if abs(point[0]) > MIDLINE else ""
     at = ", ".join(f"{axis} = {number(float(value))}" for axis, value in zip("xyz", point))
-    return f"The largest cluster of {layer.volume.name or 'the map'} peaks at {at} mm{side}."
+    whole = isinstance(layer, Intensity) and not threshold(layer)
+    what = "strongest value" if whole else "largest cluster"
+    return f"The {what} of {layer.volume.name or 'the map'} {'is' if whole else 'peaks'} at {at} mm{side}."

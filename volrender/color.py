@@ -195,6 +195,8 @@ class Look:
             return tuple((value, top * amount) for value, amount in self.curve)
         if self.curve is not None and self.sparse:
             return tuple((value, top * (amount > 0)) for value, amount in self.curve)
+        if self.survey.signed and panel == "volume" and self.level is None and not self._gap:
+            return self._rising(top)
         if self.survey.signed:
             return self._beyond_zero(top)
         if low == high == 0 and panel != "slice":  # a map of which nothing is beyond its threshold
@@ -229,6 +231,17 @@ class Look:
         if self.level is not None:
             return self.level
         return min(max(self.survey.air, self.clim[0]), self.survey.high)
+
+    @property
+    def _gap(self) -> bool:
+        """Whether a signed map has a threshold: no values next to 0."""
+        return self.survey.smallest > THRESHOLDED * max(map(abs, self.survey.robust))
+
+    def _rising(self, top: float) -> Nodes:
+        """The curve of a map without a threshold, which fills its grid: clear up to a third of the colors' limit."""
+        low, high = min(self.clim[0], 0.0), max(self.clim[1], 0.0)
+        below, above = (top if low < 0 else 0.0), (top if high > 0 else 0.0)
+        return ((low, below), (low / 3, 0.0), (0.0, 0.0), (high / 3, 0.0), (high, above))
 
     def _beyond_zero(self, top: float) -> Nodes:
         """The curve of a signed map: transparent around 0, to its threshold, and on a side that `clim` leaves out."""

@@ -14,9 +14,10 @@ from itertools import repeat
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from volrender import captions
-from volrender.draw.annotate import Bar, Frame, Sidebar, title
+from volrender.draw.annotate import Bar, Frame, Sidebar, title, title_height
 from volrender.drawing import Drawing
 from volrender.page import Printable, as_background, as_width
 from volrender.panel import Panel, same_bar
@@ -159,11 +160,20 @@ class Figure(Printable):
         room = width - BETWEEN * (len(row) - 1)
         if (asked := self.widths[n]) is not None:
             return [room * share for share in asked]
+
+        def heights(widths: NDArray[np.float64]) -> NDArray[np.float64]:
+            return np.array([panel.height(float(w), self.font_size) for panel, w in zip(row, widths)])
+
+        least = np.array([panel.narrowest(self.font_size) for panel in row])
         widths = np.full(len(row), room / len(row))
         for _ in range(8):
-            ratios = np.array([panel.height(w, self.font_size) / w for panel, w in zip(row, widths)])
-            wanted = np.maximum(1 / ratios, (1 / ratios).sum() / (3 * len(row)))
+            shapes = widths / heights(widths)
+            wanted = np.maximum(shapes, shapes.sum() / (3 * len(row)))
             widths = room * wanted / wanted.sum()
+            # What some lack for their lettering, the others give.
+            if least.sum() < room and (widths < least).any():
+                spare = np.maximum(widths - least, 1e-9)
+                widths = least + spare * (room - least.sum()) / spare.sum()
         return [float(w) for w in widths]
 
     def _row(self, n: int, frame: Frame, room: float, most: float = np.inf) -> Row:
@@ -199,7 +209,7 @@ class Figure(Printable):
 
     def _top(self, frame: Frame) -> float:
         """The height (mm) that the page's title takes."""
-        return frame.line_height + 1.0 if self.title else 0.0
+        return title_height(frame, self.title) + 0.2 if self.title else 0.0
 
     def height(self, width: float, font_size: float = 7.0) -> float:
         """The height (mm) of all rows."""

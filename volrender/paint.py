@@ -21,6 +21,7 @@ from volrender.color import as_rgb
 from volrender.cuts import Sheet
 from volrender.intensity import luma
 from volrender.layers import CutPlane, Intensity, Isosurface, LabelMap, Layer
+from volrender.rendering import presmooth
 from volrender.sheets import EDGE, HALF
 from volrender.volume import Volume
 
@@ -196,6 +197,16 @@ def paint(layer: Layer, points_xyz: Points, panel: str = "slice") -> RGBA:
     return colors
 
 
+def softness(layer: Layer) -> float:
+    """By how many voxels (sigma) a volume is smoothed before it is rendered, for normals without rings.
+
+    A map is not: what is little larger than a voxel would fall below its threshold.
+    """
+    if not isinstance(layer, Intensity) or layer.look.survey.signed or layer.look.level is not None:
+        return 0.0
+    return presmooth(layer.field.data)
+
+
 def on_face(layer: Layer, points_xyz: NDArray[np.float64], *, overlay: bool) -> RGBA:
     """Colors of a layer on a cut face of a scene: those of a slice, smooth between voxels.
 
@@ -226,6 +237,8 @@ def over(below: RGBA, above: RGBA) -> RGBA:
 
 def foreground(layer: Layer, data: NDArray[Any]) -> NDArray[np.bool_]:
     """Which of a layer's own voxels show something, its clips aside."""
+    if isinstance(layer, (Isosurface, LabelMap)) and layer.opacity == 0:
+        return np.zeros(data.shape, dtype=bool)
     if isinstance(layer, Isosurface):
         return enclosed(layer, data)
     if isinstance(layer, LabelMap):

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from volrender import captions, space
 from volrender.color import RGB, as_rgb
-from volrender.draw.annotate import MAX_LEGEND, Bar, Frame, Sidebar, compass, number, scale_bar
+from volrender.draw.annotate import MAX_LEGEND, Bar, Frame, Sidebar, compass, number, scale_bar, title_height
 from volrender.io.files import warn
 from volrender.layers import CutPlane, Intensity, Isosurface, LabelMap, Layer
 from volrender.page import Printable, as_background, drawing
@@ -26,6 +26,7 @@ from volrender.sources import load
 from volrender.volume import Volume
 
 FOOT = 3.0  # lines of text under a 3-D picture, for its scale bar and directions
+LEAST = 2.5  # mm for each point of type, that a panel takes at least in a row
 
 
 def as_layer(item: Any) -> Layer:
@@ -188,9 +189,13 @@ class Panel(Printable):
         wanted = len(self.layers) > 1 or len(entries) > 1 if self.colorbar is None else self.colorbar
         return Sidebar(frame, self._bars(panel), entries if wanted else [])
 
+    def narrowest(self, font_size: float) -> float:
+        """The width (mm) below which the panel's lettering has no room."""
+        return LEAST * font_size
+
     def _head(self, frame: Frame) -> float:
         """The height (mm) that the title takes."""
-        return frame.line_height + 0.8 if self.title else 0.0
+        return title_height(frame, self.title)
 
     def _paperless(self, width: float, font_size: float) -> Frame:
         """A frame to measure text in, before there is a figure."""

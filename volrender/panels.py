@@ -70,8 +70,8 @@ class Scene(Panel):
         Whether a scale bar and the directions are drawn.
     background : color or "transparent"
     engine : {"auto", "pyvista", "raycast"}
-        What draws it: pyvista, by OpenGL, or volrender's own ray caster, which needs none. By default pyvista where
-        there is graphics hardware, or what the environment's ``VOLRENDER_ENGINE`` says.
+        What draws it: pyvista, by OpenGL, or volrender's own ray caster, which needs none. By default pyvista on
+        graphics hardware, the ray caster elsewhere, or what the environment's ``VOLRENDER_ENGINE`` says.
 
     Examples
     --------

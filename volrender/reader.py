@@ -11,6 +11,7 @@ import math
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import PurePosixPath
 from typing import Any, TypeAlias, TypeVar
 
@@ -21,11 +22,11 @@ from volrender import origin
 from volrender.inputs import Inputs
 from volrender.io import MAX_VOXELS, Label
 from volrender.io.files import warn
-from volrender.page import Printable
+from volrender.page import Printable, as_dpi, as_width
 from volrender.sources import sample
 from volrender.transforms import Transform
 from volrender.volume import Volume
-from volrender.words import MADE, choices
+from volrender.words import MADE, choices, unknown_word
 
 Keys: TypeAlias = tuple[Any, ...]
 T = TypeVar("T")
@@ -49,7 +50,17 @@ NAMED = {  # under which words a text is the name of something, and of what
 FILES = ("transforms", "transform")  # under which words a text is a file
 LONGEST = 500  # letters of a complaint
 MOST = 1000  # entries of a table
-MISTAKES = (ArithmeticError, AssertionError, ImportError, LookupError, MemoryError, OSError, TypeError, ValueError)
+MISTAKES = (
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    ImportError,
+    LookupError,
+    MemoryError,
+    OSError,
+    TypeError,
+    ValueError,
+)
 
 
 class Mistake(ValueError):
@@ -78,6 +89,7 @@ class Reader:
         self.place = place
         self.inputs = inputs
         self._made: dict[tuple[str, str], Any] = {}
+        self._begun: set[Keys] = set()
 
     def read(self, usual: str) -> Printed:
         """The figure, of the `usual` type if it does not say, and how it is to be printed."""
@@ -102,6 +114,9 @@ class Reader:
         for word in printing:
             if word not in ("width", "dpi", "palette"):
                 raise self._wrong(("print", word), f"there is no {word!r}; choose from width, dpi, palette")
+        for word, check in (("width", as_width), ("dpi", as_dpi)):
+            if word in printing:
+                self._checked(("print", word), partial(check, printing[word]))
         return self._checked(("print",), lambda: Printed(figure, **printing))
 
     def make(self, keys: Keys, table: Mapping[str, Any]) -> Any:
@@ -150,6 +165,9 @@ class Reader:
             if name in entries:
                 if (table, name) not in self._made:
                     place: Keys = (table, name)
+                    if place in self._begun:
+                        raise self._wrong(keys, f"{name!r} holds itself")
+                    self._begun.add(place)
                     entry = self._table(place, entries[name])
                     thing = self._volume(place, name, entry) if table == "volumes" else self.make(place, entry)
                     self._made[table, name] = thing
@@ -231,7 +249,9 @@ class Reader:
         options = {word: value for word, value in words.items() if word != many}
         known = [p.name for p in parameters]
         for word in options:
-            if word not in known and not isinstance(function, type):
+            if word not in known and isinstance(function, type):
+                raise self._wrong((*keys, word), str(unknown_word(word, function.__name__, known)))
+            if word not in known:
                 raise self._wrong((*keys, word), f"there is no {word!r}; {choices(known, word) if known else ''}")
         return self._checked(keys, lambda: function(*items, **options), options)
 

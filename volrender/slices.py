@@ -96,7 +96,8 @@ class Slices(Panel):
         self.radiological = radiological
         self.annotate = as_annotation(annotate)
         self._axes = self._as_axes(space)
-        self._prime = "" if isinstance(space, str) and space == "world" else "′"
+        self._owner = space if isinstance(space, Volume) else self.layers[0].volume if space == "native" else None
+        self._prime = "" if self._owner is None else "′"
         self._positions = tuple(_as_positions(values, axis) for values, axis in zip((x, y, z), AXES))
         self._planes = _as_planes(plane)
         self._counts = _as_counts(n)
@@ -135,8 +136,8 @@ class Slices(Panel):
     @property
     def view(self) -> str:
         """Where the slices lie, in words."""
-        own = " along the volume's own axes" if self._prime else ""
-        return captions.cuts(self.cuts) + own
+        whose = f" along the axes of {self._owner.name or 'the volume'}" if self._owner is not None else ""
+        return captions.cuts(self.cuts) + whose
 
     @property
     def convention(self) -> str:
@@ -268,6 +269,14 @@ class Slices(Panel):
         rows = [np.append(cut.normal, cut.offset) for cut in self.cuts]
         grids = [paint.plane_grid(row, [layer.volume], step) for row in rows]
         return np.concatenate([paint.values_at(layer, grid).ravel() for grid in grids])
+
+    def narrowest(self, font_size: float) -> float:
+        """The width (mm) of one tile with its lettering, and of the color bars."""
+        from volrender.draw import slices
+
+        frame = self._paperless(100, font_size)
+        tiles = max(slices.least_width(group, frame, self.annotate) for group in self._tiles)
+        return max(super().narrowest(font_size), tiles + self._sidebar(frame, "slice").width)
 
     def height(self, width: float, font_size: float = 7.0) -> float:
         """The height (mm) of the rows of tiles."""

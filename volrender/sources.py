@@ -132,7 +132,7 @@ def _file_of(source: Any) -> SourceFile | None:
         return None
     try:
         return SourceFile.at(os.fspath(source))
-    except OSError:
+    except (OSError, ValueError):  # no such file, or no name that a file can have
         return None
 
 

@@ -195,7 +195,7 @@ def as_clips(clip: Clip | Iterable[Clip] | None) -> tuple[Clip, ...]:
     for item in clips:
         if not isinstance(item, (Plane, Box)):
             raise TypeError(f"clip must be a Plane, a Box, or several of them; got {item!r}")
-    return clips
+    return tuple(dict.fromkeys(clips))
 
 
 def removed(clips: Iterable[Clip], points_xyz: ArrayLike, *, tolerance: float = 0.0) -> NDArray[np.bool_]:

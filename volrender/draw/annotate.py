@@ -301,6 +301,7 @@ class Sidebar:
                     x + GAP + 3.0,
                     middle,
                     name,
+                    parse_math=False,
                     va="center_baseline",
                     fontsize=self.frame.font_size,
                     color=self.frame.ink,
@@ -336,6 +337,7 @@ class Sidebar:
                 1 + shift / BAR_WIDTH,
                 0.5,
                 self._fitted(bar.label, room),
+                parse_math=False,
                 transform=ax.transAxes,
                 rotation=90,
                 ha="center",
@@ -392,9 +394,31 @@ def _beside(step: NDArray[np.float64], other: NDArray[np.float64]) -> bool:
     return bool(np.hypot(*(step - other)) < 0.45 or (step @ other > 0 and off < 0.2))
 
 
+def title_height(frame: Frame, text: str) -> float:
+    """The height (mm) that a title takes, 0 if there is none."""
+    return len(_lines(frame, text)) * frame.line_height + 0.8 if text else 0.0
+
+
 def title(frame: Frame, text: str) -> None:
-    """Write a panel's title at the top of its frame, centred."""
+    """Write a title at the top of its frame, centred, in as many lines as it takes."""
     canvas = frame.canvas()
-    canvas.text(
-        frame.width / 2, frame.height - 0.4, text, ha="center", va="top", fontsize=frame.font_size, color=frame.ink
-    )
+    style: dict[str, Any] = {"fontsize": frame.font_size, "color": frame.ink, "parse_math": False}
+    for n, line in enumerate(_lines(frame, text)):
+        y = frame.height - 0.4 - n * frame.line_height
+        canvas.text(frame.width / 2, y, line, ha="center", va="top", **style)
+
+
+def _lines(frame: Frame, text: str) -> list[str]:
+    """A text in lines that are no wider than the frame, broken between words where it can be."""
+    lines: list[str] = []
+    for paragraph in text.splitlines():
+        line = ""
+        for word in paragraph.split():
+            longer = f"{line} {word}".strip()
+            if line and frame.text_width(longer) > frame.width - 1:
+                lines.append(line)
+                longer = word
+            line = longer
+        lines.append(line)
+    room = int(frame.width / frame.text_width("n"))
+    return [line if frame.text_width(line) <= frame.width else short(line, room) for line in lines]

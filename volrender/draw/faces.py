@@ -14,8 +14,7 @@ from scipy import ndimage
 
 from volrender import paint
 from volrender.layers import CutPlane, Intensity, LabelMap, Layer
-from volrender.rendering import presmooth
-from volrender.space import Clip, Plane, apply_affine
+from volrender.space import Clip, Plane, apply_affine, removed
 
 LARGE = 1400  # points along one side of a face, at most
 FINE = 1.5  # pixels between the points of a face, at least
@@ -50,9 +49,13 @@ class Face:
     covered: NDArray[np.float32]
 
 
-def slice_face(layer: CutPlane, pixel: float) -> Face:
-    """The slice of a volume, as fine as pixels of so many mm show."""
-    return _face(layer.plane.halfspaces[0], [layer], (), (), pixel)
+def slice_faces(layers: Sequence[Layer], pixel: float) -> list[Face]:
+    """The slices of volumes, as fine as pixels of so many mm show; those on one plane are one picture."""
+    planes: dict[Plane, list[Layer]] = {}
+    for layer in layers:
+        if isinstance(layer, CutPlane):
+            planes.setdefault(layer.plane, []).append(layer)
+    return [_face(plane.halfspaces[0], members, (), (), pixel) for plane, members in planes.items()]
 
 
 def cut_faces(layers: Sequence[Layer], pixel: float) -> list[Face]:
@@ -66,7 +69,7 @@ def cut_faces(layers: Sequence[Layer], pixel: float) -> list[Face]:
             clips.setdefault(clip, []).append(layer)
     found = []
     for clip, members in clips.items():
-        others = list(dict.fromkeys(other for layer in members for other in layer.clip if other != clip))
+        others = [tuple(other for other in layer.clip if other != clip) for layer in members]
         for n, row in enumerate(clip.halfspaces):
             found.append(_face(row, members, [*np.delete(clip.halfspaces, n, axis=0)], others, pixel))
     return found
@@ -97,9 +100,11 @@ def _face(
     row: NDArray[np.float64],
     layers: Sequence[Layer],
     within: Sequence[NDArray[np.float64]],
-    clips: Sequence[Clip],
+    others: Sequence[tuple[Clip, ...]],
     pixel: float,
 ) -> Face:
+    """`others` are the clips that remove more of each layer; what all have in common is cut exactly."""
+    common = tuple(clip for clip in others[0] if all(clip in each for each in others)) if others else ()
     spacings = [layer.volume.spacing for layer in layers]
     finest = min(min(layer.volume.spacing) / (2 if isinstance(layer, LabelMap) else 1) for layer in layers)
     widest = max(float(np.ptp(layer.volume.bounds, axis=1).max()) for layer in layers)
@@ -109,7 +114,7 @@ def _face(
     picture = np.zeros((*grid.shape[:2], 4), dtype=np.float32)
     covered = np.zeros(grid.shape[:2], dtype=np.float32)
     for n, layer in enumerate(layers):
-        cover = paint.coverage(layer, below, presmooth(layer.field.data) if isinstance(layer, Intensity) else 0.0)
+        cover = paint.coverage(layer, below, paint.softness(layer))
         colors = paint.on_face(layer, below, overlay=n > 0)
         if isinstance(layer, CutPlane) and isinstance(layer.opacity, tuple):
             cover = np.minimum(cover, np.ceil(colors[..., 3]))
@@ -117,6 +122,9 @@ def _face(
             # A face is closed: where the subject is dark it is drawn all the same.
             whole = isinstance(layer, Intensity) or layer.opacity is None
             colors[..., 3] = 1.0 if whole else layer.opacity
+        if others and (own := [clip for clip in others[n] if clip not in common]):
+            gone = removed(own, below)
+            cover, colors = np.where(gone, 0, cover), np.where(gone[..., None], 0, colors)
         picture = paint.over(picture, colors)
         covered = np.maximum(covered, cover)
     if covered.max() >= 0.5:
@@ -125,4 +133,4 @@ def _face(
         # Between the last point with color and the next the border runs: it has that color, not a fade to none.
         nearest = ndimage.distance_transform_edt(picture[..., 3] == 0, return_distances=False, return_indices=True)
         picture = picture[tuple(nearest)]
-    return Face(row, within, clips, grid, picture, covered)
+    return Face(row, within, common, grid, picture, covered)

@@ -52,7 +52,7 @@ def draw_axes(ax: Axes, layer: Intensity, font_size: float, ink: str = INK) -> N
         ax.annotate(note, (beside, 1.02 * peak), va="center", ha="left", **style)
     unit = layer.volume.unit
     name = layer.volume.name or "intensity"
-    ax.set_xlabel(f"{name} ({unit})" if unit else name, fontsize=font_size, labelpad=1.5, color=ink)
+    ax.set_xlabel(f"{name} ({unit})" if unit else name, fontsize=font_size, labelpad=1.5, color=ink, parse_math=False)
     ax.set_ylabel("voxels (%)", fontsize=font_size, labelpad=1.5, color=ink)
     _tidy(ax, font_size, ink)
     _curve(ax, look, (low, high), font_size, CURVE if ink == INK else LIGHT_CURVE)

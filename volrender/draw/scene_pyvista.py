@@ -21,7 +21,7 @@ from vtkmodules.vtkRenderingVolumeOpenGL2 import vtkOpenGLGPUVolumeRayCastMapper
 from volrender import paint
 from volrender.color import BODY, RGB
 from volrender.draw import opengl, volumes_pyvista
-from volrender.draw.faces import Face, cut_faces, ended, slice_face
+from volrender.draw.faces import Face, cut_faces, ended, slice_faces
 from volrender.draw.faces_pyvista import face_mesh
 from volrender.draw.outlines import OUTLINE, outline
 from volrender.draw.shaders import clip_and_light
@@ -154,7 +154,8 @@ class Stage:
             self.add(layer)
         if mist:
             self._add_mist(mist)
-        for face in cut_faces(layers, self.view.mm_per_pixel):
+        pixel = self.view.mm_per_pixel
+        for face in (*slice_faces(layers, pixel), *cut_faces(layers, pixel)):
             self._add_face(face)
         self._smooth(layers)
         self._look_from()
@@ -282,7 +283,7 @@ class Stage:
 
     @add.register
     def _(self, layer: CutPlane) -> None:
-        self._add_face(slice_face(layer, self.view.mm_per_pixel))
+        """Planes are drawn together, by `add_all`."""
 
     def _add_surface(self, mesh: pv.PolyData, layer: Isosurface | LabelMap, **look: Any) -> None:
         if mesh.n_points == 0:

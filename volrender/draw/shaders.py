@@ -45,13 +45,13 @@ def _removed(layer: Intensity, clip: Clip, view: View) -> str:
 def _behind(normal: NDArray[np.float64], finest: float, view: View) -> float:
     """How far (mm) a volume stays behind its opaque cut face, for the side that `normal` points to removed.
 
-    A ray may take one sample past the face that ends it, and knows the face's depth to a pixel. A face that looks
-    away from the viewer ends no ray.
+    A ray may take one sample past the face that ends it, a start that jitters another, and it knows the face's depth
+    to a pixel. A face that looks away from the viewer ends no ray.
     """
     facing = float(normal @ view.camera.toward)
     if facing <= 0:
         return 0.0
-    return SAMPLE * finest * facing + view.mm_per_pixel * float(np.sqrt(max(0.0, 1 - facing**2)))
+    return 2 * SAMPLE * finest * facing + view.mm_per_pixel * float(np.sqrt(max(0.0, 1 - facing**2)))
 
 
 def _light(view: View) -> str:

@@ -85,9 +85,15 @@ def _even(group: Sequence[Tile], most: int) -> list[list[Tile]]:
 
 def _need(tile: Tile, frame: Frame, notes: Annotation) -> float:
     """The width (mm) of a tile's lettering, air included; that of its position without the unit."""
-    ends = sum(frame.text_width(letter) for letter in tile.cut.ends) + 3 if notes.letters else 0.0
+    ends = sum(frame.text_width(letter) for letter in tile.cut.ends) + 4.5 if notes.letters else 0.0
     named = notes.positions and not tile.lines
     return ends + (frame.text_width(tile.cut.label.removesuffix(" mm")) if named else 0.0)
+
+
+def least_width(tiles: Sequence[Tile], frame: Frame, notes: Annotation) -> float:
+    """The width (mm) in which the lettering over and under a column of tiles has room."""
+    words = convention([tile.cut for tile in tiles]) if notes.convention else ""
+    return max(frame.text_width(words) + 2, *(_need(tile, frame, notes) for tile in tiles))
 
 
 def scale_for(rows: Rows, width: float) -> float:
@@ -289,9 +295,12 @@ def _letters(ax: Axes, found: Sequence[Place], frame: Frame, notes: Annotation, 
     for place in found:
         cut, (width, height) = place.tile.cut, place.size
         middle = place.bottom + height - 0.5 * _band(frame, notes) * px
+        # Where the three have no room side by side, the letters stand under the position, on the picture.
+        tight = notes.positions and not place.tile.lines and _need(place.tile, frame, notes) > width / px
+        side = middle - tight * 1.1 * frame.line_height * px
         if notes.letters:
-            ax.text(place.left + 0.8 * px, middle, cut.ends[0], ha="left", **style)
-            ax.text(place.left + width - 0.8 * px, middle, cut.ends[1], ha="right", **style)
+            ax.text(place.left + 0.8 * px, side, cut.ends[0], ha="left", **style)
+            ax.text(place.left + width - 0.8 * px, side, cut.ends[1], ha="right", **style)
         if notes.positions and not place.tile.lines:
             label = cut.label if whole else cut.label.removesuffix(" mm")
             ax.text(place.left + width / 2, middle, label, ha="center", **style)
@@ -305,6 +314,7 @@ def _footing(ax: Axes, found: Sequence[Place], frame: Frame, notes: Annotation, 
     style: dict[str, Any] = {"fontsize": frame.font_size, "color": frame.ink, "va": "center_baseline"}
     room = (right - left) / px
     if notes.convention and (words := convention([p.tile.cut for p in found])):
+        words = words if frame.text_width(words) < room else f"{words[:5]}."
         ax.text(right - 0.8 * px, y, words, ha="right", **style)
         room -= frame.text_width(words) + 4
     length = round_length(0.5 * min(p.size[0] for p in found) * pixel)

@@ -23,7 +23,7 @@ from volrender.draw.surfaces_pyvista import finite_data
 from volrender.intensity import downsize
 from volrender.io.files import by, warn
 from volrender.layers import Intensity
-from volrender.rendering import MATERIAL, presmooth
+from volrender.rendering import MATERIAL
 from volrender.space import spacing
 from volrender.volume import Volume
 
@@ -101,8 +101,8 @@ def prepared(layer: Intensity) -> NDArray[Any]:
     data = _within_span(finite_data(layer.field, highest=layer.blend == "minimum"), layer)
     if layer.blend == "minimum" and layer.opacity is None:
         data = np.where(data <= layer.look.air, layer.look.clim[1], data)
-    if layer.blend == "composite":
-        data = ndimage.gaussian_filter(data.astype(np.float32), presmooth(layer.field.data), mode="nearest")
+    if layer.blend == "composite" and (sigma := paint.softness(layer)):
+        data = ndimage.gaussian_filter(data.astype(np.float32), sigma, mode="nearest")
     return np.asarray(data)
 
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from volrender.color import as_rgb
-from volrender.draw.faces import Face, cut_faces, ended, slice_face
+from volrender.draw.faces import Face, cut_faces, ended, slice_faces
 from volrender.draw.rays import tables
 from volrender.draw.rays.compiled import run
 from volrender.draw.rays.fields import Field, intensity_field, label_field, surface_field
@@ -244,8 +244,7 @@ def scenery(layers: Sequence[Layer], view: View, how: Rendering) -> Scenery:
     """Fields filled, tables made; the light comes through no air yet."""
     layers = [ended(layer) for layer in layers]
     stage, pixel = Stage(layers, view, how), view.mm_per_pixel
-    slices = [slice_face(layer, pixel) for layer in layers if isinstance(layer, CutPlane)]
-    faces = [*slices, *cut_faces(layers, pixel)]
+    faces = [*slice_faces(layers, pixel), *cut_faces(layers, pixel)]
     spacings = [min(layer.volume.spacing) for layer in layers if isinstance(layer, Intensity)]
     return stage.scenery(faces, (DRAFT_SAMPLE if how.draft else SAMPLE) * min(spacings, default=1.0))
 

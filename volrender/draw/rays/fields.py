@@ -15,10 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from volrender import paint
 from volrender.draw.rays.compiled import run
 from volrender.draw.rays.grids import blur
 from volrender.layers import Intensity, Isosurface, LabelMap
-from volrender.rendering import presmooth
 from volrender.space import Clip
 from volrender.volume import Volume
 
@@ -151,7 +151,7 @@ def intensity_field(layer: Intensity, has: Any) -> Field:
         values = np.clip((values - low) / (high - low), 0, 1)
         return 1 - values if least else values
 
-    weights = gaussian(presmooth(layer.field.data)) if layer.blend == "composite" else None
+    weights = gaussian(sigma) if layer.blend == "composite" and (sigma := paint.softness(layer)) else None
     return Field(layer.field.canonical, slab, weights, has, layer.clip)
 
 

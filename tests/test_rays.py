@@ -265,7 +265,7 @@ def test_the_number_of_threads_does_not_show(monkeypatch, threads):
 
 
 def test_another_process_draws_the_same():
-    code = "import test_raycast; print(test_raycast.digest())"
+    code = "import test_rays; print(test_rays.digest())"
     other = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd="tests", check=True)
     assert other.stdout.strip() == digest()
 
