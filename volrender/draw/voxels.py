@@ -17,12 +17,13 @@ from matplotlib.backends.backend_agg import RendererAgg
 from matplotlib.collections import Collection
 from matplotlib.colors import LightSource
 from matplotlib.path import Path
-from matplotlib.transforms import Bbox, IdentityTransform
+from matplotlib.transforms import Bbox
 from mpl_toolkits.mplot3d import Axes3D
 from numpy.typing import NDArray
 
 from volrender import space
 from volrender.color import RGB
+from volrender.draw import quads
 from volrender.draw.annotate import Frame
 from volrender.draw.box import Edges, margins, on_paper, pane
 from volrender.draw.sight import OPAQUE, Sight
@@ -41,7 +42,8 @@ BEYOND = np.array(
 )
 STEPS = np.array([(-1, 0, 0), (1, 0, 0), (0, -1, 0), (0, 1, 0), (0, 0, -1), (0, 0, 1)])
 LIGHT = LightSource(azdeg=225, altdeg=19.4712)  # matplotlib's own, for 3-D polygons
-CUBES_AT_ONCE = 50_000  # drawn
+CUBES_AT_ONCE = 50_000
+SHAPES_AT_ONCE = 200_000  # painted
 EDGE_POINTS = 0.25
 MOST_PATHS = 100_000
 LAP = 0.75  # pixels, as far as a smooth edge is not opaque
@@ -162,34 +164,92 @@ class VoxelCollection(Collection):
 
     @allow_rasterization  # type: ignore[untyped-decorator]
     def draw(self, renderer: Any) -> None:
-        """Draw the sorted faces; Agg takes them as meshes, other backends as paths."""
+        """Draw the sorted faces: as one image where pixels are wanted, as paths elsewhere."""
         if not self.get_visible():
             return
         gc = renderer.new_gc()
         self._set_gc_clip(gc)  # type: ignore[attr-defined]
-        gc.set_linewidth(EDGE_POINTS if self._edge else 0)
-        transform: Any = self.get_transform().frozen()
-        agg = isinstance(renderer, RendererAgg) or isinstance(getattr(renderer, "_renderer", None), RendererAgg)
-        if not agg and len(self._order) > MOST_PATHS / 6:
-            faces = sum(len(quads) for quads, _, _ in self.faces())
-            if faces > MOST_PATHS:
-                raise ValueError(f"vector must draw at most {MOST_PATHS:,} faces; these cubes have {faces:,}")
-        for quads, colors, which in self.faces():
-            if len(quads) == 0:
-                continue
-            edges = np.column_stack([np.tile(self._edge, (len(colors), 1)), colors[:, 3]]) if self._edge else None
-            if agg:
-                opaque = colors[:, 3] >= OPAQUE
-                pixels = transform.transform(quads.reshape(-1, 2)).reshape(quads.shape)
-                if opaque.any() and edges is None:
-                    # Where two smooth edges meet, what is behind would shine through the seam; not through sharp ones.
-                    below = _moved(pixels[opaque], self._laps(which[opaque]))
-                    _draw_mesh(renderer, gc, below, colors[opaque])
-                _draw_mesh(renderer, gc, pixels, colors, edges, smooth=True)
-            else:
-                _draw_paths(renderer, gc, transform, quads, colors, edges)
+        if isinstance(renderer, RendererAgg) or isinstance(getattr(renderer, "_renderer", None), RendererAgg):
+            self._draw_image(renderer, gc)
+        else:
+            self._draw_paths(renderer, gc)
         gc.restore()
         self.stale = False
+
+    def _draw_image(self, renderer: Any, gc: Any) -> None:
+        """Paint the faces where they are on the canvas."""
+        line = renderer.points_to_pixels(EDGE_POINTS) if self._edge else 0.0
+        box = self.get_tightbbox()
+        (left, low), (right, high) = np.floor(box.min - line).astype(int), np.ceil(box.max + line).astype(int)
+        left, low, right, high = (
+            max(left, 0),
+            max(low, 0),
+            min(right, int(renderer.width)),
+            min(high, int(renderer.height)),
+        )
+        if left >= right or low >= high:
+            return
+        picture = np.zeros((high - low, right - left, 4), np.float32)
+        for shapes in _gathered(self._shapes(np.array([left, high]), line)):
+            quads.paint(picture, *shapes)
+        renderer.draw_image(gc, left, low, quads.as_image(picture)[::-1])
+
+    def _shapes(self, corner: NDArray[np.int64], line: float) -> Iterator[quads.Shapes]:
+        """What is painted, in portions, in pixels right of and below a corner of the canvas; lines so many pixels wide.
+
+        Where two smooth edges meet, what is behind would shine through the seam; not through sharp ones. So sharp faces
+        lie under opaque ones.
+        """
+        transform: Any = self.get_transform().frozen()
+        for faces, colors, which in self.faces():
+            pixels = quads.snapped((transform.transform(faces.reshape(-1, 2)).reshape(faces.shape) - corner) * (1, -1))
+            if self._edge is not None:
+                yield _outlined(pixels, colors, self._edge, line)
+                continue
+            opaque = colors[:, 3] >= OPAQUE
+            if opaque.any():
+                below = _moved(pixels[opaque], self._laps(which[opaque]))
+                yield quads.Shapes(below[:, None], colors[opaque], np.ones(len(below), bool))
+            yield quads.Shapes(pixels[:, None], colors, np.zeros(len(pixels), bool))
+
+    def _draw_paths(self, renderer: Any, gc: Any) -> None:
+        """Draw each face as a path."""
+        if len(self._order) > MOST_PATHS / 6:
+            count = sum(len(faces) for faces, _, _ in self.faces())
+            if count > MOST_PATHS:
+                raise ValueError(f"vector must draw at most {MOST_PATHS:,} faces; these cubes have {count:,}")
+        transform: Any = self.get_transform().frozen()
+        gc.set_linewidth(EDGE_POINTS if self._edge else 0)
+        for faces, colors, _ in self.faces():
+            for face, rgba in zip(faces, colors):
+                if self._edge:
+                    gc.set_foreground((*self._edge, rgba[3]), isRGBA=True)
+                renderer.draw_path(gc, Path(np.r_[face, face[:1]], closed=True), transform, tuple(rgba))
+
+
+def _gathered(portions: Iterator[quads.Shapes]) -> Iterator[quads.Shapes]:
+    """Portions joined into large ones."""
+    waiting: list[quads.Shapes] = []
+    for portion in portions:
+        waiting.append(portion)
+        if sum(len(shapes.sharp) for shapes in waiting) >= SHAPES_AT_ONCE:
+            yield quads.Shapes(*map(np.concatenate, zip(*waiting)))
+            waiting = []
+    if waiting:
+        yield quads.Shapes(*map(np.concatenate, zip(*waiting)))
+
+
+def _outlined(pixels: NDArray[np.float64], colors: NDArray[np.float64], edge: RGB, line: float) -> quads.Shapes:
+    """Each face, and over it the line around it: what lies within half its width of the edges."""
+    half = np.full(pixels.shape[:2], line / 2)
+    nothing = np.broadcast_to(pixels[:, :1], pixels.shape)
+    fill, ring = (
+        np.stack([pixels, nothing], axis=1),
+        np.stack([_moved(pixels, half), _moved(pixels, -half)[:, ::-1]], axis=1),
+    )
+    lines = np.column_stack([np.tile(edge, (len(colors), 1)), colors[:, 3]])
+    both = np.stack([fill, ring], axis=1).reshape(-1, *fill.shape[1:])
+    return quads.Shapes(both, np.stack([colors, lines], axis=1).reshape(-1, 4), np.zeros(len(both), bool))
 
 
 def _moved(pixels: NDArray[np.float64], out: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -203,42 +263,6 @@ def _moved(pixels: NDArray[np.float64], out: NDArray[np.float64]) -> NDArray[np.
     far = np.where(slope < 1 / 3, np.minimum(far, 0), far)  # of a face seen edge on it would be a spike
     along_back, along_on = np.maximum(far / np.stack([long_back, long_on]), -0.5)
     return np.asarray(pixels - along_back[..., None] * back - along_on[..., None] * on)
-
-
-def _draw_mesh(
-    renderer: Any,
-    gc: Any,
-    pixels: NDArray[np.float64],
-    colors: NDArray[np.float64],
-    edges: NDArray[np.float64] | None = None,
-    *,
-    smooth: bool = False,
-) -> None:
-    """One strip of quads; a row of NaN after every second row keeps neighbours in the list apart."""
-    mesh = np.full((3 * len(pixels), 2, 2), np.nan)
-    mesh[0::3] = pixels[:, [0, 1]]
-    mesh[1::3] = pixels[:, [3, 2]]
-    fills = np.zeros((len(mesh) - 1, 4))
-    fills[0::3] = colors
-    lines = np.zeros((0 if edges is None else len(fills), 4))
-    if edges is not None:
-        lines[0::3] = edges
-    nowhere, as_is = np.zeros((1, 2)), IdentityTransform()
-    renderer.draw_quad_mesh(gc, as_is, 1, len(fills), mesh, nowhere, as_is, fills, smooth, lines)
-
-
-def _draw_paths(
-    renderer: Any,
-    gc: Any,
-    transform: Any,
-    quads: NDArray[np.float64],
-    colors: NDArray[np.float64],
-    edges: NDArray[np.float64] | None,
-) -> None:
-    for n, (quad, rgba) in enumerate(zip(quads, colors)):
-        if edges is not None:
-            gc.set_foreground(tuple(edges[n]), isRGBA=True)
-        renderer.draw_path(gc, Path(np.r_[quad, quad[:1]], closed=True), transform, tuple(rgba))
 
 
 def shades(affine: NDArray[np.float64]) -> NDArray[np.float64]:

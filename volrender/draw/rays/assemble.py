@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from volrender.color import as_rgb
+from volrender.draw.compiled import run
 from volrender.draw.faces import Face, cut_faces, ended, slice_faces
 from volrender.draw.rays import tables
-from volrender.draw.rays.compiled import run
 from volrender.draw.rays.fields import Field, intensity_field, label_field, surface_field
 from volrender.draw.rays.grids import block_ranges
 from volrender.draw.rays.scenery import (

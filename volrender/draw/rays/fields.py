@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from volrender import paint
-from volrender.draw.rays.compiled import run
+from volrender.draw.compiled import run
 from volrender.draw.rays.grids import blur
 from volrender.layers import Intensity, Isosurface, LabelMap
 from volrender.space import Clip

@@ -12,7 +12,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from volrender.draw.rays.compiled import Loop, apart, inner
+from volrender.draw.compiled import Loop, apart, inner
 from volrender.draw.rays.scenery import BLOCK, Marks, Point, Pool, Record, Tables
 
 

@@ -10,7 +10,7 @@ import math
 
 import numpy as np
 
-from volrender.draw.rays.compiled import apart, inner
+from volrender.draw.compiled import apart, inner
 from volrender.draw.rays.grids import at_t, block_at, gradient, is_gone, leave, outward, round_at, unit, value
 from volrender.draw.rays.light import shaded
 from volrender.draw.rays.scenery import TONES, Marks, Numbers, Point, Pool, Record, Records, Tables

@@ -53,14 +53,14 @@ def borrowed(typing_context: Any, array: Any) -> Any:
 class Loop:
     """A compiled loop with its copy on disk; without one where no folder can be written.
 
-    Numba looks for changes in the loop's own file alone, so the stamp of its copy is made from all of the package's.
+    Numba looks for changes in the loop's own file alone, so the stamp of its copy is made from all files beside it.
     """
 
     def __init__(self, function: Callable[..., None]) -> None:
         update_wrapper(self, function)
         try:
             self._compiled = numba.njit(nogil=True, cache=True)(function)
-            self._compiled._cache._cache_file._source_stamp = _stamp()
+            self._compiled._cache._cache_file._source_stamp = _stamp(Path(function.__code__.co_filename).parent)
         except (RuntimeError, OSError, AttributeError):  # no folder for it; other versions of numba
             self._compiled = numba.njit(nogil=True)(function)
 
@@ -80,8 +80,8 @@ class Loop:
 
 
 @cache
-def _stamp() -> str:
-    files = sorted(Path(__file__).parent.glob("*.py"))
+def _stamp(folder: Path) -> str:
+    files = [Path(__file__), *sorted(folder.glob("*.py"))]
     return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
 
 
