@@ -50,10 +50,14 @@ def as_image(picture: NDArray[np.float32]) -> NDArray[np.uint8]:
     return image
 
 
-def snapped(corners: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Corners (n, 4, 2) of which those of upright rectangles are moved onto the edges of pixels, as matplotlib does."""
-    upright = (np.abs(corners - np.roll(corners, 1, axis=1)).min(axis=2) < STRAIGHT).all(axis=1)
-    return np.where(upright[:, None, None], np.floor(corners + 0.5), corners)
+def snapped(corners: NDArray[np.float64], offset: float = 0.0) -> NDArray[np.float64]:
+    """Corners (n, 4, 2), those of upright rectangles moved so far from the edges of pixels, as matplotlib does."""
+    upright = np.ones(len(corners), bool)
+    for n in range(4):
+        upright &= np.abs(corners[:, n] - corners[:, n - 1]).min(axis=1) < STRAIGHT
+        if not upright.any():
+            return corners
+    return np.where(upright[:, None, None], np.floor(corners + 0.5) + offset, corners)
 
 
 def bands(rows: int) -> list[tuple[int, int]]:

@@ -106,9 +106,7 @@ class VoxelCollection(Collection):
 
         A portion with opaque cubes is one wave of cubes that do not hide each other.
         """
-        count = len(self._order)
-        ends = self._ends if self._opaque.any() else [*range(CUBES_AT_ONCE, count, CUBES_AT_ONCE), count]
-        for start, end in pairwise([0, *ends]):
+        for start, end in pairwise([0, *self._portions()]):
             flat = self._order[start:end]
             index = np.stack(np.unravel_index(flat, self.cubes.alpha.shape), axis=-1)
             facing = self._sight.facing(index, (1 - self._explode) / 2)
@@ -122,6 +120,19 @@ class VoxelCollection(Collection):
             colors = self.cubes.rgba[tuple(index.T)][which].astype(float)
             colors[:, :3] *= self._shades[side, None]
             yield screen[which[:, None], FACES[side]], colors, np.stack([flat[which], side], axis=-1)
+
+    def _portions(self) -> Iterator[int]:
+        """Where in the order of cubes a portion ends."""
+        solid = self._opaque[1:-1, 1:-1, 1:-1].ravel()[self._order]
+        waves = np.r_[0, self._ends]
+        start, was = 0, False
+        for begin, end in pairwise(waves):
+            has = bool(solid[begin:end].any())
+            if begin > start and (has or was or begin - start >= CUBES_AT_ONCE):
+                yield begin
+                start = begin
+            was = has
+        yield len(self._order)
 
     def _on_screen(self, corners: NDArray[np.float64]) -> NDArray[np.float64]:
         """Where points (..., 3) of index space are drawn."""
@@ -178,16 +189,11 @@ class VoxelCollection(Collection):
 
     def _draw_image(self, renderer: Any, gc: Any) -> None:
         """Paint the faces where they are on the canvas."""
-        line = renderer.points_to_pixels(EDGE_POINTS) if self._edge else 0.0
-        box = self.get_tightbbox()
-        (left, low), (right, high) = np.floor(box.min - line).astype(int), np.ceil(box.max + line).astype(int)
-        left, low, right, high = (
-            max(left, 0),
-            max(low, 0),
-            min(right, int(renderer.width)),
-            min(high, int(renderer.height)),
-        )
-        if left >= right or low >= high:
+        line = float(renderer.points_to_pixels(EDGE_POINTS)) if self._edge else 0.0
+        on_canvas = self.get_tightbbox().get_points() + [[-line], [line]]
+        on_canvas = np.clip(on_canvas, 0, [renderer.width, renderer.height])
+        (left, low), (right, high) = np.floor(on_canvas[0]).astype(int), np.ceil(on_canvas[1]).astype(int)
+        if left == right or low == high:
             return
         picture = np.zeros((high - low, right - left, 4), np.float32)
         for shapes in _gathered(self._shapes(np.array([left, high]), line)):
@@ -202,10 +208,11 @@ class VoxelCollection(Collection):
         """
         transform: Any = self.get_transform().frozen()
         for faces, colors, which in self.faces():
-            pixels = quads.snapped((transform.transform(faces.reshape(-1, 2)).reshape(faces.shape) - corner) * (1, -1))
+            pixels = (transform.transform(faces.reshape(-1, 2)).reshape(faces.shape) - corner) * (1, -1)
             if self._edge is not None:
                 yield _outlined(pixels, colors, self._edge, line)
                 continue
+            pixels = quads.snapped(pixels)
             opaque = colors[:, 3] >= OPAQUE
             if opaque.any():
                 below = _moved(pixels[opaque], self._laps(which[opaque]))
@@ -241,12 +248,12 @@ def _gathered(portions: Iterator[quads.Shapes]) -> Iterator[quads.Shapes]:
 
 def _outlined(pixels: NDArray[np.float64], colors: NDArray[np.float64], edge: RGB, line: float) -> quads.Shapes:
     """Each face, and over it the line around it: what lies within half its width of the edges."""
+    fill = quads.snapped(pixels)
+    middle = quads.snapped(pixels, 0.5 if round(line) % 2 or line < 1 else 0.0)
     half = np.full(pixels.shape[:2], line / 2)
-    nothing = np.broadcast_to(pixels[:, :1], pixels.shape)
-    fill, ring = (
-        np.stack([pixels, nothing], axis=1),
-        np.stack([_moved(pixels, half), _moved(pixels, -half)[:, ::-1]], axis=1),
-    )
+    ring = np.stack([_moved(middle, half), _moved(middle, -half)[:, ::-1]], axis=1)
+    nothing = np.broadcast_to(fill[:, :1], fill.shape)
+    fill = np.stack([fill, nothing], axis=1)
     lines = np.column_stack([np.tile(edge, (len(colors), 1)), colors[:, 3]])
     both = np.stack([fill, ring], axis=1).reshape(-1, *fill.shape[1:])
     return quads.Shapes(both, np.stack([colors, lines], axis=1).reshape(-1, 4), np.zeros(len(both), bool))
