@@ -131,13 +131,17 @@ def add_edge(
         share = sign * (below - above)
         upper, lower = x0 + slope * (above - y0), x0 + slope * (below - y0)
         left, right = min(upper, lower), max(upper, lower)
-        start, stop = int(min(max(left, 0.0), width)), int(min(max(right + 1.0, 0.0), width))
+        if left >= width:
+            end[row] = change.shape[1] - 1
+            continue
+        start = stop = int(max(left, 0.0))
         line, before = change[row], 0.0
-        if stop - start == 1:  # within a pixel
-            before = share * min(max(start + 1 - 0.5 * (left + right), 0.0), 1.0)
+        if left >= 0 and right <= start + 1:  # within a pixel
+            before = share * (start + 1 - 0.5 * (left + right))
             line[np.uint64(start)] += before
-        elif stop > start:
-            steep = share / (right - left)
+            stop += 1
+        elif right > 0:
+            steep, stop = share / (right - left), int(min(right + 1.0, width))
             for column in range(start, stop):
                 now = steep * (ramp(column + 1 - left) - ramp(column + 1 - right))
                 line[np.uint64(column)] += now - before
