@@ -110,6 +110,24 @@ def test_a_speck_is_not_smoothed_away():
         assert subject(raster).mean() > 0.1
 
 
+def test_a_slit_is_not_smoothed_shut():
+    data = np.ones((12, 12, 12))
+    data[:, 5] = 0
+    for layer in (LabelMap(Volume(data.astype(int), EYE, "labels")), Isosurface(Volume(data, EYE), level=0.1)):
+        scene = Scene(layer, background="blue", camera="left")
+        column, row = np.rint(scene.project([[0, 5, 5]], (60, 60))[0]).astype(int)
+        assert scene.render((60, 60))[row, column].tolist() == [0, 0, 255, 255]
+
+
+def test_noise_does_not_roughen_a_surface():
+    """A plane askew to the voxels, with noise of a tenth of the step across it: lit almost evenly."""
+    depth = (np.moveaxis(np.indices((30, 30, 30)), 0, -1) - 14.5) @ [1, 2, 5] / np.sqrt(30)
+    noise = np.random.default_rng(0).normal(0, 8, depth.shape)
+    data = (np.clip(50 - 20 * depth, 0, 100) * 0.8 + 10 + noise).clip(0, 100).astype(np.uint8)
+    scene = Scene(Isosurface(Volume(data, np.diag([2.0, 2, 1, 1])), level=50.5), camera="superior")
+    assert scene.render((100, 100))[35:65, 35:65, 0].std() < 3
+
+
 def test_label_bodies_keep_their_volume():
     index = np.moveaxis(np.indices((30, 30, 30)), 0, -1)
     data = (np.linalg.norm(index - 14.5, axis=-1) <= 9).astype(int)
