@@ -6,6 +6,7 @@ from itertools import combinations
 
 import numpy as np
 import pytest
+from matplotlib.axes import Axes
 from matplotlib.text import Text
 from matplotlib.textpath import TextPath
 
@@ -55,8 +56,11 @@ def ink(text, box, renderer):
     low, high = text.get_window_extent(renderer).get_points()
     text.set_rotation(angle)
     _, _, descent = renderer.get_text_width_height_descent("lp", text.get_fontproperties(), ismath=False)
-    drawn = TextPath((0, 0), text.get_text(), prop=text.get_fontproperties()).get_extents().get_points()
-    drawn *= renderer.points_to_pixels(1.0)
+    if "\n" in text.get_text():
+        drawn = np.array([[0, -descent], high - low - [0, descent]])
+    else:
+        drawn = TextPath((0, 0), text.get_text(), prop=text.get_fontproperties()).get_extents().get_points()
+        drawn *= renderer.points_to_pixels(1.0)
     (left, bottom), (right, top) = drawn + [0, descent] - (high - low) / 2
     turn = np.array([[np.cos(np.radians(angle)), np.sin(np.radians(angle))], [0, 0]])
     turn[1] = -turn[0, 1], turn[0, 0]
@@ -85,6 +89,18 @@ def assert_lettering_is_clear(figure, slack=1.0):
         reach = overlap(a, b)
         assert reach < slack, f"{one.get_text()!r} overlaps {two.get_text()!r} by {reach:.1f} px"
     return [text.get_text() for text, _ in found]
+
+
+def assert_pictures_are_clear(figure, slack=1.0):
+    """No text lies on a picture, or a color bar, that it does not belong to."""
+    renderer = figure.canvas.get_renderer()
+    found = [(text, ink(text, box, renderer)) for text, box in texts(figure)]
+    for ax in (ax for ax in figure.findobj(Axes) if ax.images):
+        (left, bottom), (right, top) = ax.get_window_extent().get_points()
+        picture = np.array([[left, bottom], [right, bottom], [right, top], [left, top]])
+        for text, corners in found:
+            reach = overlap(corners, picture)
+            assert text.axes is ax or reach < slack, f"{text.get_text()!r} lies {reach:.1f} px on a picture"
 
 
 def words(figure):

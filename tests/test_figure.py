@@ -1,4 +1,5 @@
-from itertools import combinations, product
+from dataclasses import replace
+from itertools import combinations
 
 import matplotlib as mpl
 import numpy as np
@@ -6,12 +7,25 @@ import pytest
 from helpers import ball, refuses
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure as MplFigure
-from printed import MM, assert_lettering_is_clear, png_facts, words
+from printed import MM, assert_lettering_is_clear, assert_pictures_are_clear, png_facts, words
 
-from volrender import Drawing, Figure, Histogram, Intensity, Isosurface, LabelMap, Plane, Scene, Slices, Volume, Voxels
+from volrender import (
+    Annotation,
+    Drawing,
+    Figure,
+    Histogram,
+    Intensity,
+    Isosurface,
+    LabelMap,
+    Plane,
+    Scene,
+    Slices,
+    Volume,
+    Voxels,
+)
 from volrender.draw.annotate import Frame
-from volrender.figure import BETWEEN
 from volrender.io import Label
+from volrender.rows import BETWEEN
 
 DPI = 100
 BALL = ball(14, 5.0, spacing=10.0)
@@ -59,8 +73,8 @@ def letters(page):
 @pytest.mark.parametrize(
     ("name", "width", "font_size"),
     [
-        *(each for name in PANELS for each in ((name, 89, 7), *product([name], (60, 183), (5, 10)))),
-        *((name, *place) for name in SCENES for place in ((60, 10), (89, 7), (60, 5))),
+        *(each for name in PANELS for each in ((name, 89, 7), (name, 60, 8), (name, 183, 10))),
+        *((name, *place) for name in SCENES for place in ((60, 10), (89, 7))),
     ],
 )
 def test_a_panels_lettering_is_clear(name, width, font_size):
@@ -92,6 +106,45 @@ def test_a_figures_lettering_is_clear(rows, font_size):
     page = Figure([[make(name) for name in row] for row in rows], font_size=font_size)
     said = assert_lettering_is_clear(page.figure(dpi=DPI), slack=0.1 * DPI / MM)
     assert set("abcdefg"[: sum(map(len, rows))]) <= set(said)
+
+
+LONG = "contrast of left minus right button press, group level, all subjects"
+TITLES = ("", "Patients", "A title of a panel with rather many words in it, as somebody will write")
+WAYS = ("one slice", "a row", "ortho", "by number", "histogram", "voxels", "bare voxels", "a drawing")
+
+
+def any_panel(rng):
+    zmap = replace(ZMAP, name=str(rng.choice(["z", "left − right hand", LONG])))
+    title, way = str(rng.choice(TITLES)), rng.choice(WAYS)
+    if way == "histogram":
+        return Histogram(zmap, title=title)
+    if way == "voxels":
+        return Voxels(Intensity(zmap), size=3, title=title)
+    if way == "bare voxels":
+        return Voxels(LabelMap(REGIONS), size=3, axes=False, title=title)
+    if way == "a drawing":
+        return Drawing(curve, title=title)
+    places = {"one slice": {"z": 10}, "a row": {"z": np.linspace(-40, 40, rng.integers(2, 8))}, "ortho": {}}
+    over = ([], [Intensity(zmap)], [LabelMap(REGIONS)], [LabelMap(REGIONS, outline=True), Intensity(zmap)])
+    notes = Annotation(reference=bool(rng.integers(2)), crosshair=bool(rng.integers(2)))
+    options = places.get(way, {"n": int(rng.integers(1, 4))}) | {"radiological": bool(rng.integers(2))}
+    return Slices(BALL, *over[rng.integers(4)], **options, annotate=notes, title=title)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_nothing_overlaps_or_is_cut_whatever_the_panels(seed):
+    rng = np.random.default_rng(seed)
+    rows = [[any_panel(rng) for _ in range(rng.integers(1, 4))] for _ in range(rng.integers(1, 3))]
+    page = Figure(
+        rows,
+        width=float(rng.choice([60, 89, 120, 183])),
+        heights=[1, 2][: len(rows)] if rng.random() < 0.3 else None,
+        font_size=float(rng.choice([6, 7, 8])),
+        title=str(rng.choice(TITLES)),
+        colorbars=str(rng.choice(["row", "page", "panel"])),
+    ).figure(dpi=DPI)
+    assert_lettering_is_clear(page, slack=0.1 * DPI / MM)
+    assert_pictures_are_clear(page, slack=0.1 * DPI / MM)
 
 
 def curve(ax):
@@ -154,20 +207,25 @@ def test_what_a_panel_draws_stays_at_its_place(monkeypatch, rows, options):
 # Rows, widths and letters
 
 
-@pytest.mark.parametrize("width", ["single", "1.5", "double", 150])
-@pytest.mark.parametrize("row", [["slices", "histogram"], ["voxels", "voxels, bare", "slices"], ["slices, map"]])
+def widths_of(page):
+    """The widths (mm) of the panels of the first row."""
+    return page._layout(Frame.paperless(page.width))[0].widths
+
+
+@pytest.mark.parametrize("width", ["single", "1.5", "double"])
+@pytest.mark.parametrize("row", [["slices", "histogram"], ["voxels", "slices"], ["slices, map"]])
 def test_the_panels_of_a_row_are_equally_high_and_fill_it(row, width):
     page = Figure([[make(name) for name in row]], width=width)
-    widths = page._widths(0, page.width)
+    widths = widths_of(page)
     heights = [panel.height(w) for panel, w in zip(page.rows[0], widths)]
     assert sum(widths) + BETWEEN * (len(row) - 1) == pytest.approx(page.width)
-    # A narrow panel may be kept higher by its words, or break its tiles into rows: there three are too many.
-    assert np.allclose(heights, heights[0], rtol=0.03 if page.width > 100 else 0.1 if len(row) < 3 else 1)
+    # A narrow histogram is kept higher by its words.
+    assert np.allclose(heights, heights[0], rtol=0.03 if page.width > 100 or "histogram" not in row else 0.3)
 
 
 def test_a_panel_never_gets_less_than_a_third_of_its_share():
     page = Figure([[Slices(BALL, z=[0, 10, 20, 30, 40, 50]), Histogram(BALL), Voxels(BALL, size=4)]])
-    assert min(page._widths(0, 183)) >= (183 - 2 * BETWEEN) / 9 - 1e-6
+    assert min(widths_of(page)) >= (183 - 2 * BETWEEN) / 9 - 1e-6
 
 
 def test_heights_add_up():
@@ -205,9 +263,25 @@ def test_a_row_that_must_be_low_becomes_narrow():
     assert row.left == pytest.approx((183 - row.widths[0]) / 2)
 
 
+def test_a_row_without_room_for_its_panels_becomes_two():
+    four = [Slices(BALL, z=z) for z in (0, 10, 20, 30)]
+    found = Figure([four, four[:1]], width=60)._layout(Frame.paperless(60))
+    assert [row.panels for row in found] == [four[:2], four[2:], four[:1]]
+    (row,) = Figure([[four[0], curve]], widths=[[40, 1]], width=89)._layout(Frame.paperless(89))
+    assert row.widths[1] == pytest.approx(35)  # what its lettering needs
+
+
+def test_a_letter_stands_at_its_picture():
+    page = Figure([[Histogram(BALL)], [Slices(BALL, z=[-20, 0, 20])]], heights=[1, 3], width=60).figure(dpi=DPI)
+    picture = next(ax for ax in page.axes if ax.images)
+    top = max(t.get_window_extent().y1 for t in picture.texts)
+    assert (page.bbox.height - top) * MM / DPI - letters(page)["b"][1] < 6
+    assert picture.get_window_extent().height * MM / DPI > 50  # a second row of tiles fills it
+
+
 def bars_of(page):
     """Where the color bars stand, mm from the left, from their labels."""
-    found = [t for t in page.findobj(mpl.text.Text) if "hand (z)" in t.get_text() and t.get_rotation() == 90]
+    found = [t for t in page.findobj(mpl.text.Text) if "right hand" in t.get_text() and t.get_rotation() == 90]
     return sorted(t.get_window_extent().x1 * MM / page.dpi for t in found)
 
 
@@ -217,7 +291,7 @@ def test_equal_color_bars_of_a_row_are_one():
     assert len(bars_of(Figure([row], colorbars="panel").figure(dpi=DPI))) == 3
     shared = bars_of(Figure([row]).figure(dpi=DPI))
     assert len(shared) == 2
-    assert 180 < shared[1] <= 183
+    assert 175 < shared[1] <= 183
     assert len(bars_of(Figure([row[:2], row[:2]]).figure(dpi=DPI))) == 2
     assert len(bars_of(Figure([row[:2], row[:2]], colorbars="page").figure(dpi=DPI))) == 1
     assert len(bars_of(row[0].figure(dpi=DPI))) == 1
@@ -388,7 +462,7 @@ def test_proportions_letters_and_drawings_that_are_none():
     refuses(TypeError, lambda: Drawing(3), "Drawing needs a function of matplotlib axes; got int")
     refuses(ValueError, lambda: Drawing(curve, on="paper"), "on must be axes or subfigure; got 'paper'")
     refuses(ValueError, lambda: Drawing(curve, ratio=0), "ratio must be 0.05 to 20; got 0")
-    refuses(ValueError, lambda: Figure([[BALL, curve]], widths=[[40, 1]]).figure(), "too small for its lettering")
+    refuses(ValueError, lambda: Drawing(curve).figure(12), "too small for its lettering")
 
 
 def test_rows_that_are_none():

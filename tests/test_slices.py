@@ -415,6 +415,9 @@ def test_slices_along_a_volumes_own_axes():
         assert np.allclose([cut.normal @ other for other in others], 0, atol=1e-12)  # a plane of voxels
         assert np.allclose(cut.right, others[0])
     assert np.allclose(np.stack([cut.normal for cut in Slices(ball(), space=volume).cuts[:1]]), panel.cuts[0].normal)
+    turned = Volume(np.ones((20, 30, 10)), space.rotation("x", 30), name="box")
+    sizes = [np.ptp(tile.extent, axis=1) for (tile,) in Slices(turned, space="native", n=1)._tiles]
+    assert np.allclose(sizes, [(30, 10), (20, 10), (20, 30)])  # nothing of a tile is empty
     straight = Slices(ball(), space="native", z=1).cuts[0]
     assert np.array_equal(straight.normal, Slices(ball(), z=1).cuts[0].normal)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ from matplotlib.figure import FigureBase, SubFigure
 from matplotlib.transforms import Bbox
 
 from volrender.affines import Floats
-from volrender.draw.annotate import MM_PER_INCH, Frame, title
+from volrender.draw.annotate import MM_PER_INCH, Frame, broken, title
 from volrender.page import as_background
 from volrender.panel import Panel
 from volrender.space import finite
@@ -26,7 +27,8 @@ ROUNDS = 4
 class Drawing(Panel):
     """A panel of the user's own: a function that draws with matplotlib.
 
-    Its axes are moved and scaled until all that belongs to them, numbers and names included, lies within the panel.
+    Its axes are moved and scaled until all that belongs to them, numbers and names included, lies within the panel;
+    names that are longer than their axes are broken into lines.
 
     Parameters
     ----------
@@ -46,6 +48,9 @@ class Drawing(Panel):
     >>> vr.Figure([[vr.Histogram(vr.sample("mni152")), curve]])
     <Figure: 183 mm, 2 panels>
     """
+
+    elastic = True
+    least = 5.0
 
     def __init__(
         self,
@@ -103,6 +108,7 @@ class Drawing(Panel):
         for axis in (axis for ax in part.axes for axis in (ax.xaxis, ax.yaxis)):
             # Said here, or matplotlib chooses the ticks by the user's settings when it draws.
             axis.set_tick_params(labelsize=axis.get_tick_params().get("labelsize", frame.font_size))
+        _break(part, place)
         _fit(part)
         if self.title:
             title(frame, self.title)
@@ -117,6 +123,19 @@ def subfigure(frame: Frame) -> SubFigure:
     grid = frame.figure.add_gridspec(3, 3, width_ratios=across, height_ratios=down)
     part: SubFigure = frame.figure.add_subfigure(grid[1, 1], facecolor="none")
     return part
+
+
+def _break(part: SubFigure, frame: Frame) -> None:
+    """Break names that are longer than their axes will be into lines."""
+    places = np.array([ax.get_position(original=True).size for ax in part.axes]).reshape(-1, 2)
+    whole = np.array([ax.get_position(original=True).get_points() for ax in part.axes]).reshape(-1, 2, 2)
+    sides = np.array([frame.width, frame.height]) - 2 * EDGE - 1.0
+    for ax, size in zip(part.axes, places):
+        across, up = size / np.ptp(whole, axis=(0, 1)) * sides
+        for text, room in ((ax.title, across), (ax.xaxis.label, across), (ax.yaxis.label, up)):
+            written = replace(frame, font_size=float(text.get_fontsize()))
+            if written.text_width(text.get_text()) > room and "\n" not in text.get_text():
+                text.set_text("\n".join(broken(written, text.get_text(), room)))
 
 
 def _fit(part: SubFigure) -> None:

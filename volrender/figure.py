@@ -1,8 +1,7 @@
 """A figure: rows of panels on a journal's page, lettered a, b, c.
 
-The panels of a row get the widths at which they are equally high, so that nothing is stretched and little is empty.
-Heights and widths that the user gives are proportions; a row that must be lower than its panels are at the page's width
-becomes narrower, so that they keep their shape and their lettering its room.
+`rows` tells how the panels of a row share its width. Heights and widths that the user gives are proportions; a row that
+must be lower than its panels are at the page's width becomes narrower, so that they keep their shape.
 """
 
 from __future__ import annotations
@@ -14,44 +13,29 @@ from itertools import repeat
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from volrender import captions
+from volrender import captions, rows
 from volrender.draw.annotate import Bar, Frame, Sidebar, title, title_height
 from volrender.drawing import Drawing
 from volrender.page import Printable, as_background, as_width
 from volrender.panel import Panel, same_bar
 from volrender.panels import as_panel
+from volrender.rows import BETWEEN, Row
 from volrender.words import our_words
 
-BETWEEN = 4.0  # mm between panels
 SHARING = ("row", "page", "panel")
 NARROWEST = 6.0  # mm for each point of type: what a panel keeps in a row that is to be low
 STEPS = 31  # widths that are tried for it
 
 
 @dataclass(frozen=True)
-class Row:
-    """A row as it lies on the page: its panels, their widths and place from the left (mm), and the bars they share."""
+class Part:
+    """A row that was asked for, or a part of one: its panels, their proportions, the bars they share, its row."""
 
     panels: list[Panel]
-    widths: list[float]
-    left: float
-    height: float
+    shares: list[float] | None
     bars: list[Bar]
-
-    @property
-    def places(self) -> Iterator[tuple[Panel, float, float]]:
-        """Each panel, where it begins and how wide it is (mm)."""
-        left = self.left
-        for panel, width in zip(self.panels, self.widths):
-            yield panel, left, width
-            left += width + BETWEEN
-
-    @property
-    def right(self) -> float:
-        """Where the last panel ends (mm)."""
-        return self.left + sum(self.widths) + BETWEEN * (len(self.widths) - 1)
+    row: int
 
 
 @our_words
@@ -68,7 +52,7 @@ class Figure(Printable):
         How high the rows are, in proportion; by default as high as their panels.
     widths : list of numbers, or a list of them for each row, optional
         How wide the panels are, in proportion; by default so that those of a row are equally high. None stands for a
-        row that is left to itself.
+        row that is left to itself. No panel is narrower than its lettering: a row without room for all becomes two.
     letters : bool, "a", "A" or list of str
         How the panels are lettered.
     title : str
@@ -121,6 +105,7 @@ class Figure(Printable):
         self.font_size = float(font_size)
         self.background = as_background(background)
         self._bars, self._placed = _shared(self.rows, colorbars)
+        self._laid: tuple[float, list[Row]] | None = None  # at a width (mm)
 
     def __repr__(self) -> str:
         return f"<Figure: {self.width:g} mm, {' / '.join(str(len(row)) for row in self.rows)} panels>"
@@ -152,56 +137,55 @@ class Figure(Printable):
         """Each panel with its letter, "" without."""
         return zip(self.letters or repeat(""), (panel for row in self.rows for panel in row))
 
-    def _widths(self, n: int, width: float) -> list[float]:
-        """Widths (mm) of the panels of a row: as asked for, or at which they are equally high, none under a third of
-        its fair share.
-        """
-        row = self._placed[n][0]
-        room = width - BETWEEN * (len(row) - 1)
-        if (asked := self.widths[n]) is not None:
-            return [room * share for share in asked]
+    def _parts(self, frame: Frame, room: float) -> list[Part]:
+        """The rows, those broken that have no room for the lettering of all their panels."""
+        found = []
+        for n, ((panels, bars), shares) in enumerate(zip(self._placed, self.widths)):
+            side = Sidebar(frame, bars, []).width
+            for part in rows.broken(panels, room - side, self.font_size):
+                own = None if shares is None else [shares[k] for k in part]
+                found.append(Part([panels[k] for k in part], own, bars, n))
+        return found
 
-        def heights(widths: NDArray[np.float64]) -> NDArray[np.float64]:
-            return np.array([panel.height(float(w), self.font_size) for panel, w in zip(row, widths)])
-
-        least = np.array([panel.narrowest(self.font_size) for panel in row])
-        widths = np.full(len(row), room / len(row))
-        for _ in range(8):
-            shapes = widths / heights(widths)
-            wanted = np.maximum(shapes, shapes.sum() / (3 * len(row)))
-            widths = room * wanted / wanted.sum()
-            # What some lack for their lettering, the others give.
-            if least.sum() < room and (widths < least).any():
-                spare = np.maximum(widths - least, 1e-9)
-                widths = least + spare * (room - least.sum()) / spare.sum()
-        return [float(w) for w in widths]
-
-    def _row(self, n: int, frame: Frame, room: float, most: float = np.inf) -> Row:
+    def _row(self, part: Part, frame: Frame, room: float, most: float = np.inf) -> Row:
         """A row in the middle of `room` mm: of that width, or the widest that is no more than `most` mm high."""
-        panels, bars = self._placed[n]
-        side = Sidebar(frame, bars, [])
+        side, panels = Sidebar(frame, part.bars, []), part.panels
+        needed = max(rows.needed(panels, self.font_size), NARROWEST * self.font_size * len(panels))
+        best: Row | None = None
         for share in np.linspace(1, 0.1, STEPS):
             width = float(share) * room - side.width
-            widths = self._widths(n, width)
-            if share < 1 and min(widths) < NARROWEST * self.font_size:
+            if best is not None and (width < needed or best.height <= most):
                 break
+            widths = rows.widths(panels, part.shares, width, self.font_size)
             height = max(side.least_height, *(p.height(w, self.font_size) for p, w in zip(panels, widths)))
-            row = Row(panels, widths, (room - width - side.width) / 2, height, bars)
-            if height <= most:
-                break
-        return row
+            if best is None or height < best.height:
+                best = Row(panels, widths, (room - width - side.width) / 2, height, part.bars)
+        assert best is not None
+        return best
 
     def _layout(self, frame: Frame) -> list[Row]:
-        """The rows in a frame's width, as high as they are to be."""
+        """The rows in a frame's width, as high as they are to be.
+
+        A page of whole pixels is a little narrower or wider than the paper that its height was measured for: its rows
+        lie as they were measured.
+        """
+        if self._laid is None or abs(self._laid[0] - frame.width) > 1 / frame.dots_per_mm:
+            self._laid = frame.width, self._lay(frame)
+        return self._laid[1]
+
+    def _lay(self, frame: Frame) -> list[Row]:
         room = frame.width - Sidebar(frame, self._bars, []).width
-        rows = [self._row(n, frame, room) for n in range(len(self.rows))]
+        parts = self._parts(frame, room)
+        found = [self._row(part, frame, room) for part in parts]
         if self.heights is None:
-            return rows
-        total = sum(row.height for row in rows)
+            return found
+        natural = [sum(row.height for part, row in zip(parts, found) if part.row == n) for n in range(len(self.rows))]
+        shares = [self.heights[part.row] * row.height / natural[part.row] for part, row in zip(parts, found)]
+        total = sum(natural)
         for _ in range(2):  # where a row cannot be as low as it should, all others are the higher
-            rows = [self._row(n, frame, room, 1.001 * share * total) for n, share in enumerate(self.heights)]
-            total = max(total, *(row.height / share for row, share in zip(rows, self.heights)))
-        return [replace(row, height=share * total) for row, share in zip(rows, self.heights)]
+            found = [self._row(part, frame, room, 1.001 * share * total) for part, share in zip(parts, shares)]
+            total = max(total, *(row.height / share for row, share in zip(found, shares)))
+        return [replace(row, height=share * total) for row, share in zip(found, shares)]
 
     def _head(self, frame: Frame) -> float:
         """The height (mm) over a row that its letters take."""
@@ -214,9 +198,9 @@ class Figure(Printable):
     def height(self, width: float, font_size: float = 7.0) -> float:
         """The height (mm) of all rows."""
         frame = Frame.paperless(width, self.font_size, self.background)
-        rows = [row.height + self._head(frame) for row in self._layout(frame)]
-        tall = sum(rows) + BETWEEN * (len(rows) - 1)
-        return max(tall, Sidebar(frame, self._bars, []).least_height) + self._top(frame)
+        tall = [row.height + self._head(frame) for row in self._layout(frame)]
+        whole = sum(tall) + BETWEEN * (len(tall) - 1)
+        return max(whole, Sidebar(frame, self._bars, []).least_height) + self._top(frame)
 
     def compose(self, frame: Frame) -> None:
         """Draw every panel into its place, the letters, and the color bars that panels share."""
@@ -231,7 +215,9 @@ class Figure(Printable):
                 # A figure letter is bold and a point larger than the text, as journals set it.
                 style: dict[str, Any] = {"fontsize": self.font_size + 1, "fontweight": "bold", "color": frame.ink}
                 canvas.text(left + 0.3, top - 0.3, next(letters, ""), va="top", ha="left", **style)
-                panel.compose(frame.part(left, top - head - row.height, width, row.height))
+                # The letter stands at its picture: what keeps its shape lies at the top of a row that is higher.
+                height = row.height if panel.elastic else min(row.height, panel.height(width, self.font_size))
+                panel.compose(frame.part(left, top - head - height, width, height))
             Sidebar(frame, row.bars, []).draw(row.right, top - head - row.height, row.height)
             top -= head + row.height + BETWEEN
 

@@ -26,7 +26,6 @@ from volrender.sources import load
 from volrender.volume import Volume
 
 FOOT = 3.0  # lines of text under a 3-D picture, for its scale bar and directions
-LEAST = 2.5  # mm for each point of type, that a panel takes at least in a row
 
 
 def as_layer(item: Any) -> Layer:
@@ -43,6 +42,8 @@ class Panel(Printable):
     layers: tuple[Layer, ...]
     title: str
     colorbar: bool | None
+    elastic: ClassVar[bool] = False  # whether it fills a place that is higher than it needs
+    least: ClassVar[float] = 2.5  # mm for each point of type, that it takes beside its color bars
     drawn_as: ClassVar[str] = "slice"  # whose opacity curves the color bars show
     elsewhere: tuple[Bar, ...] = ()  # color bars that the figure draws, for several panels
 
@@ -191,7 +192,9 @@ class Panel(Printable):
 
     def narrowest(self, font_size: float) -> float:
         """The width (mm) below which the panel's lettering has no room."""
-        return LEAST * font_size
+        frame = self._paperless(100, font_size)
+        words = max((frame.text_width(word) for word in self.title.split()), default=0.0)
+        return max(self.least * font_size + self._sidebar(frame, self.drawn_as).width, min(words, 30.0) * 1.1)
 
     def _head(self, frame: Frame) -> float:
         """The height (mm) that the title takes."""

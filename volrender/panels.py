@@ -82,6 +82,7 @@ class Scene(Panel):
     """
 
     drawn_as = "volume"
+    least = 3.6  # a scale bar beside the directions
 
     def __init__(
         self,
@@ -109,6 +110,12 @@ class Scene(Panel):
     @cached_property
     def _subject(self) -> NDArray[np.float64]:
         return paint.subject_points(self.layers)
+
+    @cached_property
+    def _ratio(self) -> float:
+        """Height over width of the picture that the subject fills."""
+        flat = np.ptp(self._subject @ self.camera.axes[:2].T, axis=0)
+        return float(np.clip(flat[1] / flat[0], 0.45, 1.35))
 
     @property
     def _ground(self) -> RGB | None:
@@ -153,10 +160,8 @@ class Scene(Panel):
     def height(self, width: float, font_size: float = 7.0) -> float:
         """The height (mm) in which the subject fills the panel."""
         frame = self._paperless(width, font_size)
-        flat = np.ptp(self._subject @ self.camera.axes[:2].T, axis=0)
-        ratio = float(np.clip(flat[1] / flat[0], 0.45, 1.35))
         side = self._sidebar(frame, self.drawn_as)
-        picture = max((width - side.width) * ratio, side.least_height)
+        picture = max((width - side.width) * self._ratio, side.least_height)
         return picture + self._foot(frame) + self._head(frame)
 
     def compose(self, frame: Frame) -> None:
@@ -212,6 +217,7 @@ class Voxels(Panel):
     """
 
     drawn_as = "voxel"
+    least = 4.0  # numbers along the axes
 
     def __init__(
         self,
@@ -359,12 +365,20 @@ class Histogram(Panel):
     <Histogram: Intensity(MNI152 T1)>
     """
 
+    elastic = True
+
     def __init__(self, layer: Any, *, title: str = "", background: Any = "white") -> None:
         self._set_up((layer,), title, False, background)
         if not isinstance(self.layers[0], Intensity):
             raise TypeError(f"Histogram shows an Intensity; got {type(self.layers[0]).__name__}")
         if self.layers[0].volume.kind == "rgb":
             raise TypeError("Histogram needs one number a voxel; the volume holds colors: take .luminance")
+
+    def narrowest(self, font_size: float) -> float:
+        """The width (mm) of the words beside the axes, and of a few numbers below them."""
+        from volrender.draw import histogram
+
+        return max(super().narrowest(font_size), histogram.least_width(self._paperless(100, font_size)))
 
     def height(self, width: float, font_size: float = 7.0) -> float:
         """A little over half of the width (mm), or what the words beside the axes need."""

@@ -72,6 +72,8 @@ class Slices(Panel):
     [('R', 'L')]
     """
 
+    elastic = True
+
     def __init__(
         self,
         *layers: Any,
@@ -216,7 +218,7 @@ class Slices(Panel):
     def _extent(self, cut: Cut) -> Floats:
         """What of a plane is shown, ((u, u), (v, v)) in mm: what crosses the box of what is seen."""
         extents = [flat] if len(flat := section(cut, self._bounds)) else []
-        if not extents or np.abs(cut.normal).max() < 1:
+        if not extents or min(np.abs(cut.right).max(), np.abs(cut.up).max()) < 1 - 1e-12:
             shown = cut.flat(self._points)
             ends = np.stack([shown.min(axis=0) - AIR, shown.max(axis=0) + AIR])
             extents += [ends, cut.flat(self._corners)]
@@ -285,18 +287,21 @@ class Slices(Panel):
         frame = self._paperless(width, font_size)
         side = self._sidebar(frame, "slice")
         rows = slices.arrange(self._tiles, frame, width - side.width, self.annotate)
-        scale = slices.scale_for(rows, width - side.width)
+        scale = slices.scale_for(rows, width - side.width, frame)
         return max(slices.height_of(rows, scale, frame, self.annotate), side.least_height) + self._head(frame)
 
     def compose(self, frame: Frame) -> None:
-        """Draw the tiles and the sidebar."""
+        """Draw the tiles and the sidebar, at the top of a frame that is higher than they need."""
         from volrender.draw import slices
 
-        side, head = self._sidebar(frame, "slice"), self._head(frame)
+        side, head, notes = self._sidebar(frame, "slice"), self._head(frame), self.annotate
         width, height = frame.width - side.width, frame.height - head
-        rows = slices.arrange(self._tiles, frame, width, self.annotate)
-        slices.draw(frame.part(0, 0, width, height), self.layers, rows, self.annotate, self._cross)
-        side.draw(width, 0, height)
+        rows = slices.arrange(self._tiles, frame, width, notes, height)
+        tall = slices.height_of(rows, slices.scale_in(rows, frame, width, height, notes), frame, notes)
+        tall = min(height, max(tall, side.least_height))
+        bottom = height - tall
+        slices.draw(frame.part(0, bottom, width, tall), self.layers, rows, notes, self._cross)
+        side.draw(width, bottom, tall)
         if self.title:
             title(frame, self.title)
 

@@ -6,9 +6,10 @@ draw into frames and know neither pages nor panels.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 from itertools import pairwise
 from typing import Any
 
@@ -20,6 +21,7 @@ from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
 from matplotlib.image import AxesImage
 from matplotlib.lines import Line2D
+from matplotlib.mathtext import MathTextParser
 from matplotlib.patches import Rectangle
 from matplotlib.path import Path
 from matplotlib.textpath import TextPath
@@ -38,6 +40,9 @@ SHORTEST_BAR = 8.0
 MAX_LEGEND = 20
 WHOLE_LEGEND = 5  # entries, for which a panel makes itself high enough
 EMPTY = 0.86  # the gray that stands for "transparent" in a color bar
+HINTED = 1.04  # a text's width at a low resolution, over that of its outline
+LABEL_LINE, LABEL_LINES = 3.2, 3  # mm of a color bar's label in a line for each point of type, and lines
+WORD = re.compile(r"(?:\$[^$]*\$|\S)+")  # of a text with formulas
 INK, CHALK = "#1a1a1a", "#f2f2f2"  # lettering on a light page, and on a dark one
 
 
@@ -68,7 +73,7 @@ class Frame:
     @staticmethod
     def paperless(width: float, font_size: float = 7.0, background: Any = "white") -> Frame:
         """A frame to measure text in, before there is a figure."""
-        return Frame(Figure(), 0, 0, width, width, font_size, background)
+        return Frame(_blank(), 0, 0, width, width, font_size, background)
 
     def part(self, x: float, y: float, width: float, height: float) -> Frame:
         """A rectangle inside this one, measured from its lower left corner."""
@@ -120,8 +125,13 @@ class Frame:
         return self.font_size * MM_PER_POINT * 1.3
 
     def text_width(self, text: str) -> float:
-        """The width of a text, mm."""
-        return _points(text, self.font_size) * MM_PER_POINT
+        """The width of a text, mm; hinting makes it a little wider than its outline."""
+        return HINTED * _points(text, self.font_size) * MM_PER_POINT
+
+
+@cache
+def _blank() -> Figure:
+    return Figure()
 
 
 class Raster(AxesImage):
@@ -146,7 +156,8 @@ class Raster(AxesImage):
 def _points(text: str, size: float) -> float:
     if not text.strip():
         return 0.0
-    return float(TextPath((0, 0), text, prop=FontProperties(family="DejaVu Sans", size=size)).get_extents().width)
+    outline = TextPath((0, 0), written(text), prop=FontProperties(family="DejaVu Sans", size=size))
+    return float(outline.get_extents().width)
 
 
 @dataclass(frozen=True)
@@ -248,26 +259,42 @@ class Sidebar:
         if self.entries:
             names = [name for name, _ in self._shown()]
             rest = [f"and {len(self.entries)} more"] if len(self.entries) > WHOLE_LEGEND else []
-            # Hinting at a low resolution makes text a little wider than its outline.
-            widths.append(3.2 + 1.04 * max(self.frame.text_width(name) for name in names + rest))
+            widths.append(3.2 + max(self.frame.text_width(name) for name in names + rest))
         return max(widths) + GAP + 0.5 if widths else 0.0
 
     @property
     def least_height(self) -> float:
         """How much it needs, mm: short color bars, and a legend that is whole if it is short."""
         line = self.frame.line_height
-        return len(self.bars) * (SHORTEST_BAR + 2 * line) + min(len(self.entries), WHOLE_LEGEND) * line
+        bars = sum(self._shortest(bar) + 2 * line for bar in self.bars)
+        return bars + min(len(self.entries), WHOLE_LEGEND) * line
 
     def _bar_width(self, bar: Bar) -> float:
         ticks = max(self.frame.text_width(number(v)) for v in bar.ticks(20, self.frame.line_height))
-        return BAR_WIDTH + 1.3 + ticks + (0.8 + self.frame.line_height if bar.label else 0)
+        lines = len(self._label(bar, self._line))
+        return BAR_WIDTH + 1.3 + ticks + (0.8 + lines * self.frame.line_height if bar.label else 0)
+
+    @property
+    def _line(self) -> float:
+        return LABEL_LINE * self.frame.font_size
+
+    def _shortest(self, bar: Bar) -> float:
+        """The least length of a color bar, mm: its label is to be read."""
+        words = max(map(self.frame.text_width, self._label(bar, self._line)), default=0.0)
+        return max(SHORTEST_BAR, words - self.frame.line_height / 2)
+
+    def _label(self, bar: Bar, room: float, most: int = LABEL_LINES) -> list[str]:
+        """The lines of a color bar's label, at most so many in `room` mm; what is too long is cut."""
+        lines = broken(self.frame, bar.label, room)
+        rest = [" ".join(lines[most - 1 :])] if len(lines) >= most else []
+        return [fitted(self.frame, line, room) for line in [*lines[: most - 1], *rest]]
 
     def _shown(self, height: float = np.inf) -> list[tuple[str, RGB | None]]:
         """The legend's lines, as many as fit in `height` beside the color bars; the last one counts the rest."""
         line = self.frame.line_height
-        room = (height - len(self.bars) * (SHORTEST_BAR + 2 * line)) / line
+        room = (height - sum(self._shortest(bar) + 2 * line for bar in self.bars)) / line
         most = len(self.entries)
-        if most > min(room, MAX_LEGEND):
+        if most > min(room + 0.05, MAX_LEGEND):  # a page is of whole pixels
             most = int(max(0, min(room - 1, MAX_LEGEND)))
         shown: list[tuple[str, RGB | None]] = [(short(name), rgb) for name, rgb in self.entries[:most]]
         if most < len(self.entries):
@@ -300,19 +327,11 @@ class Sidebar:
                 canvas.text(
                     x + GAP + 3.0,
                     middle,
-                    name,
-                    parse_math=False,
+                    written(name),
                     va="center_baseline",
                     fontsize=self.frame.font_size,
                     color=self.frame.ink,
                 )
-
-    def _fitted(self, label: str, room: float) -> str:
-        """A color bar's label, its name cut where it is longer than `room` mm; a unit in brackets stays."""
-        name, bracket, unit = label.rpartition(" (")
-        name, unit = (name, bracket + unit) if bracket else (label, "")
-        cuts = (short(name, most) + unit for most in range(min(len(name), 40), 0, -1))
-        return next((text for text in cuts if self.frame.text_width(text) <= room), "")
 
     def _draw_bar(self, bar: Bar, x: float, y: float, height: float, room: float) -> None:
         ax = self.frame.axes(x, y, BAR_WIDTH, height)
@@ -332,12 +351,14 @@ class Sidebar:
             spine.set(linewidth=0.5, color=self.frame.ink)
         if bar.label:
             # The label stands clear of the widest tick label, whatever the numbers.
-            shift = 1.3 + max(self.frame.text_width(number(v)) for v in ticks) + 0.8 + self.frame.line_height / 2
+            lines = self._label(bar, room, len(self._label(bar, self._line)))
+            shift = 1.3 + max(self.frame.text_width(number(v)) for v in ticks) + 0.8
+            shift += len(lines) * self.frame.line_height / 2
             ax.text(
                 1 + shift / BAR_WIDTH,
                 0.5,
-                self._fitted(bar.label, room),
-                parse_math=False,
+                written("\n".join(lines)),
+                linespacing=1.0,
                 transform=ax.transAxes,
                 rotation=90,
                 ha="center",
@@ -396,29 +417,65 @@ def _beside(step: NDArray[np.float64], other: NDArray[np.float64]) -> bool:
 
 def title_height(frame: Frame, text: str) -> float:
     """The height (mm) that a title takes, 0 if there is none."""
-    return len(_lines(frame, text)) * frame.line_height + 0.8 if text else 0.0
+    return len(_title_lines(frame, text)) * frame.line_height + 0.8 if text else 0.0
 
 
 def title(frame: Frame, text: str) -> None:
     """Write a title at the top of its frame, centred, in as many lines as it takes."""
     canvas = frame.canvas()
-    style: dict[str, Any] = {"fontsize": frame.font_size, "color": frame.ink, "parse_math": False}
-    for n, line in enumerate(_lines(frame, text)):
+    style: dict[str, Any] = {"fontsize": frame.font_size, "color": frame.ink}
+    for n, line in enumerate(_title_lines(frame, text)):
         y = frame.height - 0.4 - n * frame.line_height
-        canvas.text(frame.width / 2, y, line, ha="center", va="top", **style)
+        canvas.text(frame.width / 2, y, written(line), ha="center", va="top", **style)
 
 
-def _lines(frame: Frame, text: str) -> list[str]:
-    """A text in lines that are no wider than the frame, broken between words where it can be."""
+def _title_lines(frame: Frame, text: str) -> list[str]:
+    return [fitted(frame, line, frame.width) for line in broken(frame, text, frame.width - 1)]
+
+
+def broken(frame: Frame, text: str, room: float) -> list[str]:
+    """A text in lines that are no wider than `room` mm, broken between words where it can be."""
     lines: list[str] = []
     for paragraph in text.splitlines():
         line = ""
-        for word in paragraph.split():
+        for word in WORD.findall(paragraph) if is_math(paragraph) else paragraph.split():
             longer = f"{line} {word}".strip()
-            if line and frame.text_width(longer) > frame.width - 1:
+            if line and frame.text_width(longer) > room:
                 lines.append(line)
                 longer = word
             line = longer
         lines.append(line)
-    room = int(frame.width / frame.text_width("n"))
-    return [line if frame.text_width(line) <= frame.width else short(line, room) for line in lines]
+    return lines
+
+
+def fitted(frame: Frame, text: str, room: float) -> str:
+    """A text cut with an ellipsis where it is longer than `room` mm; a unit in brackets stays."""
+    if frame.text_width(text) <= room or is_math(text):
+        return text
+    name, bracket, unit = text.rpartition(" (")
+    name, unit = (name, bracket + unit) if bracket else (text, "")
+    cuts = (short(name, most) + unit for most in range(len(name) - 1, 0, -1))
+    return next((cut for cut in cuts if frame.text_width(cut) <= room), "")
+
+
+def is_math(text: str) -> bool:
+    r"""Whether a text has formulas in matplotlib's way: between dollars, with a command, an index or a power.
+
+    Examples
+    --------
+    >>> is_math(r"$\beta$ of $x_1$"), is_math("costs $5 and $6_x"), is_math(r"a $\frac{$ b")
+    (True, False, False)
+    """
+    parts = text.split("$")
+    if len(parts) < 3 or len(parts) % 2 == 0 or not all(set("\\^_") & set(part) for part in parts[1::2]):
+        return False
+    try:
+        MathTextParser("path").parse(text)
+    except ValueError:
+        return False
+    return True
+
+
+def written(text: str) -> str:
+    """A text as matplotlib is to be given it, which takes a dollar for the begin of a formula."""
+    return text if is_math(text) else text.replace("$", r"\$")

@@ -10,20 +10,28 @@ from numpy.typing import NDArray
 
 from volrender import space
 from volrender.color import Look
-from volrender.draw.annotate import INK, Frame
+from volrender.draw.annotate import INK, Frame, fitted, written
 from volrender.layers import Intensity
 
 BINS = 96
 CURVE, LIGHT_CURVE = "#9c4f10", "#f0a860"  # on a light page, and on a dark one
 OPACITY = "opacity per mm"
+SIDES = (3.2, 3.4)  # lines of text left and right of the axes
+NUMBERS = 4.5  # lines that the axes are wide at least
 
 
 def draw(frame: Frame, layer: Intensity) -> None:
     """Draw the histogram into a frame, with room for its labels."""
     line = frame.line_height
-    left, bottom, right, top = 3.2 * line, 3.0 * line, 3.4 * line, 0.8 * line
+    left, right, bottom, top = SIDES[0] * line, SIDES[1] * line, 3.0 * line, 0.8 * line
     ax = frame.axes(left, bottom, frame.width - left - right, frame.height - bottom - top)
     draw_axes(ax, layer, frame.font_size, frame.ink)
+    ax.set_xlabel(written(fitted(frame, _name(layer), frame.width - 2 * (right - left))))
+
+
+def least_width(frame: Frame) -> float:
+    """The width (mm) of what stands beside the axes, and of a few numbers below them."""
+    return (SIDES[0] + SIDES[1] + NUMBERS) * frame.line_height
 
 
 def draw_axes(ax: Axes, layer: Intensity, font_size: float, ink: str = INK) -> None:
@@ -50,12 +58,15 @@ def draw_axes(ax: Axes, layer: Intensity, font_size: float, ink: str = INK) -> N
         plain = {"facecolor": "white" if ink == INK else INK, "edgecolor": "none", "pad": 0.6}
         style: dict[str, Any] = {"fontsize": font_size - 1, "color": ink, "bbox": plain}
         ax.annotate(note, (beside, 1.02 * peak), va="center", ha="left", **style)
-    unit = layer.volume.unit
-    name = layer.volume.name or "intensity"
-    ax.set_xlabel(f"{name} ({unit})" if unit else name, fontsize=font_size, labelpad=1.5, color=ink, parse_math=False)
+    ax.set_xlabel(written(_name(layer)), fontsize=font_size, labelpad=1.5, color=ink)
     ax.set_ylabel("voxels (%)", fontsize=font_size, labelpad=1.5, color=ink)
     _tidy(ax, font_size, ink)
     _curve(ax, look, (low, high), font_size, CURVE if ink == INK else LIGHT_CURVE)
+
+
+def _name(layer: Intensity) -> str:
+    unit, name = layer.volume.unit, layer.volume.name or "intensity"
+    return f"{name} ({unit})" if unit else name
 
 
 def _shown(layer: Intensity) -> NDArray[Any]:

@@ -27,7 +27,7 @@ from volrender.draw.pixels import lay
 from volrender.layers import CutPlane, Intensity, Isosurface, LabelMap, Layer
 from volrender.space import Floats
 
-GAP = 0.6  # mm between tiles
+GAP, DARK_GAP = 0.6, 2.4  # mm between tiles, on a light page and on a dark one
 MOST = 7  # tiles in a row
 SMALL = 0.6  # of the others' scale: a reference view
 PLANE, CROSS, PLACES = "#ffcc33", "#56b4e9", "#e69f00"
@@ -61,20 +61,27 @@ class Tile:
 Rows = Sequence[Sequence[Tile]]
 
 
-def arrange(groups: Rows, frame: Frame, width: float, notes: Annotation) -> list[list[Tile]]:
+def arrange(groups: Rows, frame: Frame, width: float, notes: Annotation, height: float = 0.0) -> list[list[Tile]]:
     """The tiles in rows of `width` paper mm in which the lettering over each has room, at most seven in a row.
 
-    Groups of several tiles each begin a row of their own; else all follow one another.
+    Groups of several tiles each begin a row of their own; else all follow one another. Where there is a `height` to
+    fill they lie as they are largest.
     """
     if not all(sum(not tile.lines for tile in group) > 1 for group in groups):
         groups = [[tile for group in groups for tile in group]]
     longest = max(len(group) for group in groups)
+    best: tuple[float, list[list[Tile]]] | None = None
     for most in range(min(MOST + any(tile.lines for tile in groups[0]), longest), 0, -1):
         rows = [row for group in groups for row in _even(group, most)]
-        scale = scale_for(rows, width)
+        scale = scale_in(rows, frame, width, height, notes) if height else scale_for(rows, width, frame)
         if all(tile.size[0] / scale >= _need(tile, frame, notes) for row in rows for tile in row):
-            break
-    return rows
+            if best is None or scale < 0.98 * best[0]:
+                best = scale, rows
+            if not height:
+                break
+    if best is None and height:
+        return arrange(groups, frame, width, notes)
+    return rows if best is None else best[1]
 
 
 def _even(group: Sequence[Tile], most: int) -> list[list[Tile]]:
@@ -93,18 +100,33 @@ def _need(tile: Tile, frame: Frame, notes: Annotation) -> float:
 def least_width(tiles: Sequence[Tile], frame: Frame, notes: Annotation) -> float:
     """The width (mm) in which the lettering over and under a column of tiles has room."""
     words = convention([tile.cut for tile in tiles]) if notes.convention else ""
-    return max(frame.text_width(words) + 2, *(_need(tile, frame, notes) for tile in tiles))
+    widest = max(tile.size[0] for tile in tiles)
+    return max(
+        frame.text_width(words) + 2, *(_need(tile, frame, notes) * widest / tile.size[0] * 1.01 for tile in tiles)
+    )
 
 
-def scale_for(rows: Rows, width: float) -> float:
+def gap(frame: Frame) -> float:
+    """The paper mm between tiles; on a dark page their black grounds would run into one."""
+    return GAP if frame.ink == INK else DARK_GAP
+
+
+def scale_for(rows: Rows, width: float, frame: Frame) -> float:
     """World mm per paper mm at which the widest row fills `width`."""
-    return max(sum(tile.size[0] for tile in row) / (width - GAP * (len(row) - 1)) for row in rows)
+    return max(sum(tile.size[0] for tile in row) / (width - gap(frame) * (len(row) - 1)) for row in rows)
+
+
+def scale_in(rows: Rows, frame: Frame, width: float, height: float, notes: Annotation) -> float:
+    """World mm per paper mm at which the rows fill `width` or `height`, lettering and foot included."""
+    lettering = height_of(rows, np.inf, frame, notes)
+    tall = height_of(rows, 1.0, frame, notes) - lettering
+    return max(scale_for(rows, width, frame), tall / max(height - lettering, 1.0))
 
 
 def height_of(rows: Rows, scale: float, frame: Frame, notes: Annotation) -> float:
     """The paper height (mm) of all rows, each with a band of lettering above its tiles, and of the foot."""
     tall = sum(max(tile.size[1] for tile in row) for row in rows) / scale
-    return tall + GAP * (len(rows) - 1) + _band(frame, notes) * len(rows) + _foot(frame, notes)
+    return tall + gap(frame) * (len(rows) - 1) + _band(frame, notes) * len(rows) + _foot(frame, notes)
 
 
 def _band(frame: Frame, notes: Annotation) -> float:
@@ -146,14 +168,12 @@ class Place:
 def places(frame: Frame, rows: Rows, notes: Annotation, size: tuple[int, int]) -> tuple[list[Place], float]:
     """Where the tiles lie in a raster of `size` pixels, centred, and how many world mm a pixel is."""
     px, band, foot = frame.dots_per_mm, _band(frame, notes), _foot(frame, notes)
-    lettering = height_of(rows, np.inf, frame, notes)
-    tall = height_of(rows, 1.0, frame, notes) - lettering
-    scale = max(scale_for(rows, frame.width), tall / max(frame.height - lettering, 1.0))
+    scale = scale_in(rows, frame, frame.width, frame.height, notes)
     top = (frame.height + height_of(rows, scale, frame, notes)) / 2 - foot
     found = []
     for row in rows:
         height = max(tile.size[1] for tile in row) / scale
-        left = (frame.width - sum(tile.size[0] for tile in row) / scale - GAP * (len(row) - 1)) / 2
+        left = (frame.width - sum(tile.size[0] for tile in row) / scale - gap(frame) * (len(row) - 1)) / 2
         bottom = max(round((top - band - height) * px), 0)
         for tile in row:
             whole = (round(tile.size[0] / scale * px), round((height + band) * px))
@@ -162,8 +182,8 @@ def places(frame: Frame, rows: Rows, notes: Annotation, size: tuple[int, int]) -
             picture = max(min(round(tile.size[1] / scale * px), up), 1)
             sill = bottom + max(round((up - band * px - picture) / 2), 0)
             found.append(Place(tile, across, bottom, (width, up), sill, picture))
-            left += tile.size[0] / scale + GAP
-        top -= height + band + GAP
+            left += tile.size[0] / scale + gap(frame)
+        top -= height + band + gap(frame)
     return found, scale / px
 
 
@@ -310,7 +330,7 @@ def _footing(ax: Axes, found: Sequence[Place], frame: Frame, notes: Annotation, 
     """Under the tiles a scale bar, and on which side the subject's left is."""
     px = frame.dots_per_mm
     left, right = min(p.left for p in found), max(p.left + p.size[0] for p in found)
-    y = min(p.bottom for p in found) - 0.6 * _foot(frame, notes) * px
+    y = min(p.bottom for p in found) - 0.52 * _foot(frame, notes) * px
     style: dict[str, Any] = {"fontsize": frame.font_size, "color": frame.ink, "va": "center_baseline"}
     room = (right - left) / px
     if notes.convention and (words := convention([p.tile.cut for p in found])):
