@@ -26,7 +26,7 @@ from volrender.color import RGB
 from volrender.draw import quads
 from volrender.draw.annotate import Frame
 from volrender.draw.box import Edges, margins, on_paper, pane
-from volrender.draw.sight import OPAQUE, Sight
+from volrender.draw.sight import OPAQUE, STEPS, Sight, open_faces
 from volrender.draw.voxel_grid import CORNERS, Cubes
 
 # Two faces along each axis, corners counted around the face seen from outside; a corner is its bits (i, j, k).
@@ -40,7 +40,6 @@ BEYOND = np.array(
         for side, face in enumerate(FACES)
     ]
 )
-STEPS = np.array([(-1, 0, 0), (1, 0, 0), (0, -1, 0), (0, 1, 0), (0, 0, -1), (0, 0, 1)])
 LIGHT = LightSource(azdeg=225, altdeg=19.4712)  # matplotlib's own, for 3-D polygons
 CUBES_AT_ONCE = 50_000
 SHAPES_AT_ONCE = 200_000  # painted
@@ -110,7 +109,7 @@ class VoxelCollection(Collection):
             flat = self._order[start:end]
             index = np.stack(np.unravel_index(flat, self.cubes.alpha.shape), axis=-1)
             facing = self._sight.facing(index, (1 - self._explode) / 2)
-            kept = self._open_faces(index, facing)
+            kept = open_faces(self._opaque, index, facing, self._explode)
             # Neither two far faces of a cube nor two near ones hide each other.
             sides = np.broadcast_to(np.argsort(facing, axis=1, kind="stable"), (len(index), 6))
             which, nth = np.nonzero(np.take_along_axis(kept, sides, axis=1))
@@ -138,18 +137,6 @@ class VoxelCollection(Collection):
         """Where points (..., 3) of index space are drawn."""
         homogeneous = corners @ self._to_screen[:, :3].T + self._to_screen[:, 3]
         return np.asarray(homogeneous[..., :2] / homogeneous[..., 3:])
-
-    def _open_faces(self, index: NDArray[np.int64], facing: NDArray[np.bool_]) -> NDArray[np.bool_]:
-        """Which of the six faces (n, 6) of each cube can be seen: of an opaque one, not those that look away, nor
-        those that touch another opaque one.
-        """
-        i, j, k = (index + 1).T
-        own = self._opaque[i, j, k][:, None]
-        kept = facing | ~own
-        if self._explode == 0 and own.any():
-            touched = np.stack([self._opaque[i + a, j + b, k + c] for a, b, c in STEPS], axis=1)
-            kept &= ~(own & touched)
-        return np.asarray(kept)
 
     def _laps(self, which: NDArray[np.int64]) -> NDArray[np.float64]:
         """How far (pixels) the sharp faces under smooth ones reach beyond their edges (n, 4).
