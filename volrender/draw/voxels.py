@@ -43,7 +43,7 @@ BEYOND = np.array(
 LIGHT = LightSource(azdeg=225, altdeg=19.4712)  # matplotlib's own, for 3-D polygons
 CUBES_AT_ONCE = 50_000
 SHAPES_AT_ONCE = 200_000  # painted
-EDGE_POINTS = 0.25
+EDGE_POINTS, EDGE_PART = 0.25, 0.06  # at most, and of a cube's longest side as it is drawn
 MOST_PATHS = 100_000
 LAP = 0.75  # pixels, as far as a smooth edge is not opaque
 
@@ -176,7 +176,7 @@ class VoxelCollection(Collection):
 
     def _draw_image(self, renderer: Any, gc: Any) -> None:
         """Paint the faces where they are on the canvas."""
-        line = float(renderer.points_to_pixels(EDGE_POINTS)) if self._edge else 0.0
+        line = float(renderer.points_to_pixels(self._edge_points(renderer)))
         on_canvas = self.get_tightbbox().get_points() + [[-line], [line]]
         on_canvas = np.clip(on_canvas, 0, [renderer.width, renderer.height])
         (left, low), (right, high) = np.floor(on_canvas[0]).astype(int), np.ceil(on_canvas[1]).astype(int)
@@ -206,6 +206,15 @@ class VoxelCollection(Collection):
                 yield quads.Shapes(below[:, None], colors[opaque], np.ones(len(below), bool))
             yield quads.Shapes(pixels[:, None], colors, np.zeros(len(pixels), bool))
 
+    def _edge_points(self, renderer: Any) -> float:
+        """How wide (points) the lines around faces are."""
+        if self._edge is None:
+            return 0.0
+        corners = self._on_screen(np.array(self.cubes.alpha.shape) / 2 + CORNERS)
+        pixels = self.get_transform().transform(corners)
+        longest = np.linalg.norm(pixels[[1, 2, 4]] - pixels[0], axis=1).max()
+        return float(min(EDGE_POINTS, EDGE_PART * longest / renderer.points_to_pixels(1.0)))
+
     def _draw_paths(self, renderer: Any, gc: Any) -> None:
         """Draw each face as a path."""
         if len(self._order) > MOST_PATHS / 6:
@@ -213,7 +222,7 @@ class VoxelCollection(Collection):
             if count > MOST_PATHS:
                 raise ValueError(f"vector must draw at most {MOST_PATHS:,} faces; these cubes have {count:,}")
         transform: Any = self.get_transform().frozen()
-        gc.set_linewidth(EDGE_POINTS if self._edge else 0)
+        gc.set_linewidth(self._edge_points(renderer))
         for faces, colors, _ in self.faces():
             for face, rgba in zip(faces, colors):
                 if self._edge:
