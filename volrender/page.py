@@ -9,10 +9,10 @@ from __future__ import annotations
 import io as streams
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from matplotlib import rc_context, style
@@ -216,11 +216,11 @@ class Printable(ABC):
                 write_beside(target, lambda file: rasters.write_png(file, pixels, dpi, palette=palette, texts=texts))
             elif kind in RASTERS:
                 pixels = _pixels(page)
-                write_beside(target, lambda file: rasters.write_tiff(file, pixels, dpi))
+                write_beside(target, _at_once(lambda file: rasters.write_tiff(file, pixels, dpi)))
             else:
                 # Without a date the same figure gives the same bytes.
                 stamp = {"Creator": SOFTWARE["Software"], "CreationDate" if kind == "pdf" else "Date": None}
-                write_beside(target, lambda file: page.savefig(file, format=kind, dpi=dpi, metadata=stamp))
+                write_beside(target, _at_once(lambda file: page.savefig(file, format=kind, dpi=dpi, metadata=stamp)))
 
     def show(self) -> None:
         """Show it: in a notebook inline, elsewhere in the system's picture viewer."""
@@ -245,6 +245,17 @@ class Printable(ABC):
         with drawing(self.font_size):
             rasters.write_png(buffer, _pixels(page), page.dpi)
         return buffer.getvalue()
+
+
+def _at_once(fill: Callable[[BinaryIO], Any]) -> Callable[[BinaryIO], Any]:
+    """Make a file in memory and then write it: libtiff and matplotlib's PDF do not say that a disk is full."""
+
+    def write(file: BinaryIO) -> None:
+        made = streams.BytesIO()
+        fill(made)
+        file.write(made.getbuffer())
+
+    return write
 
 
 def _pixels(page: MplFigure) -> NDArray[np.uint8]:

@@ -138,13 +138,14 @@ def next_crossing(
 ) -> tuple[float, float, float]:
     """The next crossing of a surface from t on, where its field is v; where to go on after it, and the field there.
 
-    Infinite if there is none before `stop`; what clips remove is passed over.
+    Infinite if there is none before `stop`; what clips remove is passed over. Where a ray grazes a surface, in it for
+    less than a step, a parabola through three samples finds the middle.
     """
-    step = SURFACE_STEP / math.sqrt(r.along[0] ** 2 + r.along[1] ** 2 + r.along[2] ** 2)
+    step, before = SURFACE_STEP / math.sqrt(r.along[0] ** 2 + r.along[1] ** 2 + r.along[2] ** 2), np.nan
     while t < stop:
         jump = leave(marks, f, r, t)
         if jump > step:
-            t += jump
+            t, before = t + jump, np.nan
             v = round_at(pool, f, r, t) if t < stop else v
             continue
         t1 = min(t + step, stop)
@@ -153,7 +154,14 @@ def next_crossing(
             at = crossing(pool, f, r, t, v, t1, v1)
             if not is_gone(f.clips, gone, at):
                 return at, t1, v1
-        t, v = t1, v1
+        elif before < v < 0 and v1 < v and 8 * v * (before + v1 - 2 * v) < (v1 - before) ** 2:
+            t2 = t + 0.5 * step * (v1 - before) / (2 * v - before - v1)
+            v2 = round_at(pool, f, r, t2)
+            if v2 >= 0:
+                at = crossing(pool, f, r, t, v, t2, v2) if t2 > t else crossing(pool, f, r, t - step, before, t2, v2)
+                if not is_gone(f.clips, gone, at):
+                    return at, t2, v2
+        t, before, v = t1, v, v1
     return np.inf, stop, v
 
 
