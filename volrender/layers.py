@@ -52,7 +52,8 @@ class Intensity:
         tissue but not air, a signed map but not its zeros; a number is how much of that is seen. Nodes, in data
         units, are the whole curve.
     blend : {"composite", "maximum", "minimum", "average"}
-        How a volume rendering gathers the values along a ray.
+        How a volume rendering gathers the values along a ray. Projections have no depth: surfaces and the rest of a
+        scene are drawn over them. The minimum leaves out what is around the subject.
     clip : Plane, Box, or several
         What is removed.
     preset : str, path or TransferFunction, optional
