@@ -201,7 +201,8 @@ class LabelMap:
     """Regions, each in its color: one surface per label, a color overlay on slices, cubes. A mask is one label.
 
     In a scene the surface of each label is closed and as large as its voxels, to 1 % where it has some dozens, and
-    neighbors share their border. The ray caster smooths the outer surface of all as one. A translucent map shows the outer surface of all and the labels that lie wholly inside it.
+    neighbors share their border. The ray caster smooths the outer surface of all as one. A translucent map shows the
+    outer surface of all and the labels that lie wholly inside it.
 
     Parameters
     ----------
