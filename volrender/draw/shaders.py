@@ -55,13 +55,18 @@ def _behind(normal: NDArray[np.float64], finest: float, view: View) -> float:
 
 
 def _light(view: View) -> str:
-    """Phong's shading by all lamps, of the side that is seen."""
+    """Phong's shading by all lamps, of the side that is seen.
+
+    Normals go to the world by the inverse of the volume's matrix, transposed; VTK's own are right in a cube alone.
+    """
     viewer = "viewDirection" if view.camera.perspective else "vec3(0.0, 0.0, 1.0)"
     return f"""
   // Beyond the last voxel there is nothing to take a difference with: the end of the scan is flat.
   vec3 rim = 0.5 * in_cellStep[0];
   vec3 end = vec3(lessThan(g_dataPos, rim)) - vec3(greaterThan(g_dataPos, 1.0 - rim));
-  if (end != vec3(0.0)) {{ normal = normalize((in_textureToEye[0] * vec4(end, 0.0)).xyz); }}
+  vec3 inward = end == vec3(0.0) ? shading_gradient.xyz : end;
+  inward = (in_modelViewMatrix * vec4((transpose(in_inverseVolumeMatrix[0]) * vec4(inward, 0.0)).xyz, 0.0)).xyz;
+  normal = dot(inward, inward) > 0.0 ? normalize(inward) : inward;
   float turned = dot(normal, {viewer}) > {TURNED} ? -1.0 : 1.0;
   diffuse = vec3(0.0);
   specular = vec3(0.0);
