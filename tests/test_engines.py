@@ -33,10 +33,10 @@ def halves():
 
 
 def scenes():
-    """The ten scenes that both engines must draw alike."""
+    """The scenes that both engines must draw alike."""
     t1, motor = head(), sample("motor")
     octant = Box(x=(None, 0), y=(0, None), z=(0, None))
-    mist = [(0, 0), (40, 0), (140, 0.03)]
+    mist, soft = [(0, 0), (40, 0), (140, 0.03)], [(0, 0), (30, 0), (45, 0.3), (100, 0.3)]
     index = np.moveaxis(np.indices((24, 24, 24)), 0, -1)
     mask = Volume((np.linalg.norm(index - 11.5, axis=-1) < 8).astype(int), tilted(3, seed=9)[2], "labels", "mask")
     return {
@@ -51,6 +51,10 @@ def scenes():
         "translucent in volume": [
             Intensity(t1, opacity=mist, cmap="gray", clim=(0, 200)),
             Isosurface(motor, level=-3.1, color="royalblue", opacity=0.6),
+        ],
+        "mists": [
+            Intensity(hill(np.diag([2.0, 2, 2, 1]), (x, 23, 23), 14), clim=(-100, 100), cmap=hue, opacity=soft)
+            for x, hue in ((12, "bone"), (33, "copper"))
         ],
         "masks on another grid": [Intensity(t1, clip=octant), LabelMap(mask, colors="crimson")],
     }

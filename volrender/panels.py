@@ -55,7 +55,7 @@ class Scene(Panel):
     ----------
     *layers : layer, Volume, path or nibabel image
         Where a scan ends within an opaque body its last slice is seen. Several translucent volumes are blended at
-        every point; they have no shades then.
+        every point.
     camera : name, (elevation, azimuth) or Camera
         "left", "right", "anterior", "posterior", "superior", "inferior": where the viewer stands.
     quality : {"final", "draft"}

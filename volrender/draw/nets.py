@@ -200,7 +200,7 @@ def smoothed(web: Net) -> Net:
     outside in an edge is one with it, since folds are parted there.
     """
     given = web
-    bubble = np.cumsum(web.numbers > 0) * (web.numbers > 0)
+    bubble = np.where(web.numbers > 0, np.cumsum(web.numbers > 0), 0)
     web = replace(web, pieces=bubble[web.pieces], sizes=np.append(0, web.sizes[web.numbers > 0]))
     before, (first, second) = web.points, web.pieces.T
     corners = (web.quads.ravel(), np.repeat(np.arange(len(web.quads)), 4))

@@ -25,7 +25,7 @@ from volrender.draw.faces import Face, cut_faces, ended, slice_faces
 from volrender.draw.faces_pyvista import face_mesh
 from volrender.draw.outlines import OUTLINE, outline
 from volrender.draw.pixels import straight
-from volrender.draw.shaders import clip_and_light
+from volrender.draw.shaders import clip_and_light, light_together
 from volrender.draw.surfaces_pyvista import (
     cut,
     grid_of,
@@ -42,6 +42,7 @@ from volrender.draw.volumes_pyvista import (
     is_mist,
     is_projection,
     prepared,
+    shading_of,
     unseen,
     with_colors,
 )
@@ -245,7 +246,7 @@ class Stage:
             self._add_core(layer, data, level)
 
     def _add_mist(self, layers: Sequence[Intensity]) -> None:
-        """Add translucent volumes that are sampled together along each ray; VTK gives them no shades."""
+        """Add translucent volumes that are sampled together along each ray."""
         mapper = self._mapper(layers)
         together = vtkMultiVolume()
         together.SetMapper(mapper)
@@ -256,6 +257,8 @@ class Stage:
                 data = np.where(removed(layer.clip, centers), unseen(layer), data).astype(np.float32)
             mapper.SetInputDataObject(n, cells(layer.volume, data))
             together.SetVolume(self._volume(layer), n)
+        if self.how.lit:
+            light_together(together, [shading_of(layer) for layer in layers])
         self.stage.add_actor(together, reset_camera=False, render=False)
 
     def _mapper(self, layers: Sequence[Intensity]) -> vtkOpenGLGPUVolumeRayCastMapper:

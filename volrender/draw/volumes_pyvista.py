@@ -5,7 +5,7 @@ Volumes are built in the closest-RAS index space with spacing in mm, and taken t
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -112,6 +112,12 @@ def prepared(layer: Intensity) -> NDArray[Any]:
 def unseen(layer: Intensity) -> float:
     """A value that is not seen: the one of least opacity."""
     return min(layer.look.nodes("volume"), key=lambda node: node[1])[0]
+
+
+def shading_of(layer: Intensity) -> Mapping[str, float]:
+    """How a volume answers light: ambient, diffuse, specular and power; its own color where it does not."""
+    shading = layer.look.shading or SHADING
+    return shading if shading["diffuse"] > 0 else {"ambient": 1.0, "diffuse": 0.0, "specular": 0.0, "power": 1.0}
 
 
 def dress(prop: Any, layer: Intensity, *, lit: bool) -> None:
