@@ -224,20 +224,23 @@ class Printable(ABC):
 
     def show(self) -> None:
         """Show it: in a notebook inline, elsewhere in the system's picture viewer."""
+        if not self._shown_inline():
+            from PIL import Image
+
+            Image.open(streams.BytesIO(self._repr_png_())).show()
+
+    def _shown_inline(self) -> bool:
+        """Show it in the notebook; False outside of one."""
         try:
             from IPython import get_ipython
-
-            inline = get_ipython() is not None
         except ImportError:
-            inline = False
-        if inline:
-            from IPython.display import display
+            return False
+        if get_ipython() is None:
+            return False
+        from IPython.display import display
 
-            display(self)
-            return
-        from PIL import Image
-
-        Image.open(streams.BytesIO(self._repr_png_())).show()
+        display(self)
+        return True
 
     def _repr_png_(self) -> bytes:
         buffer = streams.BytesIO()

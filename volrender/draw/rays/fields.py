@@ -152,14 +152,11 @@ def intensity_field(layer: Intensity, has: Any) -> Field:
     finite, least = _finite(layer.field, highest=layer.blend == "minimum"), layer.blend == "minimum"
 
     def slab(data: NDArray[Any]) -> NDArray[Any]:
-        values = finite(data)
-        if least and layer.opacity is None:
-            values = np.where(values <= layer.look.air, layer.look.clim[1], values)
-        values = np.clip((values - low) / (high - low), 0, 1)
+        values = np.clip((finite(data) - low) / (high - low), 0, 1)
         return 1 - values if least else values
 
     weights = gaussian(sigma) if layer.blend == "composite" and (sigma := paint.softness(layer)) else None
-    return Field(layer.field.canonical, slab, weights, has, layer.clip)
+    return Field(paint.projected(layer), slab, weights, has, layer.clip)
 
 
 def crossed(low: NDArray[np.float32], high: NDArray[np.float32]) -> NDArray[np.bool_]:

@@ -291,22 +291,20 @@ def meet_projection(
     pool: Pool, tables: Tables, sight: Record, f: Record, r: Record, p: Record, hits: Tables, gone: Tables,
     count: int, end: float,
 ) -> int:  # fmt: skip
-    """The value that a projection shows, as a hit where the highest lies, or where the ray enters."""
-    t, stop = max(r.first, sight.nearest), min(r.last, end)
-    best, where, total, met = -1.0, t, 0.0, 0
-    while t < stop:
+    """The value that a projection shows, as a hit behind all others: it has no depth, and is the ground of the rest."""
+    t, best, total, met = max(r.first, sight.nearest), -1.0, 0.0, 0
+    while t < r.last and end == np.inf:
         i, j, k = r.at[0] + t * r.along[0], r.at[1] + t * r.along[1], r.at[2] + t * r.along[2]
         if (p.mean or pool[f.peak + block_at(f, i, j, k)] > best) and not is_gone(f.clips, gone, t):
             v = at_t(pool, f, r, t)
             if p.low <= v <= p.high:
                 total += v
                 met += 1
-                if v > best:
-                    best, where = v, t
+                best = max(best, v)
         t += sight.step
     if met == 0:
         return count
     if p.mean:
-        best, where = total / met, max(r.first, sight.nearest)
+        best = total / met
     at = p.rgba + 4 * int(min(max(best, 0.0), 1.0) * (TONES - 1) + 0.5)
-    return hit(hits, count, where, (tables[at], tables[at + 1], tables[at + 2]), tables[at + 3])
+    return hit(hits, count, np.inf, (tables[at], tables[at + 1], tables[at + 2]), tables[at + 3])
