@@ -17,6 +17,7 @@ import numpy as np
 from cyclopts import App, CycloptsError, Parameter
 
 from volrender import __version__, cli_page, presets
+from volrender.color import QUALITATIVE, as_rgb
 from volrender.console import complain, progress, report
 from volrender.intensity import finite_range
 from volrender.layers import Intensity, Isosurface, LabelMap, Layer, as_level
@@ -464,9 +465,18 @@ def _layers(
             alone: dict[str, Any] = {"clim": reading.clim, "cmap": own, "clip": clips}
             layers.append(Intensity(volume, level=level, **(alone if n == 0 else {})))
         advance()
+    opacity = 1.0 if surfaces else 0.6
     for name in reading.mask:
-        layers.append(LabelMap(_still(name, reading, "labels"), opacity=1.0 if surfaces else 0.6))
+        layer = LabelMap(_still(name, reading, "labels"), opacity=opacity)
+        plain = len(layer.sizes) == 1 and not layer.volume.labels
+        layers.append(replace(layer, colors=_free(layers)) if plain else layer)
     return layers
+
+
+def _free(layers: Sequence[Layer]) -> str:
+    """The first of the usual label colors that no label of the layers has."""
+    taken = {rgb for layer in layers if isinstance(layer, LabelMap) for _, rgb in layer.table.values()}
+    return next((color for color in QUALITATIVE if as_rgb(color) not in taken), QUALITATIVE[0])
 
 
 def _preset(volume: Volume, name: str | None, level: float | None) -> Any:
