@@ -62,12 +62,12 @@ TWICE = """
 import hashlib, sys
 import numpy as np
 import volrender as vr
-head, motor = vr.sample("mni152"), vr.sample("motor")
+head, motor, atlas = (vr.sample(name).downsize(40) for name in ("mni152", "motor", "atlas"))
 octant = vr.Box(x=(None, 0), y=(0, None), z=(0, None))
 scenes = [
-    vr.Scene(vr.Intensity(head, clip=octant), vr.Isosurface(motor, level=3.1)),
+    vr.Scene(vr.Intensity(head, clip=octant), vr.Isosurface(motor, level=2)),
     vr.Scene(vr.Isosurface(head, opacity=0.3), vr.Intensity(motor), silhouette=True),
-    vr.Scene(vr.LabelMap(vr.sample("atlas"))),
+    vr.Scene(vr.LabelMap(atlas)),
 ]
 print(*(hashlib.sha256(scene.render((120, 120)).tobytes()).hexdigest() for scene in scenes))
 """

@@ -232,15 +232,38 @@ def test_a_cut_through_the_edge_of_the_volume_ends_there():
     assert not covered[~inside].any()
 
 
-def test_a_face_of_labels_surfaces_and_signed_maps_is_where_they_have_color():
+@pytest.mark.parametrize("layer", [Intensity, Isosurface])
+def test_faces_in_all_directions_agree_on_what_is_inside(layer):
+    """A bore through a block is open, and a chamber that a narrow passage opens is closed, however they are cut."""
+    data = np.zeros((48, 48, 48), np.float32)
+    data[4:44, 4:44, 4:44] = 100
+    data[8:22, 8:40, 10:30], data[14:16, 14:16, 30:] = 0, 0
+    data[27:41, 17:31] = 0
+    body = layer(Volume(data, EYE))
+    line = np.arange(0, 47.5, 0.5)
+    for at, expected in (((34, 24), False), ((15, 15), True)):
+        middle = np.zeros((3, len(line)), dtype=bool)
+        across = np.stack([np.full_like(line, at[0]), np.full_like(line, at[1]), line], axis=-1)
+        for n, way in enumerate(([1, 0, 0], [0, 1, 0], [1, 1, 0])):
+            plane = across[None] + line[:, None, None] * way - [24 * way[0], 24 * way[1], 0]
+            middle[n] = paint.solid(body, plane)[48]
+        assert np.array_equal(middle[0], middle[1])
+        assert np.array_equal(middle[0], middle[2])
+        assert (middle[0, 12:84] == expected).all()
+        flat = np.stack(np.broadcast_arrays(line[:, None], line[None, :], 20.0), axis=-1)
+        assert paint.solid(body, flat)[2 * at[0], 2 * at[1]] == expected
+
+
+def test_a_face_of_labels_and_signed_maps_is_where_they_have_color():
     points, radius = mid_plane()
     labels = Volume(shell().data > 0, shell().affine, "labels")
     signed = Volume(np.where(shell().data > 0, np.sign(np.indices((41,) * 3)[0] - 20.5) * 3.25, 0), shell().affine)
-    for layer in (LabelMap(labels), Isosurface(shell(), level=50), Intensity(signed)):
+    for layer in (LabelMap(labels), Isosurface(signed, level=3), Intensity(signed)):
         covered = paint.solid(layer, points)
         assert not covered[radius < 8].any(), layer
         assert not covered[radius > 16].any(), layer
-        assert covered[(radius > 10) & (radius < 14) & (np.abs(points[..., 0]) > 1)].all(), layer
+        side = points[..., 0] > 1 if isinstance(layer, Isosurface) else np.abs(points[..., 0]) > 1
+        assert covered[(radius > 10) & (radius < 14) & side].all(), layer
 
 
 # What there is to see

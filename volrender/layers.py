@@ -139,7 +139,8 @@ class Isosurface:
     smooth : bool
         Whether the surface is smoothed; each of its bodies keeps its volume.
     clip : Plane, Box, or several
-        What is removed.
+        What is removed. A scene's cut faces show the slice of the volume, over another layer or of a signed map the
+        color.
     decimate : float
         The part of a scene's triangles that is left out, 0 to below 1; a note says how far (mm) the surface then lies
         off at most.

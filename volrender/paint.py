@@ -10,13 +10,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import singledispatch
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeGuard
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import ndimage
 
-from volrender import sheets, space
+from volrender import bodies, sheets, space
+from volrender.bodies import Body
 from volrender.color import as_rgb
 from volrender.cuts import Sheet
 from volrender.intensity import luma
@@ -31,7 +32,6 @@ FRAMING_VOXELS = 2_000_000
 MOST_SMOOTHED = 40_000_000  # voxels around the points beyond which a spline would take too long
 HARDLY_ANY = 0.001  # of the voxels
 BLUR = 0.48  # of a voxel, for labels on a cut face: a single voxel is still seen
-OPENING = 0.05  # of the subject's size: nostrils and sutures are narrower, the face's own hollows wider
 
 
 def sample(volume: Volume, points_xyz: Points, *, hollow: bool = False, smooth: bool = False) -> NDArray[np.float32]:
@@ -211,8 +211,13 @@ def on_face(layer: Layer, points_xyz: NDArray[np.float64], *, overlay: bool) -> 
     """Colors of a layer on a cut face of a scene: those of a slice, smooth between voxels.
 
     The colors of a preset that rests on light more than on its own glow are those of surfaces, and say little of what
-    is inside: the face is as without it, in gray or in the layer's own colormap.
+    is inside: the face is as without it, in gray or in the layer's own colormap. A surface of anatomy shows the slice
+    of its volume.
     """
+    if isinstance(layer, Isosurface) and not overlay and has_body(layer):
+        colors = on_face(Intensity(layer.volume), points_xyz, overlay=False)
+        colors[..., 3] *= layer.opacity
+        return colors
     if not isinstance(layer, (Intensity, CutPlane)) or overlay or layer.look.survey.signed:
         return rgba(layer, face_values(layer, points_xyz), "overlay" if overlay else "slice")
     shading = layer.preset.shading if isinstance(layer, Intensity) and layer.preset is not None else None
@@ -247,41 +252,67 @@ def foreground(layer: Layer, data: NDArray[Any]) -> NDArray[np.bool_]:
     return np.asarray(alpha > 0.02 * alpha.max())
 
 
+def has_body(layer: Layer) -> TypeGuard[Intensity | CutPlane | Isosurface]:
+    """Whether a layer is the anatomy of a subject, which a cut face shows as solid; labels and signed maps are not."""
+    return not isinstance(layer, LabelMap) and not layer.volume.luminance.survey.signed
+
+
 def solid(layer: Layer, points_xyz: NDArray[np.float64]) -> NDArray[np.bool_]:
     """Which points of a grid (u, v, 3) across the whole volume a cut face covers; see `coverage`."""
-    return coverage(layer, points_xyz) >= 0.5
+    return coverage(layer, points_xyz, closed(layer)) >= 0.5
 
 
-def coverage(layer: Layer, points_xyz: NDArray[np.float64], sigma: float = 0.0) -> NDArray[np.float32]:
+def closed(layer: Layer) -> Body | None:
+    """The closed body of a layer's subject, None where a cut face shows only what has color.
+
+    Where an opacity curve was given the subject is what it shows; and within an opaque one wide parts that the curve
+    hides are left out, as the brain in a skull, while the marrow in a bone is not.
+    """
+    if not has_body(layer):
+        return None
+    source = layer.volume.luminance.canonical
+    step = bodies.stride(source.shape)
+    values = np.nan_to_num(source.data[::step, ::step, ::step].astype(np.float32), nan=source.survey.low)
+    hollow = None
+    if not isinstance(layer, Isosurface) and isinstance(layer.opacity, tuple) and opaque(layer):
+        matter = values > 2 * layer.look.survey.air - layer.look.survey.background
+        hollow = (layer.look.alpha(values, "volume") == 0) & matter
+    affine = source.affine @ np.diag([step, step, step, 1.0])
+    return bodies.body(_within(layer, values) > 0.5, affine, min(source.spacing), hollow)
+
+
+def coverage(
+    layer: Layer, points_xyz: NDArray[np.float64], body: Body | None, sigma: float = 0.0
+) -> NDArray[np.float32]:
     """How far a cut face covers the points of a grid (u, v, 3) across the whole volume: its border is where it is 0.5.
 
-    For the anatomy of an `Intensity` or a `CutPlane` it is all within the subject's closed silhouette, so that dark
-    bone and ventricles are not holes; only the air outside is left out. Where an opacity curve was given the subject is
-    what it shows; and within an opaque one wide parts that the curve hides are left out, as the brain in a skull, while
-    the marrow in a bone is not. Else it is where the layer has color.
+    For the anatomy of a subject it is all within the `closed` body, so that dark bone and ventricles are not holes;
+    only the air outside is left out. Else it is where the layer has color.
     """
-    if not isinstance(layer, (Intensity, CutPlane)) or layer.look.survey.signed:
+    if not has_body(layer) or body is None:
         return (rgba(layer, face_values(layer, points_xyz), "slice")[..., 3] > 0).astype(np.float32)
     values = sample(layer.volume, points_xyz, smooth=True)
     values = luma(values) if layer.volume.kind == "rgb" else values
-    low, air = layer.look.survey.low, layer.look.survey.air
     step = float(np.linalg.norm(points_xyz[1, 0] - points_xyz[0, 0])) if len(points_xyz) > 1 else 1.0
     voxel = min(layer.volume.spacing) / step
-    filled = ndimage.gaussian_filter(np.nan_to_num(values, nan=low), sigma * voxel)
-    if isinstance(layer.opacity, tuple):
-        alpha = layer.look.alpha(filled, "volume")
-        faint, _ = _opacities(layer)
-        ramp = np.clip(alpha / (faint or 1.0), 0, 1)  # 0.5 where the surface is seen
-    elif low < air:
-        ramp = np.clip((filled - low) / (2 * (air - low)), 0, 1)
-    else:
-        ramp = np.isfinite(values).astype(np.float32)
+    filled = ndimage.gaussian_filter(np.nan_to_num(values, nan=layer.volume.luminance.survey.low), sigma * voxel)
     # The subject's own edge is as fine as its values; what is sealed lies behind it.
-    inner = ndimage.binary_erosion(_sealed(ramp > 0.5), iterations=max(1, round(1.5 * voxel)))
-    if isinstance(layer.opacity, tuple) and opaque(layer):
-        matter = filled > 2 * air - layer.look.survey.background
-        inner &= ~_wide((alpha == 0) & matter & inner, ramp > 0.5)
-    return np.asarray(np.where(np.isfinite(values), np.maximum(ramp, inner), 0), dtype=np.float32)
+    covered = np.maximum(_within(layer, filled), body.covers(points_xyz))
+    return np.asarray(np.where(np.isfinite(values), covered, 0), dtype=np.float32)
+
+
+def _within(layer: Intensity | CutPlane | Isosurface, values: NDArray[Any]) -> NDArray[Any]:
+    """How far values belong to the subject, 0 to 1; 0.5 where its surface is seen."""
+    low = layer.volume.luminance.survey.low
+    if isinstance(layer, Isosurface):
+        assert isinstance(layer.level, float)
+        edge = layer.level
+    elif isinstance(layer.opacity, tuple):
+        faint, _ = _opacities(layer)
+        return np.asarray(np.clip(layer.look.alpha(values, "volume") / (faint or 1.0), 0, 1))
+    else:
+        edge = layer.look.survey.air if layer.look.level is None else layer.look.level
+    return np.asarray(np.clip((values - low) / (2 * (edge - low)), 0, 1) if low < edge else np.ones(values.shape))
 
 
 def opaque(layer: Intensity | CutPlane, values: NDArray[Any] | None = None) -> bool:
@@ -300,31 +331,6 @@ def _opacities(layer: Intensity | CutPlane, values: NDArray[Any] | None = None) 
         return 0.0, 0.0
     faint, usual = np.percentile(shown, (20, 50)).tolist()
     return faint, usual
-
-
-def _wide(mask: NDArray[np.bool_], subject: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """The parts of a mask that are wider than what `_sealed` closes."""
-    reach = _reach(subject)
-    core = ndimage.distance_transform_edt(mask) > reach
-    if not core.any():
-        return core
-    return np.asarray(mask & (ndimage.distance_transform_edt(~core) <= reach + 1))
-
-
-def _reach(mask: NDArray[np.bool_]) -> float:
-    return OPENING * max((np.ptp(index) for index in np.nonzero(mask) if len(index)), default=0) / 2
-
-
-def _sealed(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """A mask with its inner spaces filled, those too that open to the outside by a passage narrower than `OPENING`."""
-    if not mask.any():
-        return mask
-    reach = _reach(mask)
-    wide = np.pad(mask, int(reach) + 2)
-    grown = ndimage.binary_fill_holes(ndimage.distance_transform_edt(~wide) <= reach)
-    inside = ndimage.distance_transform_edt(grown) > reach
-    edge = int(reach) + 2
-    return np.asarray(ndimage.binary_fill_holes(inside)[edge:-edge, edge:-edge])
 
 
 def labels_toward(layer: LabelMap, camera: space.Camera) -> NDArray[Any]:

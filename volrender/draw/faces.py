@@ -5,7 +5,7 @@ The end of a scan within an opaque body is such a face too.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from volrender import paint
+from volrender.bodies import Body
 from volrender.layers import CutPlane, Intensity, LabelMap, Layer
 from volrender.space import Clip, Plane, apply_affine, removed
 
@@ -55,7 +56,8 @@ def slice_faces(layers: Sequence[Layer], pixel: float) -> list[Face]:
     for layer in layers:
         if isinstance(layer, CutPlane):
             planes.setdefault(layer.plane, []).append(layer)
-    return [_face(plane.halfspaces[0], members, (), (), pixel) for plane, members in planes.items()]
+    bodies = {layer: paint.closed(layer) for members in planes.values() for layer in members}
+    return [_face(plane.halfspaces[0], members, bodies, (), (), pixel) for plane, members in planes.items()]
 
 
 def cut_faces(layers: Sequence[Layer], pixel: float) -> list[Face]:
@@ -67,11 +69,12 @@ def cut_faces(layers: Sequence[Layer], pixel: float) -> list[Face]:
     for layer in layers:
         for clip in layer.clip:
             clips.setdefault(clip, []).append(layer)
+    bodies = {layer: paint.closed(layer) for layer in layers if layer.clip}
     found = []
     for clip, members in clips.items():
         others = [tuple(other for other in layer.clip if other != clip) for layer in members]
         for n, row in enumerate(clip.halfspaces):
-            found.append(_face(row, members, [*np.delete(clip.halfspaces, n, axis=0)], others, pixel))
+            found.append(_face(row, members, bodies, [*np.delete(clip.halfspaces, n, axis=0)], others, pixel))
     return found
 
 
@@ -99,6 +102,7 @@ def ended(layer: Layer) -> Layer:
 def _face(
     row: NDArray[np.float64],
     layers: Sequence[Layer],
+    bodies: Mapping[Layer, Body | None],
     within: Sequence[NDArray[np.float64]],
     others: Sequence[tuple[Clip, ...]],
     pixel: float,
@@ -114,11 +118,11 @@ def _face(
     picture = np.zeros((*grid.shape[:2], 4), dtype=np.float32)
     covered = np.zeros(grid.shape[:2], dtype=np.float32)
     for n, layer in enumerate(layers):
-        cover = paint.coverage(layer, below, paint.softness(layer))
+        cover = paint.coverage(layer, below, bodies[layer], paint.softness(layer))
         colors = paint.on_face(layer, below, overlay=n > 0)
         if isinstance(layer, CutPlane) and isinstance(layer.opacity, tuple):
             cover = np.minimum(cover, np.ceil(colors[..., 3]))
-        elif n == 0 and isinstance(layer, (Intensity, CutPlane)) and not layer.look.survey.signed:
+        elif n == 0 and paint.has_body(layer):
             # A face is closed: where the subject is dark it is drawn all the same.
             whole = isinstance(layer, Intensity) or layer.opacity is None
             colors[..., 3] = 1.0 if whole else layer.opacity

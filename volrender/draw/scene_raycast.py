@@ -17,11 +17,11 @@ from numpy.typing import NDArray
 
 from volrender.color import RGB
 from volrender.console import working
+from volrender.draw.compiled import run
 from volrender.draw.outlines import OUTLINE, outline
 from volrender.draw.rays import raster
 from volrender.draw.rays.air import with_air
 from volrender.draw.rays.assemble import scenery
-from volrender.draw.rays.compiled import run
 from volrender.draw.rays.march import trace
 from volrender.draw.rays.scenery import RAY, Scenery
 from volrender.layers import Layer

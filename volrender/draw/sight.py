@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 HIDDEN = 1 / 4096
 GRAZING = 0.02
 OPAQUE = 0.996
+STEPS = np.array([(-1, 0, 0), (1, 0, 0), (0, -1, 0), (0, 1, 0), (0, 0, -1), (0, 0, 1)])  # to the cubes at six sides
 SEAM = 0.75**4  # of the light: what passes where the smooth corners of four faces meet in a pixel, a quarter each
 
 
@@ -132,3 +133,17 @@ def visible(alpha: NDArray[np.float32], steps: Sequence[NDArray[np.int16]]) -> N
         out[at] = np.where(inside, 1, best)
     seen = (light > HIDDEN) & ~covered.reshape(light.shape)
     return np.asarray(seen[1:-1, 1:-1, 1:-1])
+
+
+def open_faces(
+    solid: NDArray[np.bool_], index: NDArray[Any], facing: NDArray[np.bool_], explode: float
+) -> NDArray[np.bool_]:
+    """Which of the six faces (n, 6) of cubes at `index` (n, 3) are drawn: of an opaque one, not those that look away,
+    nor those that touch another opaque one. `solid` has a border of one.
+    """
+    i, j, k = (index + 1).T
+    own = solid[i, j, k][:, None]
+    kept = facing | ~own
+    if explode == 0 and own.any():
+        kept &= ~(own & np.stack([solid[i + a, j + b, k + c] for a, b, c in STEPS], axis=1))
+    return np.asarray(kept)

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from volrender import paint, space
-from volrender.draw.sight import OPAQUE, Sight
+from volrender.draw.sight import OPAQUE, Sight, open_faces
 from volrender.io.files import warn
 from volrender.layers import CutPlane, LabelMap, Layer
 from volrender.volume import Volume
@@ -130,8 +130,13 @@ def within(
 
     def made(size: int | None) -> tuple[Cubes, int]:
         cubes = build(layers, size, mask)
-        drawn = cubes.alpha.ravel()[Sight.from_afar(cubes.affine, toward).order(cubes.alpha, explode)[0]]
-        return cubes, int(np.where(drawn < OPAQUE, 6, 3).sum())  # of an opaque cube at most the near faces
+        sight = Sight.from_afar(cubes.affine, toward)
+        order, _ = sight.order(cubes.alpha, explode)
+        solid = cubes.alpha >= OPAQUE
+        opaque = order[solid.ravel()[order]]
+        index = np.stack(np.unravel_index(opaque, solid.shape), axis=-1)
+        shown = open_faces(np.pad(solid, 1), index, sight.facing(index, (1 - explode) / 2), explode)
+        return cubes, 6 * (len(order) - len(opaque)) + int(shown.sum())
 
     cubes, faces = made(None)
     volume = layers[0].volume

@@ -17,15 +17,16 @@ from matplotlib.backends.backend_agg import RendererAgg
 from matplotlib.collections import Collection
 from matplotlib.colors import LightSource
 from matplotlib.path import Path
-from matplotlib.transforms import Bbox, IdentityTransform
+from matplotlib.transforms import Bbox
 from mpl_toolkits.mplot3d import Axes3D
 from numpy.typing import NDArray
 
 from volrender import space
 from volrender.color import RGB
+from volrender.draw import quads
 from volrender.draw.annotate import Frame
 from volrender.draw.box import Edges, margins, on_paper, pane
-from volrender.draw.sight import OPAQUE, Sight
+from volrender.draw.sight import OPAQUE, STEPS, Sight, open_faces
 from volrender.draw.voxel_grid import CORNERS, Cubes
 
 # Two faces along each axis, corners counted around the face seen from outside; a corner is its bits (i, j, k).
@@ -39,10 +40,10 @@ BEYOND = np.array(
         for side, face in enumerate(FACES)
     ]
 )
-STEPS = np.array([(-1, 0, 0), (1, 0, 0), (0, -1, 0), (0, 1, 0), (0, 0, -1), (0, 0, 1)])
 LIGHT = LightSource(azdeg=225, altdeg=19.4712)  # matplotlib's own, for 3-D polygons
-CUBES_AT_ONCE = 50_000  # drawn
-EDGE_POINTS = 0.25
+CUBES_AT_ONCE = 50_000
+SHAPES_AT_ONCE = 200_000  # painted
+EDGE_POINTS, EDGE_PART = 0.25, 0.06  # at most, and of a cube's longest side as it is drawn
 MOST_PATHS = 100_000
 LAP = 0.75  # pixels, as far as a smooth edge is not opaque
 
@@ -104,13 +105,11 @@ class VoxelCollection(Collection):
 
         A portion with opaque cubes is one wave of cubes that do not hide each other.
         """
-        count = len(self._order)
-        ends = self._ends if self._opaque.any() else [*range(CUBES_AT_ONCE, count, CUBES_AT_ONCE), count]
-        for start, end in pairwise([0, *ends]):
+        for start, end in pairwise([0, *self._portions()]):
             flat = self._order[start:end]
             index = np.stack(np.unravel_index(flat, self.cubes.alpha.shape), axis=-1)
             facing = self._sight.facing(index, (1 - self._explode) / 2)
-            kept = self._open_faces(index, facing)
+            kept = open_faces(self._opaque, index, facing, self._explode)
             # Neither two far faces of a cube nor two near ones hide each other.
             sides = np.broadcast_to(np.argsort(facing, axis=1, kind="stable"), (len(index), 6))
             which, nth = np.nonzero(np.take_along_axis(kept, sides, axis=1))
@@ -121,22 +120,23 @@ class VoxelCollection(Collection):
             colors[:, :3] *= self._shades[side, None]
             yield screen[which[:, None], FACES[side]], colors, np.stack([flat[which], side], axis=-1)
 
+    def _portions(self) -> Iterator[int]:
+        """Where in the order of cubes a portion ends."""
+        solid = self._opaque[1:-1, 1:-1, 1:-1].ravel()[self._order]
+        waves = np.r_[0, self._ends]
+        start, was = 0, False
+        for begin, end in pairwise(waves):
+            has = bool(solid[begin:end].any())
+            if begin > start and (has or was or begin - start >= CUBES_AT_ONCE):
+                yield begin
+                start = begin
+            was = has
+        yield len(self._order)
+
     def _on_screen(self, corners: NDArray[np.float64]) -> NDArray[np.float64]:
         """Where points (..., 3) of index space are drawn."""
         homogeneous = corners @ self._to_screen[:, :3].T + self._to_screen[:, 3]
         return np.asarray(homogeneous[..., :2] / homogeneous[..., 3:])
-
-    def _open_faces(self, index: NDArray[np.int64], facing: NDArray[np.bool_]) -> NDArray[np.bool_]:
-        """Which of the six faces (n, 6) of each cube can be seen: of an opaque one, not those that look away, nor
-        those that touch another opaque one.
-        """
-        i, j, k = (index + 1).T
-        own = self._opaque[i, j, k][:, None]
-        kept = facing | ~own
-        if self._explode == 0 and own.any():
-            touched = np.stack([self._opaque[i + a, j + b, k + c] for a, b, c in STEPS], axis=1)
-            kept &= ~(own & touched)
-        return np.asarray(kept)
 
     def _laps(self, which: NDArray[np.int64]) -> NDArray[np.float64]:
         """How far (pixels) the sharp faces under smooth ones reach beyond their edges (n, 4).
@@ -162,34 +162,97 @@ class VoxelCollection(Collection):
 
     @allow_rasterization  # type: ignore[untyped-decorator]
     def draw(self, renderer: Any) -> None:
-        """Draw the sorted faces; Agg takes them as meshes, other backends as paths."""
+        """Draw the sorted faces: as one image where pixels are wanted, as paths elsewhere."""
         if not self.get_visible():
             return
         gc = renderer.new_gc()
         self._set_gc_clip(gc)  # type: ignore[attr-defined]
-        gc.set_linewidth(EDGE_POINTS if self._edge else 0)
-        transform: Any = self.get_transform().frozen()
-        agg = isinstance(renderer, RendererAgg) or isinstance(getattr(renderer, "_renderer", None), RendererAgg)
-        if not agg and len(self._order) > MOST_PATHS / 6:
-            faces = sum(len(quads) for quads, _, _ in self.faces())
-            if faces > MOST_PATHS:
-                raise ValueError(f"vector must draw at most {MOST_PATHS:,} faces; these cubes have {faces:,}")
-        for quads, colors, which in self.faces():
-            if len(quads) == 0:
-                continue
-            edges = np.column_stack([np.tile(self._edge, (len(colors), 1)), colors[:, 3]]) if self._edge else None
-            if agg:
-                opaque = colors[:, 3] >= OPAQUE
-                pixels = transform.transform(quads.reshape(-1, 2)).reshape(quads.shape)
-                if opaque.any() and edges is None:
-                    # Where two smooth edges meet, what is behind would shine through the seam; not through sharp ones.
-                    below = _moved(pixels[opaque], self._laps(which[opaque]))
-                    _draw_mesh(renderer, gc, below, colors[opaque])
-                _draw_mesh(renderer, gc, pixels, colors, edges, smooth=True)
-            else:
-                _draw_paths(renderer, gc, transform, quads, colors, edges)
+        if isinstance(renderer, RendererAgg) or isinstance(getattr(renderer, "_renderer", None), RendererAgg):
+            self._draw_image(renderer, gc)
+        else:
+            self._draw_paths(renderer, gc)
         gc.restore()
         self.stale = False
+
+    def _draw_image(self, renderer: Any, gc: Any) -> None:
+        """Paint the faces where they are on the canvas."""
+        line = float(renderer.points_to_pixels(self._edge_points(renderer)))
+        on_canvas = self.get_tightbbox().get_points() + [[-line], [line]]
+        on_canvas = np.clip(on_canvas, 0, [renderer.width, renderer.height])
+        (left, low), (right, high) = np.floor(on_canvas[0]).astype(int), np.ceil(on_canvas[1]).astype(int)
+        if left == right or low == high:
+            return
+        picture = np.zeros((high - low, right - left, 4), np.float32)
+        for shapes in _gathered(self._shapes(np.array([left, high]), line)):
+            quads.paint(picture, *shapes)
+        renderer.draw_image(gc, left, low, quads.as_image(picture)[::-1])
+
+    def _shapes(self, corner: NDArray[np.int64], line: float) -> Iterator[quads.Shapes]:
+        """What is painted, in portions, in pixels right of and below a corner of the canvas; lines so many pixels wide.
+
+        Where two smooth edges meet, what is behind would shine through the seam; not through sharp ones. So sharp faces
+        lie under opaque ones.
+        """
+        transform: Any = self.get_transform().frozen()
+        for faces, colors, which in self.faces():
+            pixels = (transform.transform(faces.reshape(-1, 2)).reshape(faces.shape) - corner) * (1, -1)
+            if self._edge is not None:
+                yield _outlined(pixels, colors, self._edge, line)
+                continue
+            pixels = quads.snapped(pixels)
+            opaque = colors[:, 3] >= OPAQUE
+            if opaque.any():
+                below = _moved(pixels[opaque], self._laps(which[opaque]))
+                yield quads.Shapes(below[:, None], colors[opaque], np.ones(len(below), bool))
+            yield quads.Shapes(pixels[:, None], colors, np.zeros(len(pixels), bool))
+
+    def _edge_points(self, renderer: Any) -> float:
+        """How wide (points) the lines around faces are."""
+        if self._edge is None:
+            return 0.0
+        corners = self._on_screen(np.array(self.cubes.alpha.shape) / 2 + CORNERS)
+        pixels = self.get_transform().transform(corners)
+        longest = np.linalg.norm(pixels[[1, 2, 4]] - pixels[0], axis=1).max()
+        return float(min(EDGE_POINTS, EDGE_PART * longest / renderer.points_to_pixels(1.0)))
+
+    def _draw_paths(self, renderer: Any, gc: Any) -> None:
+        """Draw each face as a path."""
+        if len(self._order) > MOST_PATHS / 6:
+            count = sum(len(faces) for faces, _, _ in self.faces())
+            if count > MOST_PATHS:
+                raise ValueError(f"vector must draw at most {MOST_PATHS:,} faces; these cubes have {count:,}")
+        transform: Any = self.get_transform().frozen()
+        gc.set_linewidth(self._edge_points(renderer))
+        for faces, colors, _ in self.faces():
+            for face, rgba in zip(faces, colors):
+                if self._edge:
+                    gc.set_foreground((*self._edge, rgba[3]), isRGBA=True)
+                renderer.draw_path(gc, Path(np.r_[face, face[:1]], closed=True), transform, tuple(rgba))
+
+
+def _gathered(portions: Iterator[quads.Shapes]) -> Iterator[quads.Shapes]:
+    """Portions joined into large ones."""
+    waiting: list[quads.Shapes] = []
+    for portion in portions:
+        waiting.append(portion)
+        if sum(len(shapes.sharp) for shapes in waiting) >= SHAPES_AT_ONCE:
+            yield quads.Shapes(*map(np.concatenate, zip(*waiting)))
+            waiting = []
+    if waiting:
+        yield quads.Shapes(*map(np.concatenate, zip(*waiting)))
+
+
+def _outlined(pixels: NDArray[np.float64], colors: NDArray[np.float64], edge: RGB, line: float) -> quads.Shapes:
+    """Each face, and over it the line around it: what lies within half its width of the edges."""
+    fill = quads.snapped(pixels)
+    middle = quads.snapped(pixels, 0.5 if round(line) % 2 or line < 1 else 0.0)
+    half = np.full(pixels.shape[:2], line / 2)
+    ring = np.stack([_moved(middle, half), _moved(middle, -half)[:, ::-1]], axis=1)
+    nothing = np.broadcast_to(fill[:, :1], fill.shape)
+    fill = np.stack([fill, nothing], axis=1)
+    lines = np.column_stack([np.tile(edge, (len(colors), 1)), colors[:, 3]])
+    both = np.stack([fill, ring], axis=1).reshape(-1, *fill.shape[1:])
+    return quads.Shapes(both, np.stack([colors, lines], axis=1).reshape(-1, 4), np.zeros(len(both), bool))
 
 
 def _moved(pixels: NDArray[np.float64], out: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -203,42 +266,6 @@ def _moved(pixels: NDArray[np.float64], out: NDArray[np.float64]) -> NDArray[np.
     far = np.where(slope < 1 / 3, np.minimum(far, 0), far)  # of a face seen edge on it would be a spike
     along_back, along_on = np.maximum(far / np.stack([long_back, long_on]), -0.5)
     return np.asarray(pixels - along_back[..., None] * back - along_on[..., None] * on)
-
-
-def _draw_mesh(
-    renderer: Any,
-    gc: Any,
-    pixels: NDArray[np.float64],
-    colors: NDArray[np.float64],
-    edges: NDArray[np.float64] | None = None,
-    *,
-    smooth: bool = False,
-) -> None:
-    """One strip of quads; a row of NaN after every second row keeps neighbours in the list apart."""
-    mesh = np.full((3 * len(pixels), 2, 2), np.nan)
-    mesh[0::3] = pixels[:, [0, 1]]
-    mesh[1::3] = pixels[:, [3, 2]]
-    fills = np.zeros((len(mesh) - 1, 4))
-    fills[0::3] = colors
-    lines = np.zeros((0 if edges is None else len(fills), 4))
-    if edges is not None:
-        lines[0::3] = edges
-    nowhere, as_is = np.zeros((1, 2)), IdentityTransform()
-    renderer.draw_quad_mesh(gc, as_is, 1, len(fills), mesh, nowhere, as_is, fills, smooth, lines)
-
-
-def _draw_paths(
-    renderer: Any,
-    gc: Any,
-    transform: Any,
-    quads: NDArray[np.float64],
-    colors: NDArray[np.float64],
-    edges: NDArray[np.float64] | None,
-) -> None:
-    for n, (quad, rgba) in enumerate(zip(quads, colors)):
-        if edges is not None:
-            gc.set_foreground(tuple(edges[n]), isRGBA=True)
-        renderer.draw_path(gc, Path(np.r_[quad, quad[:1]], closed=True), transform, tuple(rgba))
 
 
 def shades(affine: NDArray[np.float64]) -> NDArray[np.float64]:

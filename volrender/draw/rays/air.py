@@ -7,7 +7,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from volrender.draw.rays.compiled import Loop, inner, run
+from volrender.draw.compiled import Loop, inner, run
 from volrender.draw.rays.fields import gaussian, smooth
 from volrender.draw.rays.grids import into, value
 from volrender.draw.rays.light import cast, fading

@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from volrender.color import as_rgb
+from volrender.draw.compiled import run
 from volrender.draw.faces import Face, cut_faces, ended, slice_faces
 from volrender.draw.rays import tables
-from volrender.draw.rays.compiled import run
 from volrender.draw.rays.fields import Field, intensity_field, label_field, surface_field
 from volrender.draw.rays.grids import block_ranges
 from volrender.draw.rays.scenery import (
@@ -36,10 +36,11 @@ from volrender.draw.rays.scenery import (
     Scenery,
 )
 from volrender.layers import CutPlane, Intensity, Isosurface, LabelMap, Layer
-from volrender.rendering import FLAT, FRONTAL, LIGHTS, MATERIAL, Rendering
+from volrender.rendering import FLAT, FRONTAL, LIGHTS, MATERIAL, Rendering, presmooth
 from volrender.space import NEAREST, Clip, View
 
 SAMPLE, DRAFT_SAMPLE = 0.5, 1.0  # voxels between samples along a ray
+REACH = 2.5  # of the sigma without which normals draw rings, how far around those of an isosurface look
 
 
 class Shelf:
@@ -93,7 +94,8 @@ class Stage:
         if isinstance(layer, Intensity):
             self._add_intensity(layer)
         elif isinstance(layer, Isosurface):
-            self._add_surface(surface_field(layer), (*as_rgb(layer.color), layer.opacity), -1, 0)
+            reach = REACH * presmooth(layer.volume.data) if layer.smooth else 0.0
+            self._add_surface(surface_field(layer), (*as_rgb(layer.color), layer.opacity), reach, -1, 0)
         elif isinstance(layer, LabelMap):
             shown = np.array(list(layer.table))
             self._add_labels(layer, shown)
@@ -133,11 +135,11 @@ class Stage:
         place = np.searchsorted(labels, data).clip(max=len(labels) - 1)
         numbers = self.numbers.add(np.where(labels[place] == data, place + 1, 0))
         palette = self.tables.add([(0.0, 0.0, 0.0), *(layer.table[label][1] for label in labels.tolist())])
-        self._add_surface(label_field(layer, labels), (0.0, 0.0, 0.0, layer.opacity), numbers, palette)
+        self._add_surface(label_field(layer, labels), (0.0, 0.0, 0.0, layer.opacity), 0.0, numbers, palette)
 
-    def _add_surface(self, field: Field, rgba: tuple[float, ...], numbers: int, palette: int) -> None:
+    def _add_surface(self, field: Field, rgba: tuple[float, ...], reach: float, numbers: int, palette: int) -> None:
         material = tuple((MATERIAL if self.how.lit else FLAT).values())
-        self.surfaces.append((len(self.fields), rgba, *material, numbers, palette))
+        self.surfaces.append((len(self.fields), rgba, *material, reach, numbers, palette))
         self.fields.append(field)
 
     def add_walls(self, rows: NDArray[np.float64]) -> tuple[int, int]:
@@ -160,7 +162,7 @@ class Stage:
         for n, field in enumerate(self.fields):
             f, shape = fields[n], np.array(field.volume.shape[:3])
             f["shape"], f["start"], f["blocks"] = shape, size, -(-shape // BLOCK)
-            f["clips"], f["round"] = self.bits(field.clip), field.keep
+            f["clips"], f["round"] = self.bits(field.clip), field.round
             f["matrix"] = self._matrix(field)
             size += int(shape.prod())
             if n in projected:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from volrender import paint
-from volrender.draw.rays.compiled import run
+from volrender.draw.compiled import run
 from volrender.draw.rays.grids import blur
 from volrender.layers import Intensity, Isosurface, LabelMap
 from volrender.space import Clip
@@ -26,7 +26,7 @@ Slab: TypeAlias = Callable[[NDArray[Any]], NDArray[Any]]
 SLAB = 8  # voxels
 SMOOTH, SMOOTH_LABELS = 0.9, 1.1  # voxels
 FILLED = 0.45  # of a smoothed label map's 0 to 1: there bodies are as large as their voxels
-KEPT, KEPT_SPECK = 0.08, 0.9  # of what a voxel was beyond a surface's level, at least: nothing is smoothed away
+KEPT, KEPT_SPECK = 0.08, 0.9  # of what a voxel was beyond a surface's level: if firm, and where all would vanish
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,9 @@ class Field:
     has : callable
         From the lowest and the highest value of each block to whether there is something in it.
     clip : tuple of Clip
-    keep : bool
+    round : bool
+        Whether values between voxels are those of a cubic, and nothing vanishes when the field is smoothed.
+    firm : bool
         Whether every voxel stays on its side of 0 when the field is smoothed.
     """
 
@@ -53,7 +55,8 @@ class Field:
     weights: NDArray[np.float64] | None
     has: Callable[[NDArray[np.float32], NDArray[np.float32]], NDArray[np.bool_]]
     clip: tuple[Clip, ...]
-    keep: bool = False
+    round: bool = False
+    firm: bool = False
 
     def fill(self, out: NDArray[np.float32]) -> None:
         """Fill in the field (i, j, k)."""
@@ -68,17 +71,21 @@ class Field:
             return
         for axis in range(3):
             smooth(out, self.weights, axis)
-        if self.keep:
+        if self.round:
             self._keep(out)
 
     def _keep(self, out: NDArray[np.float32]) -> None:
-        """Let every voxel stay on its side of 0, and what would go all around stay almost as it was."""
-        near = ndimage.binary_dilation(out > 0, np.ones((3, 3, 3), dtype=bool))
+        """Let what would go all around, a speck or a gap, stay almost as it was."""
+        around = np.ones((3, 3, 3), dtype=bool)
+        full, empty = (ndimage.binary_dilation(side, around) for side in (out > 0, out <= 0))
         for first in range(0, len(out), SLAB):
             part = slice(first, first + SLAB)
             before = self.slab(self.volume.data[part])
-            least = np.abs(before) * np.where(near[part] | (before <= 0), KEPT, KEPT_SPECK)
-            out[part] = np.where(before > 0, np.maximum(out[part], least), np.minimum(out[part], -least))
+            lost = np.where(before > 0, ~full[part], ~empty[part])
+            if self.firm:
+                least = KEPT * np.abs(before)
+                out[part] = np.where(before > 0, np.maximum(out[part], least), np.minimum(out[part], -least))
+            out[part] = np.where(lost, KEPT_SPECK * before, out[part])
 
 
 def smooth(out: NDArray[np.float32], weights: NDArray[np.float64], axis: int) -> None:
@@ -175,7 +182,7 @@ def surface_field(layer: Isosurface) -> Field:
         return np.asarray((finite(data) - level) * scale)
 
     weights = unshrinking(SMOOTH) if layer.smooth else None
-    return Field(layer.volume.canonical, slab, weights, crossed, layer.clip, keep=layer.smooth)
+    return Field(layer.volume.canonical, slab, weights, crossed, layer.clip, round=layer.smooth)
 
 
 def label_field(layer: LabelMap, labels: NDArray[Any]) -> Field:
@@ -184,4 +191,4 @@ def label_field(layer: LabelMap, labels: NDArray[Any]) -> Field:
     def slab(data: NDArray[Any]) -> NDArray[Any]:
         return np.isin(data, labels) - FILLED
 
-    return Field(layer.volume.canonical, slab, unshrinking(SMOOTH_LABELS), crossed, layer.clip, keep=True)
+    return Field(layer.volume.canonical, slab, unshrinking(SMOOTH_LABELS), crossed, layer.clip, round=True, firm=True)

@@ -12,8 +12,10 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from volrender.draw.rays.compiled import Loop, apart, inner
+from volrender.draw.compiled import Loop, apart, inner
 from volrender.draw.rays.scenery import BLOCK, Marks, Point, Pool, Record, Tables
+
+AGREE = 0.7  # the least cosine between the normals of a place and of its neighbourhood
 
 
 @inner
@@ -158,11 +160,63 @@ def slope(
     return 0.5 * total
 
 
+@apart
+def trend(pool: Pool, f: Record, r: Record, t: float, reach: float) -> Point:
+    """How a field changes per mm along the world's axes: the plane that fits the voxels up to `reach` away.
+
+    Weights are 0 at the end of the reach and rise smoothly, (1 - x^2)^2 along each axis.
+    """
+    shape, m = f.shape, f.matrix
+    i, j, k = r.at[0] + t * r.along[0], r.at[1] + t * r.along[1], r.at[2] + t * r.along[2]
+    total, a, b, c = 0.0, 0.0, 0.0, 0.0
+    for x in range(math.ceil(i - reach), math.floor(i + reach) + 1):
+        wx, plane = bell((x - i) / reach), min(max(x, 0), shape[0] - 1) * shape[1]
+        for y in range(math.ceil(j - reach), math.floor(j + reach) + 1):
+            w, row = wx * bell((y - j) / reach), f.start + (plane + min(max(y, 0), shape[1] - 1)) * shape[2]
+            line, sloped = 0.0, 0.0
+            for z in range(math.ceil(k - reach), math.floor(k + reach) + 1):
+                part = bell((z - k) / reach) * pool[np.uint64(row + min(max(z, 0), shape[2] - 1))]
+                line, sloped = line + part, sloped + part * (z - k)
+            total, a, b, c = total + w * line, a + w * line * (x - i), b + w * line * (y - j), c + w * sloped
+    a, b, c = leaning(a, total, i, reach), leaning(b, total, j, reach), leaning(c, total, k, reach)
+    return (
+        m[0, 0] * a + m[1, 0] * b + m[2, 0] * c,
+        m[0, 1] * a + m[1, 1] * b + m[2, 1] * c,
+        m[0, 2] * a + m[1, 2] * b + m[2, 2] * c,
+    )
+
+
 @inner
-def outward(pool: Pool, f: Record, r: Record, d: Point, t: float) -> Point:
-    """The unit vector to where a field falls, at t; toward the viewer where it is level."""
+def bell(x: float) -> float:
+    """The weight of a voxel at the part x of the reach."""
+    return (1.0 - x * x) * (1.0 - x * x)
+
+
+@inner
+def leaning(moment: float, total: float, at: float, reach: float) -> float:
+    """The slope along an axis that belongs to a weighted sum of values and to their moment about `at`."""
+    weight, mean, square = 0.0, 0.0, 0.0
+    for x in range(math.ceil(at - reach), math.floor(at + reach) + 1):
+        w = bell((x - at) / reach)
+        weight, mean, square = weight + w, mean + w * (x - at), square + w * (x - at) ** 2
+    mean /= weight
+    return (moment - mean * total) / (square / weight - mean * mean)
+
+
+@inner
+def outward(pool: Pool, f: Record, r: Record, d: Point, t: float, reach: float) -> Point:
+    """The unit vector to where a field falls, at t; toward the viewer where it is level.
+
+    With a reach (voxels) it is that of a wider neighbourhood where the two agree, as they do not on what is thin.
+    """
     x, y, z = gradient(pool, f, r, t)
-    return unit(-x, -y, -z, d)
+    own = unit(-x, -y, -z, d)
+    if reach > 0:
+        x, y, z = trend(pool, f, r, t, reach)
+        wide = unit(-x, -y, -z, d)
+        if own[0] * wide[0] + own[1] * wide[1] + own[2] * wide[2] > AGREE:
+            return wide
+    return own
 
 
 @inner

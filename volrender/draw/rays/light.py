@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from volrender.draw.rays.compiled import Loop, inner
+from volrender.draw.compiled import Loop, inner
 from volrender.draw.rays.grids import value
 from volrender.draw.rays.scenery import Point, Pool, Record, Tables
 

@@ -11,7 +11,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from volrender.draw.rays.compiled import Loop, borrowed, inner
+from volrender.draw.compiled import Loop, borrowed, inner
 from volrender.draw.rays.grids import carry, leave
 from volrender.draw.rays.media import segment
 from volrender.draw.rays.meet import cut_away, meet_faces, meet_projection, meet_surface

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 
-from volrender.draw.rays.compiled import apart, inner
+from volrender.draw.compiled import apart, inner
 from volrender.draw.rays.grids import at_t, gradient, is_gone, unit
 from volrender.draw.rays.light import fading, shaded
 from volrender.draw.rays.scenery import TONES, Marks, Point, Pool, Record, Records, Tables

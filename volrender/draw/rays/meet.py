@@ -10,7 +10,7 @@ import math
 
 import numpy as np
 
-from volrender.draw.rays.compiled import apart, inner
+from volrender.draw.compiled import apart, inner
 from volrender.draw.rays.grids import at_t, block_at, gradient, is_gone, leave, outward, round_at, unit, value
 from volrender.draw.rays.light import shaded
 from volrender.draw.rays.scenery import TONES, Marks, Numbers, Point, Pool, Record, Records, Tables
@@ -180,7 +180,7 @@ def meet_surface(
             at, t, v = next_crossing(pool, marks, f, r, gone, t, v, stop)
             if at == np.inf:
                 break
-            n = outward(pool, f, r, d, at)
+            n = outward(pool, f, r, d, at, s.reach)
             if v < 0:  # left from within
                 n = (-n[0], -n[1], -n[2])
         color = surface_color(pool, air, numbers, tables, sight, f, r, s, o, d, n, at)

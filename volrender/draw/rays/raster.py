@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from volrender.draw.rays.compiled import Loop
+from volrender.draw.compiled import Loop
 from volrender.draw.rays.scenery import Pool, Tables
 
 SMOOTH = 1 / 255  # how far a straight line may be off for a cubic to be good

@@ -19,18 +19,22 @@ from numba.core.caching import NullCache
 from numba.core.imputils import impl_ret_untracked
 from numba.extending import intrinsic
 
+# A division by 0 is infinite, as in numpy. What only other loops call needs no way in from Python: compiled sooner.
+OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy"}
+INSIDE = OPTIONS | {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 def inner(function: Function) -> Function:
     """Compile what is called at every step: a part of the loops that call it."""
-    compiled: Function = numba.njit(nogil=True, forceinline=True)(function)
+    compiled: Function = numba.njit(**INSIDE, forceinline=True)(function)
     return compiled
 
 
 def apart(function: Function) -> Function:
     """Compile what is called now and then: once, by itself."""
-    compiled: Function = numba.njit(nogil=True)(function)
+    compiled: Function = numba.njit(**INSIDE)(function)
     return compiled
 
 
@@ -53,16 +57,16 @@ def borrowed(typing_context: Any, array: Any) -> Any:
 class Loop:
     """A compiled loop with its copy on disk; without one where no folder can be written.
 
-    Numba looks for changes in the loop's own file alone, so the stamp of its copy is made from all of the package's.
+    Numba looks for changes in the loop's own file alone, so the stamp of its copy is made from all files beside it.
     """
 
     def __init__(self, function: Callable[..., None]) -> None:
         update_wrapper(self, function)
         try:
-            self._compiled = numba.njit(nogil=True, cache=True)(function)
-            self._compiled._cache._cache_file._source_stamp = _stamp()
+            self._compiled = numba.njit(**OPTIONS, cache=True)(function)
+            self._compiled._cache._cache_file._source_stamp = _stamp(Path(function.__code__.co_filename).parent)
         except (RuntimeError, OSError, AttributeError):  # no folder for it; other versions of numba
-            self._compiled = numba.njit(nogil=True)(function)
+            self._compiled = numba.njit(**OPTIONS)(function)
 
     @property
     def folder(self) -> str | None:
@@ -80,8 +84,8 @@ class Loop:
 
 
 @cache
-def _stamp() -> str:
-    files = sorted(Path(__file__).parent.glob("*.py"))
+def _stamp(folder: Path) -> str:
+    files = [Path(__file__), *sorted(folder.glob("*.py"))]
     return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
 
 

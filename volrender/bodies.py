@@ -1,0 +1,110 @@
+"""Closed bodies: what lies within a subject's silhouette, found once in the volume, so that all its cut faces agree.
+
+Dark bone, ventricles and sinuses are part of the body, a wide hollow that is open to the outside is not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from volrender import space
+
+CREASE = 0.35  # of half an opening: a ball as large finds room in a space, but not in a crease
+OPENING = 0.09  # of the subject's size: nostrils and sutures are narrower, the face's own hollows wider
+MOST = 1_000_000  # voxels of the grid on which a body is sealed
+MARGIN = 1.5  # voxels under the body's surface from which on it covers; the edge itself is as fine as the values
+
+Mask = NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Body:
+    """How deep inside a closed body the voxels of a grid lie.
+
+    Attributes
+    ----------
+    depth : ndarray, shape (i, j, k)
+        mm, 0 outside.
+    affine : ndarray, shape (4, 4)
+        Index of a voxel's centre to world mm.
+    margin, softness : float
+        From which depth on (mm) a place is inside, and over how many mm that sets in.
+    """
+
+    depth: NDArray[np.float32]
+    affine: NDArray[np.float64]
+    margin: float
+    softness: float
+
+    def covers(self, points_xyz: NDArray[np.float64]) -> NDArray[np.float32]:
+        """How far world points (..., 3) are inside, 0 to 1; 0.5 at the margin."""
+        index = np.moveaxis(space.apply_affine(np.linalg.inv(self.affine), points_xyz), -1, 0)
+        depth = ndimage.map_coordinates(self.depth, index, output=np.float32, order=1, mode="nearest")
+        return np.asarray(np.clip(0.5 + (depth - self.margin) / self.softness, 0, 1))
+
+
+def stride(shape: Sequence[int]) -> int:
+    """Of how many voxels in a row one is taken, for a grid on which a body is sealed in little time."""
+    return int(np.ceil((np.prod(np.array(shape[:3], float)) / MOST) ** (1 / 3)))
+
+
+def body(mask: Mask, affine: NDArray[np.float64], finest: float, hollow: Mask | None = None) -> Body:
+    """The closed body around what a mask (i, j, k) holds, of a volume whose voxels measure `finest` mm.
+
+    Wide parts of it that are `hollow` are left out.
+    """
+    spacing = space.spacing(affine)
+    inside = sealed(mask, spacing)
+    if hollow is not None:
+        inside &= ~_wide(hollow & inside, _reach(mask, spacing), spacing)
+    wall = np.pad(inside, 1, mode="edge")  # the end of a scan is no outside
+    depth = ndimage.distance_transform_edt(wall, sampling=spacing)[1:-1, 1:-1, 1:-1].astype(np.float32)
+    squeeze = np.linalg.svd(affine[:3, :3] / spacing, compute_uv=False).min()  # of a sheared grid
+    return Body(depth, affine, max(MARGIN * finest, float(spacing.max())) / float(squeeze), finest)
+
+
+def sealed(mask: Mask, spacing: NDArray[np.float64]) -> Mask:
+    """A mask (of two or three axes) with its inner spaces filled.
+
+    Those too that open to the outside by a passage narrower than `OPENING`, or where the scan ends.
+    """
+    if not mask.any():
+        return mask
+    walls = mask.copy()
+    for axis in range(mask.ndim) if mask.ndim > 2 else ():
+        for end in (0, -1):
+            face = (slice(None),) * axis + (end,)
+            walls[face] |= sealed(mask[face], np.delete(spacing, axis))
+    reach = _reach(mask, spacing)
+    edge = [int(reach / step) + 2 for step in spacing]
+    away = ndimage.distance_transform_edt(~np.pad(walls, [(n, n) for n in edge]), sampling=spacing)
+    inner = tuple(slice(n, -n) for n in edge)
+
+    def filled(reach: float) -> Mask:
+        grown = ndimage.binary_fill_holes(away <= reach)
+        inside = ndimage.distance_transform_edt(grown, sampling=spacing) > reach
+        return np.asarray(ndimage.binary_fill_holes(inside)[inner] | mask)
+
+    # What a large ball closes of a crease in the outer surface is narrow; what a small one does is hardly seen.
+    spaces = _wide(filled(reach) & ~mask, CREASE * reach, spacing)
+    return np.asarray(ndimage.binary_fill_holes(filled(reach / 2) | spaces))
+
+
+def _wide(mask: Mask, reach: float, spacing: NDArray[np.float64]) -> Mask:
+    """The parts of a mask that are wider than what `sealed` closes."""
+    core = ndimage.distance_transform_edt(mask, sampling=spacing) > reach
+    if not core.any():
+        return np.asarray(core)
+    around = ndimage.distance_transform_edt(~core, sampling=spacing) <= reach + spacing.max()
+    return np.asarray(mask & around)
+
+
+def _reach(mask: Mask, spacing: NDArray[np.float64]) -> float:
+    """Half the width (mm) of what is narrow."""
+    extents = [np.ptp(index) * step for index, step in zip(np.nonzero(mask), spacing) if len(index)]
+    return OPENING * float(max(extents, default=0.0)) / 2
