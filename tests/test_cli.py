@@ -12,8 +12,9 @@ import pytest
 from PIL import Image
 from printed import MM, png_facts
 
-from volrender import __version__, cli, demo
-from volrender.cli import main, parse_clip
+from volrender import __version__, cli, cli_layers, demo
+from volrender.cli import main
+from volrender.cli_layers import parse_clip
 from volrender.console import size
 from volrender.draw import opengl
 from volrender.layers import Intensity
@@ -469,7 +470,13 @@ ARGUMENTS = [
     (["voxels", "head.nii.gz", "--size", "0"], "size must be 1 voxel or more"),
     (["voxels", "head.nii.gz", "--explode", "1"], "explode must be"),
     (["scene", "head.nii.gz", "--blend", "mix"], "blend must be one of composite, maximum"),
-    (["slices", "head.nii.gz", "--colour", "red"], "Unknown option"),
+    (["slices", "head.nii.gz", "--colour", "red"], "Unknown option: --colour.\n"),
+    (["scene", "head.nii.gz", "--threshold", "3"], "Unknown option: --threshold. Take --level."),
+    (["slices", "head.nii.gz", "--radiologic"], "Take --radiological."),
+    (["slices", "head.nii.gz", "--outline"], "--outline would change nothing: it is for masks and label maps"),
+    (["slices", "mask.nii.gz", "--labels", "--level", "1"], "--level would change nothing: it is for intensities"),
+    (["scene", "head.nii.gz", "--level", "60", "--cmap", "magma"], "--cmap would change nothing"),
+    (["slices", "head.nii.gz", "--camera", "superior", "--radiological"], "take 'inferior', or none"),
     (["histogram", "head.nii.gz", "head.nii.gz"], "head.nii.gz"),
     (["slices"], "FILES"),
     (["slice", "head.nii.gz"], "slices"),
@@ -724,7 +731,9 @@ def test_a_real_head(run, samples, head_as_array, tmp_path, name, options, comma
 
 def test_a_layer_of_the_command_line_is_the_constructors(inputs, monkeypatch):
     monkeypatch.chdir(inputs)
-    (layer,) = cli._layers(["head.nii.gz"], cli.Reading(clim=(1, 2), cmap="magma"), lambda: None, surfaces=False)
+    (layer,) = cli_layers.as_layers(
+        ["head.nii.gz"], cli_layers.Reading(clim=(1, 2), cmap="magma"), lambda: None, surfaces=False
+    )
     assert isinstance(layer, Intensity)
     assert (layer.clim, layer.cmap) == ((1, 2), "magma")
 

@@ -7,7 +7,7 @@ import pytest
 from helpers import ramp, refuses, storage_affine
 
 import volrender as vr
-from volrender import Volume, cli, space
+from volrender import Volume, cli_info, space
 
 DATA = ramp((3, 4, 5), np.int16)
 AFFINE = storage_affine("LPS", (2, 3, 4), (10, -20, 30))
@@ -394,7 +394,7 @@ def test_labels_that_no_file_holds_are_refused_before_they_are_written(tmp_path,
 
 
 def facts(volume, word):
-    return dict(cli._facts(volume))[word]
+    return dict(cli_info.facts(volume))[word]
 
 
 def test_info_says_which_kind_and_why(tmp_path):

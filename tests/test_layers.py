@@ -271,7 +271,11 @@ def test_a_level_must_leave_something():
     refuses(
         TypeError, lambda: Intensity(zmap(), level=3, opacity=[(0, 0), (1, 1)]), "level, or the threshold of opacity"
     )
-    refuses(TypeError, lambda: Intensity(zmap(), level=3, preset="stat"), "opacity nodes or a preset; got both")
+    refuses(
+        TypeError,
+        lambda: Intensity(zmap(), level=3, preset="stat"),
+        "got both: take preset=volrender.preset('stat', volume, level=3)",
+    )
 
 
 # Cut planes

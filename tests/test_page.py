@@ -244,8 +244,16 @@ def umask():
 
 
 def test_endings_may_be_upper_case(tmp_path):
-    PANEL.save(tmp_path / "P.PNG", dpi=60)
-    assert png_facts(tmp_path / "P.PNG")
+    path = PANEL.save(tmp_path / "P.PNG", dpi=60)
+    assert path == tmp_path / "P.PNG"
+    assert png_facts(path)
+
+
+def test_letters_that_the_font_does_not_have_are_told_once(tmp_path):
+    panel = Slices(Volume(BALL.data, BALL.affine, unit="脳"), z=0, title="脳波 z")
+    with pytest.warns(UserWarning, match="the font, DejaVu Sans, has no 波 脳: an empty box stands for each") as told:
+        panel.save(tmp_path / "p.png", width=30, dpi=60)
+    assert len(told) == 1
 
 
 def test_where_a_file_cannot_be(tmp_path):

@@ -133,6 +133,9 @@ def test_a_marker_on_the_subjects_left_is_under_the_l(mode, radiological):
     data[4:20, 4:20, 4:20] = 30
     data[4:9, 4:20, 4:20] = 100  # on the subject's left
     ground = Volume(data, TURNED @ CENTERED)
+    if radiological and mode in ("from above", "from behind"):
+        refuses(ValueError, lambda: Slices(ground, radiological=True, **MODES[mode]), "radiological slices are not")
+        return
     panel = Slices(ground, radiological=radiological, annotate=Annotation(reference=True), **MODES[mode])
     figure = panel.figure(120, 100)
     seen = 0
@@ -259,6 +262,19 @@ def test_a_crosshair_is_at_its_point_on_the_slices_that_hold_it():
         assert np.allclose([line[:, 1] for line in level], v, atol=1e-4)
         assert np.allclose([line[:, 0] for line in upright], u, atol=1e-4)
         assert not any(line[:, 0].min() < u < line[:, 0].max() for line in level)  # what it points at is not covered
+
+
+def test_a_crosshair_beside_all_slices_is_told():
+    body = hill(CENTERED, reach=60)
+    with pytest.warns(UserWarning, match=r"the crosshair at \(0, 0, 9\) mm lies on none of the slices, axial slices"):
+        Slices(body, z=[4, 10], annotate=Annotation(crosshair=(0, 0, 9))).figure(30, 50)
+
+
+def test_of_several_slices_the_crosshair_is_in_those_next_to_the_finding():
+    body = hill(CENTERED, (4, -6, 2), reach=60)
+    panel = Slices(body, x=3, z=[-9, 1, 9], annotate=Annotation(crosshair=True))
+    assert [len(tile.lines) for tile in drawn(panel)] == [4, 0, 4, 0]
+    assert "The crosshair is at (3, −" in panel.caption()
 
 
 @pytest.mark.parametrize("how", [{}, {"space": "native"}, {"x": 3, "z": -4}, {"plane": SLANT}])
@@ -418,6 +434,7 @@ def test_slices_along_a_volumes_own_axes():
     turned = Volume(np.ones((20, 30, 10)), space.rotation("x", 30), name="box")
     sizes = [np.ptp(tile.extent, axis=1) for (tile,) in Slices(turned, space="native", n=1)._tiles]
     assert np.allclose(sizes, [(30, 10), (20, 10), (20, 30)])  # nothing of a tile is empty
+    assert all(float(cut.offset).is_integer() for cut in Slices(volume, space="native").cuts)  # as they are written
     straight = Slices(ball(), space="native", z=1).cuts[0]
     assert np.array_equal(straight.normal, Slices(ball(), z=1).cuts[0].normal)
 

@@ -119,6 +119,9 @@ WRONG = [
     ("load = ", 'laod = "ball.nii"', "volumes.ball: must say where it comes from: load = a file, or sample = a name"),
     ("dpi = 72", "dpi = 5", "dpi must be between 30 and 2400; got 5"),
     ("dpi = 72", "dip = 5", "print.dip: there is no 'dip'; choose from width, dpi, palette"),
+    ("dpi = 72", 'palette = "yes"', "print.palette: palette must be true or false; got 'yes'"),
+    ("[print]", "[sheet.print]", "sheet: there is no table 'sheet'; choose from volumes, layers, panels, figure"),
+    ("clim = [0, 1]", 'cmap = "virids"', "layers.body.cmap: there is no colormap 'virids'"),
     ("[figure]", "[figures]", "figures: there is no table 'figures'"),
     ("[layers.body]", "[layers]\nbody = 3", "layers.body: must be a table; got 3"),
     ('type = "Slices"', 'type = "Slice"', "panels.a.type: there is no type 'Slice'; did you mean Slices"),
@@ -147,6 +150,10 @@ def test_an_error_names_the_key_and_the_line(spec, capsys, start, other, said):
     [
         ('"explode"', "page.toml:6: volumes.ball.steps[1]: there is no step 'explode'; choose from contrast"),
         ("{ smooth = -1 }", "page.toml:6: volumes.ball.steps[1].smooth.fwhm: fwhm must be 0 mm or more; got -1"),
+        ('{ smooth = "a" }', "page.toml:6: volumes.ball.steps[1].smooth.fwhm: fwhm must be a number; got 'a'"),
+        ("{ set = { labels = 5 } }", "steps[1].set.labels: must be a table; got 5"),
+        ("{ set = { name = 5 } }", "page.toml:6: volumes.ball.steps[1].set.name: name of a volume must be a text"),
+        ("{ crop = 3 }", "steps[1].crop: takes nothing; got 3"),
         ("{ smooth = { size = 1 } }", "smooth.size: there is no 'size'; choose from fwhm"),
         ('{ transform = "no.mat" }', "transform.transforms: there is no no.mat in the folder of the spec"),
         ("{ a = 1, b = 2 }", "steps[1]: must be the name of a step, or {name = arguments}; got {"),
@@ -193,12 +200,13 @@ e = 2
     [
         (["[layers.z]", 'type = "Isosurface"', 'volume = "head"', 'colour = "red"'], ["6", "layers.z.colour", "color"]),
         (["[print]", 'dpi = "high"'], ["4", "print.dpi", "high"]),
+        (["[layers.spare]", 'type = "Isosurface"', 'volume = "head"', "level = 999"], ["6", "layers.spare.level"]),
         (["[panels.p]", 'type = "Figure"', 'rows = [["p"]]'], ["holds itself"]),
     ],
 )
 def test_what_is_wrong_is_told_with_its_own_key_and_line(tmp_path, lines, said):
     head = ["[volumes.head]", 'sample = "mni152"']
-    tail = ["[figure]", f'rows = [["{"z" if "layers" in lines[0] else "p" if "panels" in lines[0] else "head"}"]]']
+    tail = ["[figure]", f'rows = [["{"z" if "layers.z" in lines[0] else "p" if "panels" in lines[0] else "head"}"]]']
     path = tmp_path / "s.toml"
     path.write_text("\n".join([*head, *lines, *tail]))
     with pytest.raises(ValueError, match="toml") as complaint:

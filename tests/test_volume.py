@@ -425,7 +425,7 @@ def test_the_timecourse_of_a_mask():
         (lambda: SERIES.timecourse(Volume(np.ones((3, 4, 5)), 2 * EYE - np.diag([0, 0, 0, 1]))), "volume's grid"),
         (lambda: SERIES.timecourse(Volume(np.zeros((3, 4, 5)), EYE)), "must not be empty"),
         (lambda: ONE.smooth(-1), "fwhm must be 0 mm or more; got -1"),
-        (lambda: ONE.smooth(np.nan), "fwhm must be 0 mm or more"),
+        (lambda: ONE.smooth(np.nan), "fwhm must be finite; got nan"),
     ],
 )
 def test_what_cannot_be_done_is_said(call, says):

@@ -24,7 +24,8 @@ class Annotation:
         "neurological" or "radiological", under the slices.
     scale_bar : bool
     crosshair : bool or (x, y, z)
-        Lines through a world point (mm) on the slices that hold it; by default the point in which single slices meet.
+        Lines through a world point (mm) on the slices that hold it; by default the point in which slices meet, of
+        each direction the one next to the peak or the middle of what is shown.
     reference : bool
         A small view beside each row in which lines show where its slices are.
 

@@ -10,12 +10,13 @@ import numpy as np
 from matplotlib.colors import to_rgb
 
 from volrender import focus
-from volrender.color import RGB, THRESHOLDED, Look, as_rgb
+from volrender.color import RGB, THRESHOLDED, Look, Nodes, as_rgb
 from volrender.cuts import Cut
 from volrender.draw.annotate import number
 from volrender.layers import CutPlane, Intensity, Isosurface, LabelMap, Layer
 from volrender.space import CAMERAS, Box, Camera, Clip, Plane
 from volrender.version import __version__
+from volrender.volume import Volume
 
 PLANES = ("sagittal", "coronal", "axial")
 MIDLINE = 3.0  # mm around x = 0 that are no side
@@ -28,7 +29,9 @@ COLORS = {
     for name, hue in {
         "red": "#d62728",
         "dark red": "#8b0000",
+        "vermilion": "#d55e00",
         "orange": "#ff8c1a",
+        "amber": "#e6a000",
         "yellow": "#ffe11a",
         "green": "#2ca02c",
         "turquoise": "#2fc7b8",
@@ -81,14 +84,26 @@ def threshold(layer: Intensity) -> str:
     found = re.fullmatch(r"threshold\(level=(.+)\)", layer.volume.history[-1] if layer.volume.history else "")
     own = survey.smallest if survey.smallest > THRESHOLDED * max(map(abs, survey.robust)) else None
     level = look.level if look.level is not None else float(found[1]) if found else own if survey.hollow else None
-    if level is None and survey.signed:  # the user's own curve may be one
-        level = max(
-            (value for value, amount in look.nodes("overlay") if amount == 0 < value < look.clim[1]), default=None
-        )
-    if level is None:
-        return ""
+    curve = look.opacity if isinstance(look.opacity, tuple) else look.curve if look.sparse else None
+    if level is None and curve is not None:
+        level = _begin(curve, survey.signed, look.clim[1])
     value = layer.volume.unit or "value"
-    return f"|{value}| ≥ {number(abs(level))}" if survey.signed else f"{value} ≥ {number(level)}"
+    if not survey.signed:
+        return "" if level is None else f"{value} ≥ {number(level)}"
+    first, last = (-1.0, 1.0) if curve is not None else look.clim
+    level = 0.0 if level is None else abs(level)
+    if first < 0 < last:
+        return f"|{value}| ≥ {number(level)}" if level else ""
+    sign, least = ("≥", max(level, first)) if last > 0 else ("≤", min(-level, last) + 0.0)
+    return f"{value} {sign} {number(least)}"
+
+
+def _begin(curve: Nodes, signed: bool, top: float) -> float | None:
+    """The value up to which an opacity curve shows nothing; None if it shows the lowest, or what is next to 0."""
+    if signed:
+        return max((value for value, amount in curve if amount == 0 < value < top), default=None)
+    shown = next((n for n, (_, amount) in enumerate(curve) if amount > 0), 0)
+    return curve[shown - 1][0] if shown else None
 
 
 def removed(clips: Sequence[Clip]) -> str:
@@ -122,17 +137,18 @@ def place(plane: Plane) -> str:
 
 
 def cuts(shown: Sequence[Cut]) -> str:
-    """Slices by their kind and places, as in "axial slices at z = 0 and 20 mm"."""
+    """Slices by their kind and places, "axial slices at z = 0 and 20 mm"; oblique ones by a point and their normal."""
     groups: dict[tuple[str, str], list[str]] = {}
     for cut in shown:
         axis, equals, at = cut.label.partition(" = ")
         kind = PLANES[cut.axis] if equals else "oblique"
-        groups.setdefault((kind, axis if equals else ""), []).append(at if equals else cut.label)
+        normal = ", ".join(number(value) for value in cut.normal)
+        groups.setdefault((kind, axis if equals else ""), []).append(at if equals else f"{cut.label} across ({normal})")
     said = []
     for (kind, axis), places in groups.items():
         what = f"{kind} slice{'s' if len(places) > 1 else ''}"
         at = listed(text.removesuffix(" mm") for text in places)
-        said.append(f"{what} at {axis} = {at} mm" if axis else f"{what} through {at} mm")
+        said.append(f"{what} at {axis} = {at} mm" if axis else f"{what} through {at}")
     return listed(said)
 
 
@@ -170,7 +186,7 @@ def layer_words(layer: Layer, drawn_as: str) -> str:
 
 @layer_words.register
 def _(layer: Intensity, drawn_as: str) -> str:
-    name = layer.volume.name or "the volume"
+    name = named(layer.volume)
     if layer.volume.kind == "rgb":
         said = ["colors as stored"]
     elif drawn_as == "volume" and not layer.look.chosen and layer.preset is None:
@@ -188,15 +204,15 @@ def _(layer: Isosurface, drawn_as: str) -> str:
     assert isinstance(layer.level, float)
     value = f"{layer.volume.unit or 'value'} {'≤' if layer.side < 0 else '≥'} {number(layer.level)}"
     what = "outline" if drawn_as == "slice" else "surface"
-    name = layer.volume.name or "the volume"
+    name = named(layer.volume)
     return _with(f"the {what} of {name}", [value, color_word(as_rgb(layer.color)), removed(layer.clip)])
 
 
 @layer_words.register
 def _(layer: LabelMap, drawn_as: str) -> str:
-    name = layer.volume.name or "the label map"
+    name = named(layer.volume, "the label map")
     names = dict(layer.table.values())
-    if len(names) == 1:
+    if len(layer.sizes) == 1:
         ((_, rgb),) = names.items()
         said = [color_word(rgb)]
     elif len(names) <= SHOWN_LABELS:
@@ -212,7 +228,7 @@ def _(layer: LabelMap, drawn_as: str) -> str:
 def _(layer: CutPlane, drawn_as: str) -> str:
     if drawn_as == "slice":
         return f"the place of {_where(layer.plane)}"
-    return _with(f"{layer.volume.name or 'the volume'} on {_where(layer.plane)}", [_tones(layer.look, "")])
+    return _with(f"{named(layer.volume)} on {_where(layer.plane)}", [_tones(layer.look, "")])
 
 
 def _where(plane: Plane) -> str:
@@ -220,6 +236,13 @@ def _where(plane: Plane) -> str:
     axis = int(np.argmax(np.abs(row[:3])))
     squarely = abs(abs(row[axis]) - 1) < 1e-9
     return f"the plane {'xyz'[axis]} = {number(float(row[3] * np.sign(row[axis])))} mm" if squarely else place(plane)
+
+
+def named(volume: Volume, otherwise: str = "the volume") -> str:
+    """A volume's name, and which of its frames is seen."""
+    name = volume.name or otherwise
+    frame = next((found[1] for step in volume.history if (found := re.fullmatch(r"frame\((.+)\)", step))), "")
+    return f"frame {frame} of {name}" if frame else f"the mean of {name}" if "mean()" in volume.history else name
 
 
 def _tones(look: Look, unit: str) -> str:
@@ -261,4 +284,4 @@ def finding(layers: Sequence[Layer]) -> str:
     at = ", ".join(f"{axis} = {number(float(value))}" for axis, value in zip("xyz", point))
     whole = isinstance(layer, Intensity) and not threshold(layer)
     what = "strongest value" if whole else "largest cluster"
-    return f"The {what} of {layer.volume.name or 'the map'} {'is' if whole else 'peaks'} at {at} mm{side}."
+    return f"The {what} of {named(layer.volume, 'the map')} {'is' if whole else 'peaks'} at {at} mm{side}."

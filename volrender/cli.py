@@ -9,22 +9,23 @@ import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from difflib import get_close_matches
 from json import dumps
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import numpy as np
-from cyclopts import App, CycloptsError, Parameter
+from cyclopts import App, CycloptsError, Parameter, UnknownOptionError
 
-from volrender import __version__, cli_page, presets
+from volrender import __version__, cli_page
+from volrender.cli_info import facts
+from volrender.cli_layers import DEFAULT, SERIES, Reading, as_layers, check, loaded, naming, parse_plane
 from volrender.console import complain, progress, report
-from volrender.intensity import finite_range
-from volrender.layers import Intensity, Isosurface, LabelMap, Layer, as_level
+from volrender.layers import Intensity, LabelMap
 from volrender.page import Printable, as_dpi, as_target, as_width
 from volrender.presets import NAMES
 from volrender.sources import load
-from volrender.space import Box, Clip, Plane, as_camera
-from volrender.volume import Volume
+from volrender.space import as_camera
+from volrender.words import FOREIGN
 
 app = App(
     name="volrender",
@@ -38,39 +39,8 @@ app = App(
 )
 
 VIEW = Parameter(help="A side, or elevation,azimuth in degrees.", allow_leading_hyphen=True)
-SERIES = "DICOM series, or TIFF channel, of several."
 PRESETS = f"A look: {', '.join(NAMES)}, or a .vp.json file."
 Files = Annotated[list[str], Parameter(help="Volumes; the first is the ground, the others lie over it.")]
-
-
-@Parameter(name="*")
-@dataclass(frozen=True)
-class Reading:
-    """How files become layers."""
-
-    mask: Annotated[
-        tuple[str, ...], Parameter(help="A mask or labels to lay over; repeatable.", show_default=False)
-    ] = ()
-    clip: Annotated[
-        tuple[str, ...],
-        Parameter(
-            help="Cut the first file where ranges hold, in mm: 'x=:0,y=-30:,z=0:' a box; 'x=10:' right of 10.",
-            show_default=False,
-        ),
-    ] = ()
-    level: Annotated[
-        float | str | None,
-        Parameter(help="Threshold of the overlays, or of the only file: a number, otsu, or a percentile: 95%."),
-    ] = None
-    labels: Annotated[bool, Parameter(help="Take the first file as a label map.", show_default=False)] = False
-    cmap: Annotated[str | None, Parameter(help="Matplotlib colormap of the first file.")] = None
-    clim: Annotated[tuple[float, float] | None, Parameter(help="Values at the ends of that colormap.")] = None
-    frame: Annotated[int | None, Parameter(help="Frame of a 4-D file, from 0.")] = None
-    spacing: Annotated[tuple[float, float, float] | None, Parameter(help="Voxel size in mm of a .npy file.")] = None
-    series: Annotated[str | None, Parameter(help=SERIES)] = None
-
-
-DEFAULT = Reading()
 
 
 @Parameter(name="*")
@@ -136,10 +106,10 @@ def info(
     kind: Annotated[str | None, Parameter(help="Take them as labels, intensity or rgb.")] = None,
 ) -> None:
     """Print what a file holds and where it lies."""
-    _check(files, spacing, series)
+    check(files, spacing, series)
     for n, name in enumerate(files):
-        with _naming(name):
-            lines = _facts(_load(name, spacing, series, kind))
+        with naming(name):
+            lines = facts(loaded(name, spacing, series, kind))
         if n:
             print()
         print(name)
@@ -170,7 +140,7 @@ def voxels(
     from volrender.panels import Voxels
 
     with _printing(printing, len(files)) as (save, advance):
-        layers = _layers(files, reading, advance, surfaces=False, contrast=contrast, cmap="viridis")
+        layers = as_layers(files, reading, advance, surfaces=False, contrast=contrast, cmap="viridis")
         save(
             Voxels(
                 *layers,
@@ -207,7 +177,7 @@ def scene(
     from volrender.panels import Scene
 
     with _printing(printing, len(files)) as (save, advance):
-        layers = _layers(files, reading, advance, surfaces=True, blend=blend, preset=preset)
+        layers = as_layers(files, reading, advance, surfaces=True, blend=blend, preset=preset)
         save(
             Scene(
                 *layers,
@@ -299,7 +269,9 @@ def slices(
 
     with _printing(printing, len(files)) as (save, advance):
         options = cutting.options
-        layers = _layers(files, reading, advance, surfaces=False, preset=preset)
+        layers = as_layers(files, reading, advance, surfaces=False, preset=preset)
+        if outline and not any(isinstance(layer, LabelMap) for layer in layers):
+            raise ValueError("--outline would change nothing: it is for masks and label maps, and there is none")
         if outline:
             layers = [replace(layer, outline=True) if isinstance(layer, LabelMap) else layer for layer in layers]
         notes = Annotation(crosshair=crosshair, reference=reference)
@@ -319,7 +291,7 @@ def histogram(
     from volrender.panels import Histogram
 
     with _printing(printing, 1) as (save, advance):
-        layer, *masks = _layers([file], reading, advance, surfaces=False, preset=preset)
+        layer, *masks = as_layers([file], reading, advance, surfaces=False, preset=preset)
         if isinstance(layer, Intensity) and masks:
             layer = replace(layer, volume=layer.volume.within(*(mask.volume for mask in masks)))
         save(Histogram(layer, title=printing.title, background=printing.background))
@@ -354,12 +326,22 @@ def main(tokens: Sequence[str] | None = None) -> int:
             app(tokens, exit_on_error=False, print_error=False, result_action="return_none")
     except MISTAKES as error:
         text = " ".join(str(error).split()) or type(error).__name__
-        complain(f"volrender: {text}")
+        complain(f"volrender: {text}{_hint(error)}")
         return 2
     except KeyboardInterrupt:
         complain("stopped")
         return 130
     return 0
+
+
+def _hint(error: BaseException) -> str:
+    """The option that another library's word, or a mistyped one, stands for; "" if none is known."""
+    if not isinstance(error, UnknownOptionError) or error.argument_collection is None or error.token is None:
+        return ""
+    known = [name.lstrip("-") for argument in error.argument_collection for name in argument.names if len(name) > 2]
+    word = str(error.token.keyword or error.token.value).lstrip("-")
+    near = [FOREIGN.get(word, ""), *get_close_matches(word, known, n=1)]
+    return next((f" Take --{name}." for name in near if name in known), "")
 
 
 @contextmanager
@@ -377,168 +359,6 @@ def _printing(printing: Printing, files: int) -> Iterator[Any]:
     report(target)
 
 
-def _check(files: Sequence[str], spacing: tuple[float, float, float] | None, series: str | None) -> None:
-    """What says something of some files must find one of them."""
-    if spacing is not None and not any(name.endswith(".npy") for name in files):
-        raise ValueError("--spacing is for .npy files, which have none; an image brings its own")
-    if series is not None and not any(_has_series(name) for name in files):
-        raise ValueError("--series is for a folder of DICOM slices or a TIFF; none is given")
-
-
-def _has_series(name: str) -> bool:
-    return Path(name).is_dir() or name.lower().endswith((".tif", ".tiff"))
-
-
-def _load(name: str, spacing: tuple[float, float, float] | None, series: str | None, kind: str | None = None) -> Volume:
-    affine = None
-    if name.endswith(".npy") and spacing is None and Path(name).is_file():
-        raise ValueError(f"{name}: has no voxel size; give it in mm, as in --spacing 1 1 1.2")
-    if spacing is not None and name.endswith(".npy"):
-        if min(spacing) <= 0 or not np.isfinite(spacing).all():
-            raise ValueError(f"--spacing must be three sizes above 0 mm; got {spacing}")
-        affine = np.diag([*spacing, 1.0])
-    chosen = series if series is not None and _has_series(name) else None
-    return load(name, affine=affine, kind=kind, series=int(chosen) if chosen and chosen.isdecimal() else chosen)
-
-
-def _still(name: str, reading: Reading, kind: str | None = None) -> Volume:
-    """A file's volume; of a series, the frame that is asked for."""
-    with _naming(name):
-        volume = _load(name, reading.spacing, reading.series, kind)
-        if volume.data.ndim == 4 and volume.kind != "rgb":
-            if reading.frame is None:
-                frames = volume.shape[3]
-                raise ValueError(f"has {frames} frames; choose one with --frame 0 to {frames - 1}")
-            volume = volume.frame(reading.frame)
-        elif reading.frame is not None:
-            raise ValueError("is one volume; --frame chooses among those of a series")
-        if volume.kind != "rgb":
-            finite_range(volume.data)
-    return volume
-
-
-@contextmanager
-def _naming(name: str) -> Iterator[None]:
-    """Let what is said of a file say its name, and the option instead of the argument."""
-    try:
-        yield
-    except (TypeError, ValueError) as error:
-        text = str(error).replace("series=", "--series ")
-        raise ValueError(text if name in text else f"{name}: {text}") from None
-
-
-def _layers(
-    files: Sequence[str],
-    reading: Reading,
-    advance: Any,
-    *,
-    surfaces: bool,
-    contrast: bool = False,
-    cmap: str | None = None,
-    blend: str = "composite",
-    preset: str | None = None,
-) -> list[Layer]:
-    """The first file as the ground, further files over it, masks on top."""
-    _check([*files, *reading.mask], reading.spacing, reading.series)
-    clips = [parse_clip(text) for text in reading.clip]
-    layers: list[Layer] = []
-    for n, name in enumerate(files):
-        volume = _still(name, reading, "labels" if reading.labels and n == 0 else None)
-        if volume.kind == "labels":
-            if n == 0 and preset:
-                raise ValueError(f"{name}: --preset is for intensities; this is a label map")
-            layers.append(LabelMap(volume, clip=clips if n == 0 else ()))
-        elif n == 0 and (len(files) > 1 or reading.level is None or preset):
-            volume = volume.contrast() if contrast else volume
-            look = _preset(volume, preset, _level(volume, reading.level) if len(files) == 1 else None)
-            plain = volume.kind != "rgb" and not volume.survey.signed and look is None
-            mapped = reading.cmap or (cmap if plain else None)
-            layers.append(Intensity(volume, reading.clim, mapped, blend=blend, clip=clips, preset=look))
-        elif surfaces:
-            layers.extend(_surfaces(volume, _level(volume, reading.level), clips if n == 0 else []))
-        else:
-            level = _level(volume, reading.level)
-            if level is not None and not (np.abs(volume.data) >= level).any():
-                raise _outside(volume, level)
-            own = reading.cmap or (None if volume.survey.signed else cmap)
-            alone: dict[str, Any] = {"clim": reading.clim, "cmap": own, "clip": clips}
-            layers.append(Intensity(volume, level=level, **(alone if n == 0 else {})))
-        advance()
-    for name in reading.mask:
-        layers.append(LabelMap(_still(name, reading, "labels"), opacity=1.0 if surfaces else 0.6))
-    return layers
-
-
-def _preset(volume: Volume, name: str | None, level: float | None) -> Any:
-    """A preset as it was asked for; the level of an only file is that of "stat"."""
-    return presets.preset(name, volume, level=level) if name in NAMES and level is not None else name
-
-
-def _level(volume: Volume, level: float | str | None) -> float | None:
-    """The level that was asked for, in the volume's data units."""
-    try:
-        return None if level is None else as_level(level, volume)
-    except ValueError as error:
-        raise ValueError(f"--{error}" if str(error).startswith("level") else f"--level: {error}") from None
-
-
-def _outside(volume: Volume, level: float) -> ValueError:
-    low, high = volume.survey.low, volume.survey.high
-    return ValueError(f"{volume.name}: --level must lie within the data, {low:g} to {high:g}; got {level:g}")
-
-
-def _surfaces(volume: Volume, level: float | None, clips: Sequence[Clip]) -> list[Layer]:
-    """Both sides of a signed map, one side of any other."""
-    if not volume.survey.signed:
-        return [Isosurface(volume, level=level, clip=clips)]
-    at = 0.5 * volume.survey.robust[1] if level is None else level
-    sides = [(at, "#c1272d"), (-at, "#2a62c4")]
-    found = [(v, c) for v, c in sides if volume.survey.low <= v <= volume.survey.high]
-    if not found:
-        raise _outside(volume, at)
-    return [Isosurface(volume, level=v, color=c, clip=clips) for v, c in found]
-
-
-def parse_clip(text: str) -> Clip:
-    """A clip from its command-line form.
-
-    Examples
-    --------
-    >>> parse_clip("x=:0,z=10:")
-    Box(x=(None, 0.0), y=None, z=(10.0, None))
-    """
-    ranges: dict[str, tuple[float | None, float | None]] = {}
-    try:
-        for part in text.split(","):
-            axis, ends = part.split("=")
-            low, high = ends.split(":")
-            if axis.strip() not in ("x", "y", "z") or axis.strip() in ranges:
-                raise ValueError
-            ranges[axis.strip()] = (float(low) if low.strip() else None, float(high) if high.strip() else None)
-    except ValueError:
-        raise ValueError(f"--clip must be ranges in mm such as 'x=:0,y=-30:,z=0:50' or 'x=10:'; got {text!r}") from None
-    return Box(**ranges)
-
-
-def parse_plane(text: str) -> Plane:
-    """A plane from its command-line form.
-
-    Examples
-    --------
-    >>> parse_plane("0,0,2@0,0,20")
-    Plane(x=None, y=None, z=None, normal=(0.0, 0.0, 1.0), origin=(0.0, 0.0, 20.0))
-    """
-    normal, _, origin = text.partition("@")
-    try:
-        vectors = [[float(part) for part in side.split(",")] for side in (normal, origin or "0,0,0")]
-        if [len(vector) for vector in vectors] != [3, 3]:
-            raise ValueError
-    except ValueError:
-        raise ValueError(f"--plane must be normal@point in mm, such as 0,0.5,1@0,-20,40; got {text!r}") from None
-    (a, b, c), (x, y, z) = vectors
-    return Plane(normal=(a, b, c), origin=(x, y, z))
-
-
 def _camera(text: str) -> Any:
     if "," not in text:
         return as_camera(text)
@@ -548,47 +368,3 @@ def _camera(text: str) -> Any:
         raise ValueError(
             f"--camera must be a side such as left, or elevation,azimuth in degrees; got {text!r}"
         ) from None
-
-
-def _facts(volume: Volume) -> list[tuple[str, str]]:
-    """What `info` says of a volume."""
-    times = " x "
-    rows = [
-        ("shape", times.join(map(str, volume.shape[:3]))),
-        ("frames", str(volume.shape[3] if volume.data.ndim == 4 and volume.kind != "rgb" else 1)),
-        ("spacing", times.join(f"{s:.4g}" for s in volume.spacing) + " mm"),
-        ("orientation", volume.orientation),
-        ("obliquity", f"{volume.obliquity:.1f} degrees"),
-        ("bounds", ", ".join(f"{axis} {lo:.4g} to {hi:.4g}" for axis, (lo, hi) in zip("xyz", volume.bounds)) + " mm"),
-        ("space", volume.space or "unknown"),
-        ("kind", f"{volume.kind}, {volume.data.dtype}{f', unit {volume.unit}' if volume.unit else ''}"),
-        ("why", _why(volume)),
-    ]
-    if volume.kind == "rgb":
-        return rows
-    if volume.kind == "labels":
-        labels = np.unique(volume.data)
-        rows.append(("labels", f"{np.count_nonzero(labels)}, up to {labels.max()}"))
-        return rows
-    low, high = finite_range(volume.data)
-    values = volume.data[np.isfinite(volume.data)] if volume.data.dtype.kind == "f" else volume.data
-    marks = (1, 25, 50, 75, 99)
-    percents = np.percentile(values, marks)
-    rows.append(("range", f"{low:.6g} to {high:.6g}"))
-    rows.append(("percentiles", ", ".join(f"{m} %: {p:.5g}" for m, p in zip(marks, percents))))
-    missing = volume.data.size - values.size
-    if missing:
-        rows.append(("not finite", f"{missing} voxels"))
-    return rows
-
-
-def _why(volume: Volume) -> str:
-    """Why a volume is of its kind, where it could be taken for another."""
-    if any(step == f"taken as {volume.kind}" for step in volume.history):
-        return "as asked for"
-    if volume.kind == "rgb":
-        return "colors, red, green and blue" + (" and alpha" if volume.shape[3] == 4 else "")
-    if volume.kind == "labels":
-        return "true or false" if volume.data.dtype == bool else "the header says labels"
-    values = volume.data[np.isfinite(volume.data)] if volume.data.dtype.kind == "f" else np.zeros(1)
-    return "not whole numbers" if (values % 1).any() else "the header does not say labels"

@@ -15,7 +15,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 from matplotlib import colormaps
-from matplotlib.colors import Colormap, is_color_like, to_rgb
+from matplotlib.colors import Colormap, ListedColormap, is_color_like, to_rgb
 from numpy.typing import ArrayLike, NDArray
 
 from volrender.intensity import finite_range
@@ -402,4 +402,12 @@ def make_look(
         half = max(0.5, 1e-6 * abs(low))
         low, high = low - half, high + half
     chosen = as_cmap(cmap or (DIVERGING if data_survey.signed else INK if ink else GRAY))
+    if cmap is None and data_survey.signed and low != -high:
+        chosen = _around_zero(chosen, low, high)
     return Look((low, high), chosen, opacity, data_survey, cmap is not None or data_survey.signed, level=level)
+
+
+def _around_zero(cmap: Colormap, low: float, high: float) -> Colormap:
+    """The part of a diverging colormap, its middle at 0, that lies between two values."""
+    first, last = (0.5 + value / (2 * max(-low, high)) for value in (low, high))
+    return ListedColormap(cmap(np.linspace(first, last, 256)), name=cmap.name)

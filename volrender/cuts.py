@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 from volrender.space import AXES, Floats, Plane, apply_affine, canonical
 
 SIDES = ("LR", "PA", "IS")
+TOUCHING = 0.05  # mm from a plane to what lies on it
 OBLIQUE = 0.4  # the part of a direction that is worth a letter of its own, about 24 degrees
 
 
@@ -82,6 +83,10 @@ class Cut:
     def turned(self) -> bool | None:
         """Whether the subject's right is on the left; None for sagittal cuts, which show no side."""
         return None if self.axis == 0 else bool(self.right[0] < 0)
+
+    def holds(self, point_xyz: Floats) -> bool:
+        """Whether a world point lies on the plane."""
+        return abs(float(self.normal @ point_xyz) - self.offset) <= TOUCHING
 
     def flat(self, points_xyz: ArrayLike) -> Floats:
         """World points (..., 3) as (u, v)."""

@@ -7,12 +7,13 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import FigureBase, SubFigure
 from matplotlib.transforms import Bbox
 
 from volrender.affines import Floats
-from volrender.draw.annotate import MM_PER_INCH, Frame, broken, title
+from volrender.draw.annotate import INK, MM_PER_INCH, Frame, broken, title
 from volrender.page import as_background
 from volrender.panel import Panel
 from volrender.space import finite
@@ -85,9 +86,9 @@ class Drawing(Panel):
         return getattr(self.function, "__name__", type(self.function).__name__)
 
     @property
-    def view(self) -> str:
-        """Its title, or the function's name."""
-        return self.title or f"plot drawn by {self.name}"
+    def said(self) -> str:
+        """Its function's name, unless there is a title."""
+        return "" if self.title else f"Plot drawn by {self.name}."
 
     def height(self, width: float, font_size: float = 7.0) -> float:
         """The height (mm): the ratio's, and a title's."""
@@ -104,7 +105,8 @@ class Drawing(Panel):
         """Let the function draw, and bring what it drew to its place."""
         place = frame.part(0, 0, frame.width, frame.height - self._head(frame))
         part = subfigure(place)
-        self.function(part.subplots() if self.on == "axes" else part)
+        with rc_context(_inks(frame)):
+            self.function(part.subplots() if self.on == "axes" else part)
         for axis in (axis for ax in part.axes for axis in (ax.xaxis, ax.yaxis)):
             # Said here, or matplotlib chooses the ticks by the user's settings when it draws.
             axis.set_tick_params(labelsize=axis.get_tick_params().get("labelsize", frame.font_size))
@@ -123,6 +125,13 @@ def subfigure(frame: Frame) -> SubFigure:
     grid = frame.figure.add_gridspec(3, 3, width_ratios=across, height_ratios=down)
     part: SubFigure = frame.figure.add_subfigure(grid[1, 1], facecolor="none")
     return part
+
+
+def _inks(frame: Frame) -> Any:
+    """Matplotlib's settings for lines and letters that can be read on the page."""
+    words = ("axes.edgecolor", "axes.labelcolor", "text.color", "xtick.color", "ytick.color")
+    dark = {"legend.facecolor": frame.background} if frame.ink != INK else {}
+    return dict.fromkeys(words, frame.ink) | dark | {"axes.facecolor": "none"}
 
 
 def _break(part: SubFigure, frame: Frame) -> None:

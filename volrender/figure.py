@@ -123,7 +123,7 @@ class Figure(Printable):
         mixed = len(conventions) > 1  # then each panel says its own
         said = [self.title and f"{self.title}."]
         for letter, panel in self._lettered():
-            said += [f"{letter}, {panel.said}" if letter else panel.said, panel.convention if mixed else ""]
+            said += [f"{letter}, {panel.titled}" if letter else panel.titled, panel.convention if mixed else ""]
         return " ".join([*filter(None, said), captions.closing(layers, [] if mixed else conventions)])
 
     def alt_text(self) -> str:

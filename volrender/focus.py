@@ -44,6 +44,12 @@ def point(layers: Sequence[Layer]) -> Floats:
     return np.asarray(np.round(place / _step(source)) * _step(source) + 0.0)
 
 
+def rounded(layers: Sequence[Layer], place: float) -> float:
+    """A position (mm) as the round number next to it, within the voxel of what the picture is about."""
+    step = _step(_field(finding(layers)))
+    return float(np.round(np.round(place / step) * step, 9) + 0.0)
+
+
 def spread(layers: Sequence[Layer], normals: Sequence[Floats], counts: Sequence[int]) -> list[list[float]]:
     """Positions (mm along each direction) of so many slices, evenly through what the picture is about.
 

@@ -99,9 +99,17 @@ def window(a: ArrayLike, level: float, width: float) -> Array:
     >>> window([-1000, 40, 240, 3000], level=40, width=400)
     array([0. , 0.5, 1. , 1. ])
     """
+    _numbers(level=level, width=width)
     if not (np.isfinite(level) and np.isfinite(width)) or width < 0:
         raise ValueError(f"a window needs a finite level and a width of 0 or more; got level {level}, width {width}")
     return _ramp(a, level - width / 2, width)
+
+
+def _numbers(**given: Any) -> None:
+    """Refuse what is no number, by its name."""
+    for name, value in given.items():
+        if not isinstance(value, (int, float, np.number)):
+            raise TypeError(f"{name} must be a number; got {value!r}")
 
 
 def _ramp(a: ArrayLike, low: float, width: float) -> Array:
@@ -153,6 +161,7 @@ def contrast(a: ArrayLike, black: float = 0.1, gamma: float = 0.4, gain: float =
     >>> contrast([0, 50, 100]).round(3)
     array([0.   , 0.736, 1.   ])
     """
+    _numbers(black=black, gamma=gamma, gain=gain)
     if not (np.isfinite([black, gamma, gain]).all() and gamma > 0):
         raise ValueError(
             f"contrast needs finite numbers and a gamma above 0; got black {black}, gamma {gamma}, gain {gain}"
@@ -200,6 +209,7 @@ def threshold(a: ArrayLike, level: float) -> Array:
     >>> threshold([-4, -1, 2, 5], 3)
     array([-4,  0,  0,  5])
     """
+    _numbers(level=level)
     if not level >= 0:
         raise ValueError(f"the level of a threshold must be 0 or more, it holds on both sides of 0; got {level}")
     array = np.asarray(a)

@@ -98,7 +98,9 @@ class Intensity:
             raise TypeError(f"Intensity of {self.volume.name!r} takes no clim, cmap or blend: its voxels are colors")
         if self.level is not None:
             if self.preset is not None or isinstance(self.opacity, tuple):
-                raise TypeError("Intensity takes a level, or the threshold of opacity nodes or a preset; got both")
+                hint = f": take preset=volrender.preset('stat', volume, level={self.level!r})"
+                said = "Intensity takes a level, or the threshold of opacity nodes or a preset; got both"
+                raise TypeError(said + (hint if self.preset == "stat" else ""))
             object.__setattr__(self, "level", _as_threshold(self.level, self.volume))
         if self.preset is not None:
             object.__setattr__(self, "preset", presets.as_transfer(self.preset, self.volume))

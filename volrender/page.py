@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io as streams
 import os
+import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -19,12 +20,15 @@ from matplotlib import rc_context, style
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import is_color_like
 from matplotlib.figure import Figure as MplFigure
+from matplotlib.font_manager import findfont, get_font
+from matplotlib.text import Text
 from numpy.typing import NDArray
 
 from volrender import rasters
 from volrender import recipe as recipes
 from volrender.draw.annotate import MM_PER_INCH, Frame
 from volrender.io import write_beside
+from volrender.io.files import warn
 from volrender.version import __version__
 
 WIDTHS = {"single": 89.0, "1.5": 120.0, "double": 183.0}
@@ -174,6 +178,8 @@ class Printable(ABC):
             page = MplFigure(figsize=(inches[0], inches[1]), dpi=dpi, facecolor="none" if clear else self.background)
             FigureCanvasAgg(page)
             self.compose(Frame.whole(page, self.font_size, self.background))
+            if missing := _missing(page):
+                warn(f"the font, {STYLE['font.family']}, has no {' '.join(missing)}: an empty box stands for each")
         return page
 
     def save(
@@ -184,7 +190,7 @@ class Printable(ABC):
         dpi: float = 300,
         palette: bool = False,
         recipe: str | None = "names",
-    ) -> None:
+    ) -> Path:
         """Write a PNG, TIFF, PDF or SVG of exact size; an existing file stays whole until the new one is complete.
 
         Text is text in a PDF and an SVG, and every panel's picture is one image there.
@@ -201,6 +207,11 @@ class Printable(ABC):
         recipe : {"names", "paths", None}
             What a PNG says of how it was made, for `volrender.redo`: with the names of files, with their whole paths,
             or nothing.
+
+        Returns
+        -------
+        Path
+            The file: ``save(...).stat().st_size`` is its size in bytes.
         """
         target = as_target(path)
         kind = target.suffix.lower().lstrip(".")
@@ -221,6 +232,7 @@ class Printable(ABC):
                 # Without a date the same figure gives the same bytes.
                 stamp = {"Creator": SOFTWARE["Software"], "CreationDate" if kind == "pdf" else "Date": None}
                 write_beside(target, _at_once(lambda file: page.savefig(file, format=kind, dpi=dpi, metadata=stamp)))
+        return target
 
     def show(self) -> None:
         """Show it: in a notebook inline, elsewhere in the system's picture viewer."""
@@ -268,8 +280,17 @@ def _pixels(page: MplFigure) -> NDArray[np.uint8]:
     return np.asarray(canvas.buffer_rgba())
 
 
+def _missing(page: MplFigure) -> list[str]:
+    """The letters of a page in the house's font that the font does not have."""
+    texts: list[Text] = page.findobj(Text)
+    said = {letter for text in texts if text.get_fontfamily() == [STYLE["font.family"]] for letter in text.get_text()}
+    known = get_font(findfont(STYLE["font.family"])).get_charmap()
+    return sorted(letter for letter in said if ord(letter) not in known and letter.isprintable())
+
+
 @contextmanager
 def drawing(font_size: float) -> Iterator[None]:
     """Draw in the house style, whatever the user's own matplotlib settings are, and leave those as they were."""
-    with rc_context(), style.context(["default", {**STYLE, "font.size": font_size}]):
+    with rc_context(), style.context(["default", {**STYLE, "font.size": font_size}]), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing from")  # said once, in `_page`
         yield

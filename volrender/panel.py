@@ -24,6 +24,7 @@ from volrender.layers import CutPlane, Intensity, Isosurface, LabelMap, Layer
 from volrender.page import Printable, as_background, drawing
 from volrender.sources import load
 from volrender.volume import Volume
+from volrender.words import given
 
 FOOT = 3.0  # lines of text under a 3-D picture, for its scale bar and directions
 
@@ -59,6 +60,10 @@ class Panel(Printable):
                 f"{owner} shows volumes of different spaces, {' and '.join(spaces)}: register them, or resample one "
                 "through the transform between them"
             )
+        if not isinstance(title, str):
+            raise TypeError(f"title must be a text; got {title!r}")
+        if alike := _alike(self.layers):
+            warn(f"{owner} shows {' and '.join(alike)} in one color: give each its own")
         self.title = title
         self.colorbar = colorbar
         self.background = as_background(background)
@@ -127,17 +132,21 @@ class Panel(Printable):
         >>> print(vr.Slices(vr.sample("mni152"), z=[0, 20]).caption())
         Axial slices at z = 0 and 20 mm of MNI152 T1 (gray, 0 to 192). Neurological convention: the subject's left ...
         """
-        return f"{self.said} {captions.closing(self.layers, [self.convention])}"
+        return f"{self.titled} {captions.closing(self.layers, [self.convention])}"
 
     def alt_text(self) -> str:
         """What the picture shows, for those who cannot see it."""
-        title = f"{self.title}. " if self.title else ""
-        return f"{title}{self.said} {captions.finding(self.layers)}".rstrip()
+        return f"{self.titled} {captions.finding(self.layers)}".rstrip()
+
+    @property
+    def titled(self) -> str:
+        """The title, and a sentence on what the panel shows."""
+        return f"{self.title.rstrip('.')}. {self.said}".rstrip() if self.title else self.said
 
     @property
     def said(self) -> str:
         """A sentence on what the panel shows."""
-        return captions.sentence(self.view, self.layers, self.drawn_as)
+        return captions.sentence(self.view, self._visible, self.drawn_as)
 
     def _bars(self, panel: str) -> list[Bar]:
         """Color bars for the layers whose values mean something; for all or none if the user says so."""
@@ -165,7 +174,7 @@ class Panel(Printable):
     def _entries(self) -> list[tuple[str, RGB]]:
         """Legend entries of the surfaces and labels; a long legend is cut, so what is seen most comes first."""
         entries: list[tuple[str, RGB]] = []
-        for layer in self.layers:
+        for layer in self._visible:
             if isinstance(layer, Isosurface):
                 assert isinstance(layer.level, float)
                 relation = "≤" if layer.side < 0 else "≥"
@@ -180,6 +189,11 @@ class Panel(Printable):
                     order.sort(key=lambda label: (seen[label], layer.sizes[label]), reverse=True)
                 entries.extend(layer.table[label] for label in order)
         return entries
+
+    @cached_property
+    def _visible(self) -> list[Layer]:
+        """The layers, label maps with those labels that the picture shows."""
+        return list(self.layers)
 
     def _seen_labels(self, layer: LabelMap) -> NDArray[Any]:
         """The labels at places evenly spread over what is seen of the layer."""
@@ -203,6 +217,18 @@ class Panel(Printable):
     def _paperless(self, width: float, font_size: float) -> Frame:
         """A frame to measure text in, before there is a figure."""
         return Frame.paperless(width, font_size, self.background)
+
+
+def _alike(layers: Sequence[Layer]) -> list[str]:
+    """The names of masks and surfaces that have one color, though none was chosen for them; none if all differ."""
+    plain: dict[RGB, list[str]] = {}
+    for layer in layers:
+        name = layer.volume.name or "a volume"
+        if isinstance(layer, Isosurface) and "color" not in given(layer):
+            plain.setdefault(as_rgb(layer.color), []).append(name)
+        elif isinstance(layer, LabelMap) and layer.colors is None and not layer.volume.labels and len(layer.sizes) == 1:
+            plain.setdefault(next(iter(layer.table.values()))[1], []).append(name)
+    return next((names for names in plain.values() if len(names) > 1), [])
 
 
 def same_bar(one: Bar, other: Bar) -> bool:

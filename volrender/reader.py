@@ -12,7 +12,7 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
@@ -31,7 +31,8 @@ from volrender.words import MADE, choices, unknown_word
 Keys: TypeAlias = tuple[Any, ...]
 T = TypeVar("T")
 
-TABLES = ("recipe", "versions", "volumes", "layers", "panels", "figure", "print", "caption", "alt_text")
+WRITTEN = ("volumes", "layers", "panels", "figure", "print")
+TABLES = (*WRITTEN, "recipe", "versions", "caption", "alt_text")  # a recipe has these too
 SOURCES = ("load", "sample", "array")
 METHODS = (
     *("contrast", "crop", "downsize", "equalize", "frame", "mean", "normalize", "reorient", "resample_to", "smooth"),
@@ -76,9 +77,9 @@ class Printed:
     dpi: float = 300.0
     palette: bool = False
 
-    def save(self, path: str | os.PathLike[str], *, recipe: str | None = "names") -> None:
+    def save(self, path: str | os.PathLike[str], *, recipe: str | None = "names") -> Path:
         """Write it; see `Figure.save`."""
-        self.figure.save(path, width=self.width, dpi=self.dpi, palette=self.palette, recipe=recipe)
+        return self.figure.save(path, width=self.width, dpi=self.dpi, palette=self.palette, recipe=recipe)
 
 
 class Reader:
@@ -95,7 +96,7 @@ class Reader:
         """The figure, of the `usual` type if it does not say, and how it is to be printed."""
         for word in self.tables:
             if word not in TABLES:
-                raise self._wrong((word,), f"there is no table {word!r}; {choices(list(TABLES), word)}")
+                raise self._wrong((word,), f"there is no table {word!r}; {choices(list(WRITTEN), word)}")
         for name in ("volumes", "layers", "panels", "print"):
             if len(self._table((name,), self.tables.get(name, {}))) > MOST:
                 raise self._wrong((name,), f"must have at most {MOST:,} entries")
@@ -109,12 +110,13 @@ class Reader:
         for table in ("panels", "layers"):
             for name in self.tables.get(table, {}):
                 if (table, name) not in self._made:
+                    self._named((table, name), name, (table,))
                     warn(f"{self.place((table, name))}: {table}.{name} is nowhere on the page")
         printing = self.tables.get("print", {})
         for word in printing:
             if word not in ("width", "dpi", "palette"):
                 raise self._wrong(("print", word), f"there is no {word!r}; choose from width, dpi, palette")
-        for word, check in (("width", as_width), ("dpi", as_dpi)):
+        for word, check in (("width", as_width), ("dpi", as_dpi), ("palette", _as_bool)):
             if word in printing:
                 self._checked(("print", word), partial(check, printing[word]))
         return self._checked(("print",), lambda: Printed(figure, **printing))
@@ -188,14 +190,14 @@ class Reader:
         other = self.inputs.other(name, source) if how != "sample" else None
         volume: Volume
         if how == "sample":
-            volume = self._call(keys, sample, {"name": source, **said})
+            volume = self._call(keys, sample, {"name": source, **said}, about=how)
         elif other is not None:
             volume = self._checked(keys, lambda: self.inputs.load(other, said, PurePosixPath(other).name))
         elif how == "array":
             raise self._wrong(keys, f"was an array in memory: give it as a file, --input {name}=FILE")
         else:
             path = self._checked((*keys, how), lambda: self.inputs.find(source, table.get("sha256")))
-            volume = self._checked(keys, lambda: self.inputs.load(path, said, source))
+            volume = self._checked((*keys, how), lambda: self.inputs.load(path, said, source))
         for n, step in enumerate(self._list((*keys, "steps"), table.get("steps", []))):
             volume = self._step((*keys, "steps", n), volume, step)
         drawn = table.get("drawn", {})
@@ -214,7 +216,8 @@ class Reader:
             raise self._wrong(keys, f"must be the name of a step, or {{name = arguments}}; got {step!r}")
         keys = (*keys, name) if isinstance(step, Mapping) else keys
         if name == "set":
-            return self._checked(keys, lambda: replace(volume, **self._fields(keys, said)))
+            fields = self._fields(keys, said)
+            return self._checked(keys, lambda: replace(volume, **fields), fields)
         if name in PROPERTIES:
             seen: Volume = getattr(volume, name)
             return seen
@@ -222,8 +225,10 @@ class Reader:
             known = [*METHODS, *PROPERTIES, "set"]
             raise self._wrong(keys, f"there is no step {name!r}; choose from {', '.join(known)}")
         method = getattr(volume, name)
+        first = next(iter(inspect.signature(method).parameters), "")
         if not isinstance(said, Mapping) or "type" in said:
-            first = next(iter(inspect.signature(method).parameters), "")
+            if not first:
+                raise self._wrong(keys, f"takes nothing; got {said!r}")
             said = {first: said}
         made = self._call(keys, method, {word: self.value((*keys, word), v, word) for word, v in said.items()})
         assert isinstance(made, Volume)
@@ -236,10 +241,15 @@ class Reader:
             if word not in origin.FIELDS:
                 raise self._wrong((*keys, word), f"there is no {word!r}; choose from {', '.join(origin.FIELDS)}")
         if fields.get("labels") is not None:
-            fields["labels"] = {int(n): Label(name, (r, g, b)) for n, (name, (r, g, b)) in fields["labels"].items()}
+            place = (*keys, "labels")
+            entries = self._table(place, fields["labels"])
+            try:
+                fields["labels"] = {int(n): Label(name, (r, g, b)) for n, (name, (r, g, b)) in entries.items()}
+            except (TypeError, ValueError):
+                raise self._wrong(place, f"must be {{1 = [name, [red, green, blue]]}}, 0 to 1; got {entries}") from None
         return fields
 
-    def _call(self, keys: Keys, function: Callable[..., Any], words: Mapping[str, Any]) -> Any:
+    def _call(self, keys: Keys, function: Callable[..., Any], words: Mapping[str, Any], about: str = "") -> Any:
         """A function's answer; the words of what it takes many of are listed under one."""
         parameters = inspect.signature(function).parameters.values()
         many = next((p.name for p in parameters if p.kind is p.VAR_POSITIONAL), None)
@@ -252,8 +262,10 @@ class Reader:
             if word not in known and isinstance(function, type):
                 raise self._wrong((*keys, word), str(unknown_word(word, function.__name__, known)))
             if word not in known:
-                raise self._wrong((*keys, word), f"there is no {word!r}; {choices(known, word) if known else ''}")
-        return self._checked(keys, lambda: function(*items, **options), options)
+                hint = choices(known, word) if known else f"{function.__name__} takes nothing"
+                raise self._wrong((*keys, word), f"there is no {word!r}; {hint}")
+        place = (*keys, about) if about else keys
+        return self._checked(place, lambda: function(*items, **options), {} if about else options)
 
     def _colormap(self, keys: Keys, words: Mapping[str, Any]) -> ListedColormap:
         return ListedColormap([tuple(rgb) for rgb in words["colors"]], name=str(words["name"]))
@@ -297,12 +309,23 @@ class Reader:
             raise
         except MISTAKES as error:
             said = " ".join(str(error).split()) or type(error).__name__
-            about = next(
-                (word for word in words or {} if word in said.replace(",", " ").replace(".", " ").split()), None
-            )
-            raise self._wrong((*keys, about) if about else keys, said) from None
+            raise self._wrong((*keys, *_about(said, words or {})), said) from None
 
     def _wrong(self, keys: Keys, said: str) -> Mistake:
         name = "".join(f"[{key}]" if isinstance(key, int) else f".{key}" for key in keys).lstrip(".")
         said = said if len(said) <= LONGEST else f"{said[:LONGEST]}…"
         return Mistake(f"{self.place(keys)}: {name}: {said}" if name else f"{self.place(keys)}: {said}")
+
+
+def _about(said: str, words: Mapping[str, Any]) -> Keys:
+    """The word that a complaint is about: it has the word, or the text that was given under it; none if unknown."""
+    spoken = said.replace(",", " ").replace(".", " ").split()
+    named = (word for word in words if word in spoken)
+    quoted = (word for word, value in words.items() if isinstance(value, str) and value and value in said)
+    return tuple([*named, *quoted][:1])
+
+
+def _as_bool(value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise TypeError(f"palette must be true or false; got {value!r}")
+    return value

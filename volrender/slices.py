@@ -6,6 +6,7 @@ Which planes, how they are seen and what they show of the subject is decided her
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -15,10 +16,10 @@ from numpy.typing import NDArray
 from volrender import captions, focus, paint
 from volrender import space as world
 from volrender.annotation import as_annotation
-from volrender.cuts import Cut, across, along, mirrored, own_axes, section
+from volrender.cuts import Cut, across, along, mirrored, number, own_axes, section
 from volrender.draw.annotate import Frame, title
 from volrender.io.files import warn
-from volrender.layers import LabelMap
+from volrender.layers import LabelMap, Layer
 from volrender.panel import Panel
 from volrender.space import AXES, Floats, Plane
 from volrender.volume import Volume
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
 AIR = 4.0  # mm around what is seen
 SPACES = ("world", "native")
+NEUROLOGICAL = {"superior": "inferior", "posterior": "anterior"}  # sides with the right on the right, and the others
 MOST_SLICES = 100  # of a direction, chosen by number
 
 
@@ -52,7 +54,8 @@ class Slices(Panel):
         volume's. Along voxel axes positions are mm along the slices' normal, from the world's origin.
     camera : name, optional
         The side that slices across its direction are seen from, "left" for sagittal slices with the face to the
-        left; without positions it chooses that plane alone.
+        left; without positions it chooses that plane alone. From "superior" and "posterior" the subject's right is on
+        the right, from "inferior" and "anterior" on the left.
     radiological : bool
         Whether the subject's right is on the left of the picture.
     annotate : bool or Annotation
@@ -94,6 +97,12 @@ class Slices(Panel):
         self._check_places()
         if camera is not None and camera not in world.CAMERAS:
             raise ValueError(f"camera of Slices must be one of {', '.join(world.CAMERAS)}; got {camera!r}")
+        if not isinstance(radiological, bool):
+            raise TypeError(f"radiological must be True or False; got {radiological!r}")
+        if radiological and camera in NEUROLOGICAL:
+            raise ValueError(
+                f"radiological slices are not seen from camera={camera!r}: take {NEUROLOGICAL[camera]!r}, or none"
+            )
         self.camera = camera
         self.radiological = radiological
         self.annotate = as_annotation(annotate)
@@ -181,7 +190,7 @@ class Slices(Panel):
 
     def _through(self, w: int, point: Floats) -> Cut:
         """The cut of a direction through a world point, at a round position."""
-        return self._cut(w, float(np.round(self._cut(w, 0.0).normal @ point, 3)))
+        return self._cut(w, focus.rounded(self.layers, float(self._cut(w, 0.0).normal @ point)))
 
     def _seen(self, cut: Cut) -> Cut:
         """A cut as it is seen: from the camera's side, else with the subject's right or front on the right."""
@@ -249,22 +258,46 @@ class Slices(Panel):
         middle = (self._points.min(axis=0) + self._points.max(axis=0)) / 2
         return self._through(w, middle)
 
-    @property
+    @cached_property
     def _cross(self) -> Floats | None:
-        """The world point of the crosshair: the user's, or where single slices meet."""
+        """The world point of the crosshair: the user's, or where of each direction the slices meet that are next to
+        what the picture is about.
+        """
         given = self.annotate.crosshair
         if not isinstance(given, bool):
-            return np.array(given)
+            point = np.array(given)
+            if not any(cut.holds(point) for cut in self.cuts):
+                at = ", ".join(number(value) for value in given)
+                warn(f"the crosshair at ({at}) mm lies on none of the slices, {captions.cuts(self.cuts)}")
+            return point
         if not given:
             return None
         if len(self._planes) == 1 and not any(self._positions):
             return np.array(self._planes[0].origin)
         middle = focus.point(self.layers)
         through = [self._through(w, middle) for w in range(3)]
-        for w, positions in enumerate(self._positions):
-            if positions and len(positions) == 1:
-                through[w] = self._cut(w, positions[0])
+        for group in self._groups:
+            near = min(group, key=lambda cut: abs(float(cut.normal @ middle) - cut.offset))
+            parallel = [w for w, cut in enumerate(through) if abs(float(cut.normal @ near.normal)) > 1 - 1e-9]
+            through[parallel[0] if parallel else near.axis] = near
         return np.linalg.solve(np.stack([cut.normal for cut in through]), np.array([cut.offset for cut in through]))
+
+    @property
+    def said(self) -> str:
+        """A sentence on what the panel shows, and where its crosshair is."""
+        if self._cross is None or not any(cut.holds(self._cross) for cut in self.cuts):
+            return super().said
+        return f"{super().said} The crosshair is at ({', '.join(number(value) for value in self._cross)}) mm."
+
+    @cached_property
+    def _visible(self) -> list[Layer]:
+        """The layers, label maps with those labels that are on a slice."""
+        return [self._on_slices(layer) if isinstance(layer, LabelMap) else layer for layer in self.layers]
+
+    def _on_slices(self, layer: LabelMap) -> LabelMap:
+        found = set(np.unique(self._seen_labels(layer)).tolist())
+        shown = {label: rgb for label, (_, rgb) in layer.table.items() if label in found}
+        return replace(layer, colors=shown) if 0 < len(shown) < len(layer.table) else layer
 
     def _seen_labels(self, layer: LabelMap) -> NDArray[Any]:
         step = min(layer.volume.spacing)

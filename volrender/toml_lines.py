@@ -46,7 +46,8 @@ class Lines:
                 if header[1] == "[[":
                     counts[table] = counts.get(table, -1) + 1
                     table = (*table, counts[table])
-                self._note(table, at)
+                for end in range(1, len(table) + 1):
+                    self._note(table[:end], at)
                 at = header.end()
             else:
                 at = self._key(table, at)

@@ -19,10 +19,9 @@ from scipy import ndimage
 
 from volrender import color, intensity, io, space
 from volrender.io import Label
+from volrender.kinds import labels_named, voxels
 from volrender.origin import Call, Origin, trace, voxel_hash
 from volrender.transforms import Movement, Transform, resample
-
-KINDS = ("intensity", "labels", "rgb")
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -73,24 +72,12 @@ class Volume:
     origin: Origin | None = field(default=None)
 
     def __post_init__(self) -> None:
-        data = np.asarray(self.data)
-        if data.ndim not in (3, 4):
-            raise ValueError(f"a volume must have three axes, or four with time; got shape {data.shape}")
-        if 0 in data.shape:
-            raise ValueError(f"a volume must have voxels; got shape {data.shape}")
-        if data.dtype.kind not in "biuf":
-            raise TypeError(f"a volume must hold real numbers; got {data.dtype}")
-        data = data.astype(data.dtype.newbyteorder("="), copy=False)
-        if data.dtype.kind == "f" and data.dtype.itemsize not in (4, 8):  # half and quad: no engine knows them
-            data = intensity.as_float(data)
-        if self.kind not in KINDS:
-            raise ValueError(f"kind must be one of {', '.join(KINDS)}; got {self.kind!r}")
-        if self.kind == "labels":
-            data = _whole(data)
-        elif self.kind == "rgb":
-            data = _colors(data)
+        for word in ("name", "unit", "space"):
+            if not isinstance(getattr(self, word), str):
+                raise TypeError(f"{word} of a volume must be a text; got {getattr(self, word)!r}")
+        data = voxels(self.data, self.kind)
         if self.labels is not None:
-            object.__setattr__(self, "labels", _named(self.labels))
+            object.__setattr__(self, "labels", labels_named(self.labels))
         view = data.view()
         view.setflags(write=False)
         object.__setattr__(self, "data", view)
@@ -223,7 +210,7 @@ class Volume:
 
     def smooth(self, fwhm: float) -> Volume:
         """Gaussian smoothing; `fwhm` in mm, the same along every axis."""
-        if not (np.isfinite(fwhm) and fwhm >= 0):
+        if space.finite(fwhm, "fwhm") < 0:
             raise ValueError(f"fwhm must be 0 mm or more; got {fwhm}")
         sigma = fwhm / intensity.FWHM_PER_SIGMA / space.spacing(self.affine)
         data = intensity.smooth(self._intensities("smooth"), sigma.tolist())
@@ -272,7 +259,7 @@ class Volume:
 
     def reorient(self, codes: str = "RAS") -> Volume:
         """Store the same voxels in another order, e.g. "LPS"; nothing is interpolated and nothing moves."""
-        wanted = codes.upper()
+        wanted = codes.upper() if isinstance(codes, str) else ""
         pairs = ["RL", "AP", "SI"]
         worlds = [next((w for w in range(3) if c in pairs[w]), -1) for c in wanted]
         if sorted(worlds) != [0, 1, 2]:
@@ -436,47 +423,3 @@ def _finite_mean(data: NDArray[Any], axis: int) -> NDArray[np.float64]:
     finite = np.isfinite(data)
     with np.errstate(invalid="ignore"):
         return np.asarray(np.where(finite, data, 0).sum(axis=axis, dtype=np.float64) / finite.sum(axis=axis))
-
-
-def _colors(data: NDArray[Any]) -> NDArray[Any]:
-    """Colors as uint8, (i, j, k, 3 | 4)."""
-    if data.ndim != 4 or data.shape[3] not in (3, 4):
-        raise ValueError(f"colors must have the shape (i, j, k, 3) or (i, j, k, 4); got {data.shape}")
-    if data.dtype.kind == "f" and np.nanmin(data) >= 0 and np.nanmax(data) <= 1:
-        return np.asarray(np.rint(np.nan_to_num(data) * 255), np.uint8)
-    if data.dtype != np.uint8:
-        raise ValueError(f"colors must be uint8, or floats from 0 to 1; got {data.dtype}")
-    return data
-
-
-def _whole(data: NDArray[Any]) -> NDArray[Any]:
-    """Label values as integers (or booleans), unchanged in value."""
-    if data.dtype.kind in "biu":
-        return data
-    if not np.isfinite(data).all() or (data % 1 != 0).any():
-        raise ValueError("a label map must hold whole numbers; got fractions, NaN or infinities")
-    if np.abs(data).max() >= 2**31:
-        raise ValueError(f"labels in floats must be below 2147483648 in size; got {np.abs(data).max():.12g}")
-    return data.astype(np.int32)
-
-
-def _named(labels: Any) -> Mapping[int, Label]:
-    """Checked names and colors of labels; a name alone gets a color of its own."""
-    if not isinstance(labels, Mapping) or not all(isinstance(n, (int, np.integer)) for n in labels):
-        raise TypeError(f'labels must map numbers to names, such as {{1: "putamen"}}; got {labels!r}')
-    if all(isinstance(entry, Label) for entry in labels.values()):
-        return labels
-    usual = color.label_colors(sorted(labels))
-    named = {}
-    for n, entry in labels.items():
-        name, own = (
-            (entry, usual[n])
-            if isinstance(entry, str)
-            else entry
-            if isinstance(entry, tuple) and len(entry) == 2
-            else (0, 0)
-        )
-        if not isinstance(name, str):
-            raise TypeError(f"the label {n} must have a name, or a name and a color; got {entry!r}")
-        named[int(n)] = Label(name, color.as_rgb(own, f"the color of label {n}"))
-    return named

@@ -294,7 +294,7 @@ def _marks(ax: Axes, place: Place, cross: Floats | None, px: float) -> None:
     tile = place.tile
     found = [trace(tile.cut, other, tile.extent) for other in tile.lines]
     _add(ax, place, [line for line in found if line is not None], PLACES, linewidth=0.5)
-    if cross is None or tile.lines or abs(float(tile.cut.normal @ cross) - tile.cut.offset) > 0.05:
+    if cross is None or tile.lines or not tile.cut.holds(cross):
         return
     u, v = tile.cut.flat(cross)
     (left, right), (low, high) = tile.extent
