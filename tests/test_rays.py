@@ -15,8 +15,8 @@ from scipy import ndimage
 from test_scene import AFFINES, BALLS, CAMERA, SIZE, STEP, assert_same_shape, silhouette, subject, three_balls
 
 from volrender import Box, Camera, CutPlane, Intensity, Isosurface, LabelMap, Plane, Scene, Volume, paint, space
-from volrender.draw import scene_raycast
-from volrender.draw.rays import air, compiled
+from volrender.draw import compiled, scene_raycast
+from volrender.draw.rays import air
 from volrender.draw.rays.assemble import scenery
 
 EYE = np.eye(4)
