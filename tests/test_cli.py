@@ -249,13 +249,8 @@ def test_a_scene_shows_both_sides_of_a_map(run, tmp_path):
 
 def test_the_demo_writes_its_figures(run, tmp_path):
     code, out, err = run("demo", "-o", tmp_path / "a" / "b", "--dpi", "30")
-    assert code == 0
     names = ["voxels.png", "cutaway.png", "atlas.png", "slices.png", "figure.png"]
-    if opengl.window() is None:
-        assert [line.split()[0] for line in err.splitlines()] == ["cutaway.png", "atlas.png", "figure.png"]
-        names = ["voxels.png", "slices.png"]
-    else:
-        assert err == ""
+    assert (code, err) == (0, "")
     assert out == "".join(told(tmp_path / "a" / "b" / name) for name in names)
     for name in names:
         assert png_facts(tmp_path / "a" / "b" / name)[0] == round(demo.FIGURES[name][1] / MM * 30)

@@ -1,6 +1,7 @@
 """One scene, two engines: which draws, and that they draw the same."""
 
 import json
+import signal
 import subprocess
 import sys
 
@@ -10,9 +11,10 @@ from helpers import ball, hill, refuses, tilted
 from scipy import ndimage
 from skimage.metrics import structural_similarity
 
-from volrender import Box, CutPlane, Intensity, Isosurface, LabelMap, Plane, Scene, Volume, sample
+from volrender import Box, CutPlane, Intensity, Isosurface, LabelMap, Plane, Scene, Volume, console, sample
 from volrender.cli import main
-from volrender.draw import engines, opengl
+from volrender.draw import engines, opengl, scene_pyvista
+from volrender.rendering import Rendering
 
 SIZE = (180, 180)
 SHEARED = tilted(2, seed=4)[1]
@@ -228,6 +230,19 @@ def test_the_command_line_chooses(tmp_path, machine, capsys):
     assert main([*command, str(tmp_path / "two.png"), "--engine", "pyvista"]) == 2
     assert "OpenGL" in capsys.readouterr().err
     assert not (tmp_path / "two.png").exists()
+
+
+def test_an_interrupt_ends_a_command_that_draws_with_pyvista(machine, monkeypatch):
+    """OpenGL hears of none until it is done; of a program that uses the package the process is not ours to end."""
+    machine(HARDWARE)
+    seen = []
+    monkeypatch.setattr(scene_pyvista, "render", lambda *_: seen.append(signal.getsignal(signal.SIGINT)))
+    before = signal.getsignal(signal.SIGINT)
+    engines.render((), None, None, Rendering())
+    with console.own_process():
+        engines.render((), None, None, Rendering())
+    assert seen == [before, signal.SIG_DFL]
+    assert signal.getsignal(signal.SIGINT) == before
 
 
 # The doctor

@@ -1,8 +1,11 @@
 """The ray caster: where things are, how much they absorb, and that nothing but the scene decides a byte."""
 
 import hashlib
+import os
+import signal
 import subprocess
 import sys
+import threading
 import time
 import tracemalloc
 from types import SimpleNamespace
@@ -364,6 +367,15 @@ def test_an_interrupt_ends_the_work_soon():
     with pytest.raises(KeyboardInterrupt):
         compiled.run((work for _ in range(10_000)), stop)
     assert len(done) < 5000
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals are sent by kill")
+def test_an_interrupt_does_not_wait_for_a_compiler():
+    compiles = threading.Event()
+    threading.Timer(0.1, os.kill, (os.getpid(), signal.SIGINT)).start()
+    with pytest.raises(KeyboardInterrupt):
+        compiled.run([lambda: compiles.wait(60)])
+    compiles.set()
 
 
 def test_progress_only_grows():

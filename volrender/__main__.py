@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
-from volrender.console import complain
+from volrender.console import complain, own_process
+
+INTERRUPTED = 130
 
 
 def main() -> int:
@@ -16,8 +19,13 @@ def main() -> int:
         return 2
     except KeyboardInterrupt:
         complain("stopped")
-        return 130
-    return cli.main()
+        return INTERRUPTED
+    with own_process():
+        code = cli.main()
+    if code == INTERRUPTED:  # what cannot hear it, as a compiler, is not waited for
+        sys.stdout.flush()
+        os._exit(code)
+    return code
 
 
 if __name__ == "__main__":

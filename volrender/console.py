@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import signal
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -15,6 +17,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 PATIENCE = 1.5  # seconds until long work shows how far it is
 _bar: ContextVar[Progress | None] = ContextVar("bar", default=None)
+_process: ContextVar[bool] = ContextVar("process", default=False)
 
 
 def complain(text: str) -> None:
@@ -38,6 +41,31 @@ def size(count: int) -> str:
     if count < 1000:
         return f"{count} B"
     return f"{count / 1e3:.3g} kB" if count < 1e6 else f"{count / 1e6:.3g} MB"
+
+
+@contextmanager
+def own_process() -> Iterator[None]:
+    """The process is a command's own: nothing else is in it that an interrupt must leave alive."""
+    before = _process.set(True)
+    try:
+        yield
+    finally:
+        _process.reset(before)
+
+
+@contextmanager
+def deaf() -> Iterator[None]:
+    """What runs hears no interrupt until it is done, and writes no file: one ends a command's process at once."""
+    if not _process.get() or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    if bar := _bar.get():
+        bar.console.show_cursor(True)
+    before = signal.signal(signal.SIGINT, signal.SIG_DFL)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _progress() -> Progress:

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from functools import cache, update_wrapper
 from pathlib import Path
+from threading import Thread
 from typing import Any, TypeVar
 
 import numba
@@ -109,8 +110,27 @@ def _stamp(folder: Path) -> str:
     return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
 
 
+def _apart(task: Callable[[], None]) -> None:
+    """Run a task that may be compiled, in a thread that an interrupt leaves behind: a compiler does not hear it."""
+    done: Future[None] = Future()
+
+    def work() -> None:
+        try:
+            task()
+            done.set_result(None)
+        except BaseException as error:
+            done.set_exception(error)
+
+    Thread(target=work, daemon=True).start()
+    while not wait([done], timeout=0.2).done:
+        pass
+    done.result()
+
+
 def run(tasks: Iterable[Callable[[], None]], advance: Callable[[], None] = lambda: None) -> None:
     """Run short tasks on every core; an interrupt or an error ends it as soon as those under way are done.
+
+    The first is run by itself, and what it needs compiled in it.
 
     Parameters
     ----------
@@ -119,8 +139,8 @@ def run(tasks: Iterable[Callable[[], None]], advance: Callable[[], None] = lambd
         Called in this thread after each task.
     """
     first, rest = next(iter(tasks := iter(tasks)), None), tasks
-    if first is not None:  # in this thread, which an interrupt can stop while it compiles
-        first()
+    if first is not None:
+        _apart(first)
         advance()
     pool = ThreadPoolExecutor(numba.config.NUMBA_NUM_THREADS)
     waiting = {pool.submit(task) for task in rest}

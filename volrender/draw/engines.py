@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from volrender.color import RGB
+from volrender.console import deaf
 from volrender.draw import opengl
 from volrender.layers import Layer
 from volrender.rendering import ENGINES, Rendering
@@ -50,7 +51,8 @@ def render(layers: Sequence[Layer], view: View, background: RGB | None, how: Ren
     if chosen(how.engine) == "pyvista":
         from volrender.draw import scene_pyvista
 
-        return scene_pyvista.render(layers, view, background, how)
+        with deaf():
+            return scene_pyvista.render(layers, view, background, how)
     from volrender.draw import scene_raycast
 
     return scene_raycast.render(layers, view, background, how)

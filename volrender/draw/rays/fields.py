@@ -76,12 +76,15 @@ class Field:
 
     def _keep(self, out: NDArray[np.float32]) -> None:
         """Let what would go all around, a speck or a gap, stay almost as it was."""
-        around = np.ones((3, 3, 3), dtype=bool)
-        full, empty = (ndimage.binary_dilation(side, around) for side in (out > 0, out <= 0))
+        around, behind = np.ones((3, 3, 3), dtype=bool), out[:0]
         for first in range(0, len(out), SLAB):
             part = slice(first, first + SLAB)
+            inside = np.concatenate([behind, out[first : first + SLAB + 1]]) > 0
+            middle = slice(len(behind), len(behind) + len(out[part]))
+            full, empty = (ndimage.binary_dilation(side, around)[middle] for side in (inside, ~inside))
+            behind = out[part][-1:].copy()
             before = self.slab(self.volume.data[part])
-            lost = np.where(before > 0, ~full[part], ~empty[part])
+            lost = np.where(before > 0, ~full, ~empty)
             if self.firm:
                 least = KEPT * np.abs(before)
                 out[part] = np.where(before > 0, np.maximum(out[part], least), np.minimum(out[part], -least))
