@@ -1,5 +1,6 @@
 import json
 import warnings
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -113,11 +114,38 @@ def test_the_head_of_the_samples_is_off_by_1024(samples):
     ids=lambda v: v.name,
 )
 def test_what_is_not_in_hounsfield_units_is_told_and_spread(volume):
-    with pytest.warns(UserWarning, match=rf"{volume.name} is not in Hounsfield units \(.* to .*\): ct-bone is spread"):
+    with pytest.warns(
+        UserWarning, match=rf"{volume.name} is not in Hounsfield units \(.* to .*\): ct-bone, for bone in CT, is spread"
+    ):
         found = preset("ct-bone", volume)
     assert volume.survey.low < found.opacity[0][0] < volume.survey.high
 
 
+@pytest.mark.parametrize(
+    ("name", "volume", "why"),
+    [
+        (
+            "stat",
+            sample("mni152"),
+            "statistical maps, with values on both sides of 0; MNI152 T1, 0 to 250, has none below",
+        ),
+        ("mr-t1", sample("motor"), "T1-weighted MR; left − right hand, -7.94144 to 7.94135, has a sign"),
+        (
+            "mr-head",
+            Volume(np.arange(8000.0).reshape(20, 20, 20) - 1000, WIDE, unit="HU"),
+            "is a CT in Hounsfield units",
+        ),
+        ("mr-angio", sample("mni152"), "is as bright in 6. % of its foreground"),
+    ],
+)
+def test_a_preset_on_what_it_is_not_for_is_told_once(name, volume, why):
+    with pytest.warns(UserWarning, match=f"the preset {name} is for .*{why}") as told:
+        replace(Intensity(volume, preset=name), clip=())
+    assert len(told) == 1
+    assert told[0].filename == __file__
+
+
+@pytest.mark.filterwarnings("ignore:the preset")
 @given(scale=st.floats(0.01, 1000), offset=st.floats(-1000, 1000))
 def test_relative_presets_follow_scale_and_offset(scale, offset):
     plain = body(dtype=np.float64)
@@ -130,6 +158,7 @@ def test_relative_presets_follow_scale_and_offset(scale, offset):
         assert np.allclose(found.clim, expected.clim, atol=1e-2 * reach)
 
 
+@pytest.mark.filterwarnings("ignore:the preset")
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.filterwarnings("ignore:.*not in Hounsfield")
 @pytest.mark.parametrize(
@@ -149,6 +178,7 @@ def test_every_preset_fits_any_volume(name, volume):
         assert ((alpha >= 0) & (alpha <= 1)).all()
 
 
+@pytest.mark.filterwarnings("ignore:the preset")
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.filterwarnings("ignore:.*not in Hounsfield")
 def test_what_is_not_there_is_transparent(name):
@@ -239,7 +269,6 @@ def test_slices_have_the_colors_but_not_the_absorption():
 
 
 def test_a_changed_copy_keeps_its_preset():
-    from dataclasses import replace
 
     layer = Intensity(body(), preset="ct-bone")
     copy = replace(layer, volume=body().smooth(20))
@@ -340,6 +369,7 @@ def test_a_round_trip_is_exact(tmp_path, values, amounts, extra, sparse):
     assert TransferFunction.load(tmp_path / "kept.vp.json") == kept
 
 
+@pytest.mark.filterwarnings("ignore:the preset")
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.filterwarnings("ignore:.*not in Hounsfield")
 def test_every_preset_can_be_kept(name, tmp_path):
@@ -466,6 +496,7 @@ HOSTILE = {
     "a distance in words": {"scalarOpacityUnitDistance": "1 mm"},
     "light that is none": {"lighting": [1, 2]},
     "light too bright": {"lighting": {"ambient": 50}},
+    "a gradient that is a number": {"gradientOpacity": 7},
     "no gradient": {"gradientOpacity": {"points": [{"x": 0, "y": None}]}},
 }
 
@@ -482,6 +513,7 @@ def test_no_file_is_believed(case, tmp_path):
         path = written(tmp_path, component(**content))
     said = refuses(ValueError, lambda: TransferFunction.load(path), "own.vp.json: ")
     assert len(said) < len(str(path)) + 160
+    assert ("beyond reason" in said) == (case == "a number too large")
 
 
 def test_a_file_beyond_reason_is_not_read(tmp_path):

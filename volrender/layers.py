@@ -145,8 +145,8 @@ class Isosurface:
         What is removed. A scene's cut faces show the slice of the volume, over another layer or of a signed map the
         color.
     decimate : float
-        The part of a scene's triangles that is left out, 0 to below 1; a note says how far (mm) the surface then lies
-        off at most.
+        The part of the triangles that pyvista leaves out, 0 to below 1; a note says how far (mm) the surface then
+        lies off at most. The ray caster has none.
 
     Raises
     ------

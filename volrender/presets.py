@@ -139,6 +139,19 @@ RELATIVE = {
     ),
 }
 
+PURPOSES = {
+    "ct-bone": "bone in CT",
+    "ct-soft-tissue": "soft tissue in CT",
+    "ct-skin": "the skin in CT",
+    "ct-lung": "the lungs in CT",
+    "ct-angio": "contrast-filled vessels in CT",
+    "mr-t1": "T1-weighted MR",
+    "mr-head": "the skin of a head in MR",
+    "mr-angio": "MR angiograms, in which vessels alone are bright",
+    "stat": "statistical maps, with values on both sides of 0",
+    "fluorescence": "what is bright on a dark ground",
+}
+VESSELS = 0.25  # of the foreground; more of an angiogram is not vessels
 NAMES = (*CT, *list(RELATIVE)[:3], "stat", "fluorescence")
 SMALL = 100.0  # mm; what is smaller is drawn as if it were enlarged to this size
 AIR_HU, BRIGHT_HU = -1000.0, 1500.0  # where the background and the brightest matter of an unknown scale are put
@@ -185,6 +198,9 @@ def preset(name: str, volume: Volume, *, level: float | None = None) -> Transfer
         raise ValueError(f"level belongs to the preset stat; {name} has none")
     if volume.kind != "intensity":
         raise TypeError(f"a preset needs intensities; {volume.name or 'the volume'} holds {volume.kind}")
+    if level is None and (why := _unsuited(name, volume)):
+        what, survey = volume.name or "the volume", volume.survey
+        warn(f"the preset {name} is for {PURPOSES[name]}; {what}, {survey.low:g} to {survey.high:g}, {why}")
     if name == "stat":
         found = _stat(volume.survey, level)
     elif name in CT:
@@ -217,6 +233,25 @@ def _check_name(name: str) -> None:
         raise ValueError(f"there is no preset {name!r}{hint}; {choices([*NAMES], name)}, or give a .vp.json file")
 
 
+def _unsuited(name: str, volume: Volume) -> str:
+    """What speaks against a preset for a volume; nothing, or what else tells of it, if none does."""
+    survey = volume.survey
+    if name == "stat":
+        return "has none below 0" if survey.low >= 0 else ""
+    if name in CT:
+        return ""
+    if survey.signed:
+        return "has a sign, as a map does"
+    if name.startswith("mr-") and volume.unit.upper() == "HU":
+        return "is a CT in Hounsfield units"
+    if name == "mr-angio":
+        seen = survey.air + RELATIVE[name].opacity[0][0] * (survey.robust[1] - survey.air)
+        data = volume.data[np.isfinite(volume.data)]
+        share = (data > seen).sum() / max((data > survey.air).sum(), 1)
+        return f"is as bright in {100 * share:.0f} % of its foreground" if share > VESSELS else ""
+    return ""
+
+
 def _from_hounsfield(name: str, volume: Volume) -> tuple[float, float]:
     """Scale and offset from Hounsfield units to the volume's values."""
     low, high = volume.survey.low, volume.survey.high
@@ -227,7 +262,7 @@ def _from_hounsfield(name: str, volume: Volume) -> tuple[float, float]:
     dark, bright = volume.survey.robust
     warn(
         f"{volume.name or 'the volume'} is not in Hounsfield units ({low:g} to {high:g}): "
-        f"{name} is spread over its values"
+        f"{name}, for {PURPOSES[name]}, is spread over its values"
     )
     scale = (bright - dark) / (BRIGHT_HU - AIR_HU) or 1.0
     return scale, dark - scale * AIR_HU

@@ -23,6 +23,7 @@ SCHEMA = (
 SHADING = ("ambient", "diffuse", "specular", "power")
 UNSHADED = {"ambient": 1.0, "diffuse": 0.0, "specular": 0.0, "power": 1.0}
 MAX_BYTES, MAX_POINTS = 4 << 20, 1024
+MOST_INTEGER = 2**64
 LARGEST = 1e30  # no measured value is beyond; single precision, in which pictures are drawn, ends at 3e38
 SMOOTH_STEPS = 64
 
@@ -190,8 +191,9 @@ def _brief(value: Any) -> str:
     """A value of a file, as short as an error can bear."""
     if value is None:
         return "none"
-    text = " ".join(repr(value)[:60].split()) if isinstance(value, (str, float, bool)) else type(value).__name__
-    return "an integer beyond reason" if isinstance(value, int) and not isinstance(value, bool) else text
+    if isinstance(value, int) and abs(value) > MOST_INTEGER:
+        return "an integer beyond reason"
+    return " ".join(repr(value)[:60].split()) if isinstance(value, (str, int, float)) else type(value).__name__
 
 
 def _as_json(held: Property) -> dict[str, Any]:

@@ -29,7 +29,7 @@ from volrender.volume import Volume
 
 SHADING = {name: MATERIAL[name] for name in ("ambient", "diffuse", "specular")} | {"power": MATERIAL["specular_power"]}
 DRAFT_SAMPLE = 1.0  # voxels between samples along a ray
-STEEP = 1 / 3  # of the usual distance, through a map: its voxels are large, and at its threshold it is opaque at once
+STEEP = 1 / 8  # of the usual distance, through a map: its voxels are large, and at its threshold it is opaque at once
 CORE = 0.6  # what of a millimetre is absorbed where an opaque body has its core
 MOST_VOXELS = 400_000_000  # of one volume in the memory of graphics
 

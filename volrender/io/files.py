@@ -253,12 +253,14 @@ def quiet(library: str) -> Iterator[None]:
 
 
 def warn(text: str) -> None:
-    """Warn at the line outside of this package that asked for the file."""
+    """Warn at the line that called this package, whatever lies between."""
     frame: FrameType | None = sys._getframe(1)
-    level = 2
-    while frame is not None and str(frame.f_globals.get("__name__")).startswith("volrender."):
+    level = outside = 2
+    while frame is not None:
         frame, level = frame.f_back, level + 1
-    warnings.warn(text, UserWarning, stacklevel=level)
+        if frame is not None and str(frame.f_globals.get("__name__")).startswith("volrender."):
+            outside = level
+    warnings.warn(text, UserWarning, stacklevel=outside + 1)
 
 
 def in_mm(unit: str) -> float | None:

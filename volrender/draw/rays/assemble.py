@@ -120,7 +120,8 @@ class Stage:
             pigments = self.marks.add(layer.volume.canonical.data[..., :3])
         steep = tables.steepness(layer)
         starts = (add(density), add(total), add(tables.tones(layer)))
-        self.media.append((n, *starts, *self._material(layer), add(steep), len(steep), pigments))
+        sharp = layer.look.survey.signed or layer.look.level is not None
+        self.media.append((n, *starts, *self._material(layer), add(steep), len(steep), pigments, sharp))
 
     def _material(self, layer: Intensity) -> tuple[float, ...]:
         """Ambient, diffuse, specular and power of a volume; all 0 for no shades."""

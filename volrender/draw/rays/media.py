@@ -18,6 +18,8 @@ VISIBLE_DEPTH = 0.7  # optical depth up to which a medium's color is seen
 LEVEL = 0.01  # the change of a field from sample to sample below which it hardly has a side
 CLOSE = 0.1  # how far off that middle may be
 THIN = 1e-7
+FAINT = 0.5  # what is absorbed on a way to a threshold, below which it is looked into
+FINER = 8  # parts of a way between two samples that is looked into
 
 
 @inner
@@ -56,6 +58,24 @@ def seen(tables: Tables, m: Record, v0: float, v1: float, length: float, amount:
     return part
 
 
+@apart
+def looked_into(
+    pool: Pool, tables: Tables, f: Record, r: Record, m: Record, t: float, to: float, v0: float
+) -> tuple[float, float, float]:
+    """What is absorbed on a way with little at its ends: its amount, after which part it lies, and its value.
+
+    What stands out between two samples, as a cap that just comes out of a cut face, would have holes.
+    """
+    total, where, value, step = 0.0, 0.0, v0, (to - t) / FINER
+    for n in range(1, FINER + 1):
+        v = at_t(pool, f, r, t + n * step)
+        amount = absorbed(tables, m, v0, v, 1.0) * step
+        if amount > 0 and total == 0:
+            where, value = (n - 0.5) / FINER, 0.5 * (v0 + v)
+        total, v0 = total + amount, v
+    return total, where, value
+
+
 @inner
 def segment(
     pool: Pool, air: Pool, marks: Marks, tables: Tables, sight: Record, fields: Records, media: Records, rays: Records,
@@ -73,13 +93,19 @@ def segment(
         v1 = at_t(pool, f, r, to)
         last[n, 0], last[n, 1] = to, v1
         amount = absorbed(tables, m, v0, v1, 1.0) * length
+        if amount < THIN and not m.sharp:
+            continue
+        if m.sharp and amount < FAINT:
+            amount, part, v = looked_into(pool, tables, f, r, m, t, to, v0)
+        else:
+            part = seen(tables, m, v0, v1, length, amount)
+            v = v0 + part * (v1 - v0)
         if amount < THIN:
             continue
-        part = seen(tables, m, v0, v1, length, amount)
         at = t + part * length
         if m.n_steep > 1:
             amount = steepened(pool, tables, f, r, m, at, amount, length)
-        color = colored(pool, air, marks, tables, sight, f, r, m, o, d, at, v0 + part * (v1 - v0))
+        color = colored(pool, air, marks, tables, sight, f, r, m, o, d, at, v)
         red, green, blue = red + amount * color[0], green + amount * color[1], blue + amount * color[2]
         total += amount
     if total < THIN:
