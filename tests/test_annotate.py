@@ -9,10 +9,7 @@ from printed import MM, assert_lettering_is_clear, texts, words
 from volrender.color import RGB, make_look, survey
 from volrender.draw.annotate import (
     INK,
-    MAX_LEGEND,
-    Bar,
     Frame,
-    Sidebar,
     compass,
     nice_ticks,
     number,
@@ -22,6 +19,7 @@ from volrender.draw.annotate import (
     title,
     written,
 )
+from volrender.draw.sidebar import MAX_LEGEND, Bar, Sidebar
 from volrender.space import CAMERAS, Camera, View, as_camera
 
 SIGNED = np.r_[np.zeros(900), np.linspace(-6, 8, 1001)].reshape(-1, 1, 1)

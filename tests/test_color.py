@@ -257,6 +257,16 @@ def test_opacity_is_checked(value, kind, says):
     refuses(kind, lambda: color.as_opacity(value), says)
 
 
+def test_a_diverging_colormap_has_its_middle_at_zero_whatever_the_limits():
+    signed = color.survey(np.linspace(-9.0, 9.0, 4000).reshape(10, 20, 20) + 1e-3)
+    whole = color.make_look(signed, (-8, 8), None, None)
+    for clim in ((3.1, 8), (0, 8), (-8, -2), (-4, 8)):
+        part = color.make_look(signed, clim, None, None)
+        values = np.linspace(*clim, 9)
+        assert np.abs(part.rgb(values) - whole.rgb(values)).max() < 0.02
+    assert color.make_look(signed, (3, 8), "coolwarm", None).rgb(3)[2] > 0.7  # as it was asked for
+
+
 def test_cmap_by_name_or_itself():
     mine = ListedColormap(["red", "blue"])
     assert color.as_cmap(mine) is mine

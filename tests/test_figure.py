@@ -433,6 +433,16 @@ def test_drawing_leaves_the_users_settings():
     assert {t.get_fontsize() for t in page.findobj(mpl.text.Text) if t.get_text()} == {7.0}
 
 
+def test_a_function_draws_in_the_ink_of_the_page():
+    for background, ink in (("black", "#f2f2f2"), ("white", "#1a1a1a")):
+        page = Figure([[Drawing(curve, title="Mine")]], background=background).figure(dpi=DPI)
+        (ax,) = [ax for ax in page.findobj(mpl.axes.Axes) if ax.lines]
+        said = [ax.xaxis.label, ax.title, *ax.get_yticklabels()]
+        assert {mpl.colors.to_hex(text.get_color()) for text in said} == {ink}
+        assert mpl.colors.to_hex(ax.spines["left"].get_edgecolor()) == ink
+        assert ax.get_facecolor()[3] == 0
+
+
 def test_a_function_is_a_panel():
     (row,) = Figure([[curve, BALL]]).rows
     assert repr(row[0]) == "<Drawing: curve>"

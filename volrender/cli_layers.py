@@ -14,7 +14,8 @@ from cyclopts import Parameter
 from volrender import presets
 from volrender.color import QUALITATIVE, as_rgb
 from volrender.intensity import finite_range
-from volrender.layers import Intensity, Isosurface, LabelMap, Layer, as_level
+from volrender.layers import Intensity, Isosurface, LabelMap, Layer
+from volrender.levels import as_level
 from volrender.presets import NAMES
 from volrender.sources import load
 from volrender.space import Box, Clip, Plane

@@ -15,7 +15,8 @@ from typing import Any
 import numpy as np
 
 from volrender import captions, rows
-from volrender.draw.annotate import Bar, Frame, Sidebar, title, title_height
+from volrender.draw.annotate import Frame, title, title_height
+from volrender.draw.sidebar import Bar, Sidebar
 from volrender.drawing import Drawing
 from volrender.page import Printable, as_background, as_width
 from volrender.panel import Panel, same_bar

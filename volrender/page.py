@@ -282,7 +282,11 @@ def _pixels(page: MplFigure) -> NDArray[np.uint8]:
 
 def _missing(page: MplFigure) -> list[str]:
     """The letters of a page in the house's font that the font does not have."""
-    texts: list[Text] = page.findobj(Text)
+    texts: list[Text] = [*page.texts]
+    for ax in page.axes:
+        texts += [*ax.texts, ax.title]
+        if ax.axison:  # else its ticks are not even made
+            texts += [text for axis in (ax.xaxis, ax.yaxis) for text in (axis.label, *axis.get_ticklabels())]
     said = {letter for text in texts if text.get_fontfamily() == [STYLE["font.family"]] for letter in text.get_text()}
     known = get_font(findfont(STYLE["font.family"])).get_charmap()
     return sorted(letter for letter in said if ord(letter) not in known and letter.isprintable())

@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 
 from volrender import captions, space
 from volrender.color import RGB, as_rgb
-from volrender.draw.annotate import MAX_LEGEND, Bar, Frame, Sidebar, compass, number, scale_bar, title_height
+from volrender.draw.annotate import Frame, compass, number, scale_bar, title_height
+from volrender.draw.sidebar import MAX_LEGEND, Bar, Sidebar
 from volrender.io.files import warn
 from volrender.layers import CutPlane, Intensity, Isosurface, LabelMap, Layer
 from volrender.page import Printable, as_background, drawing

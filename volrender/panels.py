@@ -1,4 +1,4 @@
-"""How layers are drawn: `Scene`, `Slices`, `Voxels` and `Histogram`.
+"""How layers are drawn in three dimensions: `Scene` and `Voxels`; the other panels have their own rooms.
 
 A panel checks what it is given at once and draws only when it is saved, shown or asked for its native object; its
 engine is imported then. A bare volume, path or nibabel image becomes an `Intensity`, or a `LabelMap`.
@@ -20,8 +20,9 @@ from volrender import captions, paint, space
 from volrender.color import RGB, as_rgb
 from volrender.draw import engines
 from volrender.draw.annotate import Frame, Raster, title
+from volrender.histograms import Histogram as Histogram
 from volrender.io.files import warn
-from volrender.layers import CutPlane, Intensity, LabelMap
+from volrender.layers import CutPlane, LabelMap
 from volrender.page import TRANSPARENT
 from volrender.panel import FOOT, Panel, orient
 from volrender.rendering import Rendering
@@ -367,74 +368,6 @@ def _as_mask(mask: Any, volume: Volume) -> Volume:
 def _chosen(mask: Volume) -> Volume:
     """1 where a mask is not 0."""
     return Volume(np.isfinite(mask.data) & (mask.data != 0), mask.affine, "labels", mask.name)
-
-
-@our_words
-class Histogram(Panel):
-    """How often each value occurs, in the layer's colors, with its opacity curve drawn over.
-
-    Parameters
-    ----------
-    layer : Intensity, Volume, path or nibabel image
-    title : str
-    background : color or "transparent"
-
-    Examples
-    --------
-    >>> import volrender as vr
-    >>> vr.Histogram(vr.sample("mni152"))
-    <Histogram: Intensity(MNI152 T1)>
-    """
-
-    elastic = True
-
-    def __init__(self, layer: Any, *, title: str = "", background: Any = "white") -> None:
-        self._set_up((layer,), title, False, background)
-        if not isinstance(self.layers[0], Intensity):
-            raise TypeError(f"Histogram shows an Intensity; got {type(self.layers[0]).__name__}")
-        if self.layers[0].volume.kind == "rgb":
-            raise TypeError("Histogram needs one number a voxel; the volume holds colors: take .luminance")
-
-    def narrowest(self, font_size: float) -> float:
-        """The width (mm) of the words beside the axes, and of a few numbers below them."""
-        from volrender.draw import histogram
-
-        return max(super().narrowest(font_size), histogram.least_width(self._paperless(100, font_size)))
-
-    def height(self, width: float, font_size: float = 7.0) -> float:
-        """A little over half of the width (mm), or what the words beside the axes need."""
-        from volrender.draw import histogram
-
-        frame = self._paperless(width, font_size)
-        return max(0.55 * width, frame.text_width(histogram.OPACITY) + 3 * frame.line_height) + self._head(frame)
-
-    def draw(self, target: Axes | FigureBase) -> None:
-        """Draw into a figure or subfigure, or onto the user's own axes."""
-        if isinstance(target, Axes):
-            from volrender.draw import histogram
-
-            histogram.draw_axes(target, self._layer, self.font_size)
-        else:
-            super().draw(target)
-
-    @property
-    def view(self) -> str:
-        """What is counted, in words."""
-        return "histogram, with the opacity of each value as a curve,"
-
-    @property
-    def _layer(self) -> Intensity:
-        layer = self.layers[0]
-        assert isinstance(layer, Intensity)
-        return layer
-
-    def compose(self, frame: Frame) -> None:
-        """Draw the bars and the curve."""
-        from volrender.draw import histogram
-
-        histogram.draw(frame.part(0, 0, frame.width, frame.height - self._head(frame)), self._layer)
-        if self.title:
-            title(frame, self.title)
 
 
 def _as_size(size: Sequence[int]) -> tuple[int, int]:

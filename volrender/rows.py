@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from volrender.draw.annotate import Bar
+from volrender.draw.sidebar import Bar
 from volrender.panel import Panel
 
 BETWEEN = 4.0  # mm between panels

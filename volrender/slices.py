@@ -300,10 +300,13 @@ class Slices(Panel):
         return replace(layer, colors=shown) if 0 < len(shown) < len(layer.table) else layer
 
     def _seen_labels(self, layer: LabelMap) -> NDArray[Any]:
-        step = min(layer.volume.spacing)
-        rows = [np.append(cut.normal, cut.offset) for cut in self.cuts]
-        grids = [paint.plane_grid(row, [layer.volume], step) for row in rows]
-        return np.concatenate([paint.values_at(layer, grid).ravel() for grid in grids])
+        step, found = min(layer.volume.spacing), []
+        for tile in (tile for group in self._tiles for tile in group if not tile.lines):
+            columns, rows = np.ceil(np.ptp(tile.extent, axis=1) / step).astype(int).tolist()
+            sheet = tile.cut.sheet(tile.extent, (max(columns, 1), max(rows, 1)))
+            labels = paint.values_at(layer, sheet)
+            found.append(labels[~world.removed(layer.clip, sheet.points)] if layer.clip else labels.ravel())
+        return np.concatenate(found)
 
     def narrowest(self, font_size: float) -> float:
         """The width (mm) of one tile with its lettering, and of the color bars."""

@@ -31,6 +31,7 @@ GAP, DARK_GAP = 0.6, 2.4  # mm between tiles, on a light page and on a dark one
 MOST = 7  # tiles in a row
 SMALL = 0.6  # of the others' scale: a reference view
 PLANE, CROSS, PLACES = "#ffcc33", "#56b4e9", "#e69f00"
+FEW = 10  # lines in a reference view
 FINE = 0.25  # of a voxel: how closely lines follow the field between voxels
 
 
@@ -293,7 +294,8 @@ def _marks(ax: Axes, place: Place, cross: Floats | None, px: float) -> None:
     """The places of other slices in a reference view; lines through a point, open around it."""
     tile = place.tile
     found = [trace(tile.cut, other, tile.extent) for other in tile.lines]
-    _add(ax, place, [line for line in found if line is not None], PLACES, linewidth=0.5)
+    fine = {"linewidth": 0.5} if len(found) <= FEW else {"linewidth": 0.3, "alpha": 0.6}  # the subject stays in sight
+    _add(ax, place, [line for line in found if line is not None], PLACES, **fine)
     if cross is None or tile.lines or not tile.cut.holds(cross):
         return
     u, v = tile.cut.flat(cross)
