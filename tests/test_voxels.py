@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from helpers import CODES, affines, ball, hill, refuses, storage_affine
@@ -784,6 +786,20 @@ def test_what_is_too_small_for_the_cubes_is_told():
     lesion = LabelMap(Volume(spot, head.affine, "labels", labels={3: "lesion"}))
     with pytest.warns(UserWarning, match="show nothing of lesion: too small; take a larger size"):
         Voxels(Intensity(head, opacity=EVERYWHERE), lesion, size=3)._cubes  # noqa: B018
+
+
+def test_the_legend_lists_what_has_a_cube():
+    data = np.zeros((6, 6, 6), np.uint8)
+    data[:3], data[3:], data[0, 0, 0] = 1, 2, 3
+    regions = LabelMap(Volume(data, EYE, "labels", labels={1: "left", 2: "right", 3: "dot"}))
+    with pytest.warns(UserWarning, match="show nothing of dot"):
+        assert [name for name, _ in Voxels(regions, size=3)._entries] == ["left", "right"]
+    cut = replace(regions, clip=Plane(normal=(-1, 0, 0), origin=(2.5, 0, 0)))
+    with pytest.warns(UserWarning, match="show nothing of dot"):
+        assert [name for name, _ in Voxels(cut, size=3)._entries] == ["right"]
+    choice = Volume((data != 2).astype(np.uint8), EYE, "labels")
+    with pytest.warns(UserWarning, match="show nothing of dot"):
+        assert [name for name, _ in Voxels(regions, size=3, mask=choice)._entries] == ["left"]
 
 
 def test_a_map_without_anything_in_it_is_refused():

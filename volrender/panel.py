@@ -6,7 +6,8 @@ A bare volume, path or nibabel image given to a panel becomes an `Intensity`, or
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 from itertools import combinations
 from typing import Any, ClassVar
@@ -230,6 +231,17 @@ def _alike(layers: Sequence[Layer]) -> list[str]:
         elif isinstance(layer, LabelMap) and layer.colors is None and not layer.volume.labels and len(layer.sizes) == 1:
             plain.setdefault(next(iter(layer.table.values()))[1], []).append(name)
     return next((names for names in plain.values() if len(names) > 1), [])
+
+
+def with_labels(layers: Sequence[Layer], found: Mapping[int, NDArray[Any]]) -> list[Layer]:
+    """The layers, label maps with those of their labels that were found, given for each by its place."""
+    visible = list(layers)
+    for n, labels in found.items():
+        layer, there = layers[n], set(np.unique(labels).tolist())
+        if isinstance(layer, LabelMap):
+            shown = {label: rgb for label, (_, rgb) in layer.table.items() if label in there}
+            visible[n] = replace(layer, colors=shown) if 0 < len(shown) < len(layer.table) else layer
+    return visible
 
 
 def same_bar(one: Bar, other: Bar) -> bool:

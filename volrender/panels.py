@@ -22,9 +22,9 @@ from volrender.draw import engines
 from volrender.draw.annotate import Frame, Raster, title
 from volrender.histograms import Histogram as Histogram
 from volrender.io.files import warn
-from volrender.layers import CutPlane, LabelMap
+from volrender.layers import CutPlane, LabelMap, Layer
 from volrender.page import TRANSPARENT
-from volrender.panel import FOOT, Panel, orient
+from volrender.panel import FOOT, Panel, orient, with_labels
 from volrender.rendering import Rendering
 from volrender.slices import Slices
 from volrender.sources import load
@@ -292,6 +292,11 @@ class Voxels(Panel):
         if fewer:
             warn(f"Voxels shows {fewer} cubes along the longest side: more have over {MOST_FACES:,} faces")
         return cubes
+
+    @cached_property
+    def _visible(self) -> list[Layer]:
+        """The layers, label maps with those labels that have a cube."""
+        return with_labels(self.layers, self._cubes.labels)
 
     def _collection(self) -> VoxelCollection:
         from volrender.draw.voxels import VoxelCollection

@@ -6,7 +6,6 @@ Which planes, how they are seen and what they show of the subject is decided her
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +19,7 @@ from volrender.cuts import Cut, across, along, mirrored, number, own_axes, secti
 from volrender.draw.annotate import Frame, title
 from volrender.io.files import warn
 from volrender.layers import LabelMap, Layer
-from volrender.panel import Panel
+from volrender.panel import Panel, with_labels
 from volrender.space import AXES, Floats, Plane
 from volrender.volume import Volume
 from volrender.words import our_words
@@ -292,12 +291,8 @@ class Slices(Panel):
     @cached_property
     def _visible(self) -> list[Layer]:
         """The layers, label maps with those labels that are on a slice."""
-        return [self._on_slices(layer) if isinstance(layer, LabelMap) else layer for layer in self.layers]
-
-    def _on_slices(self, layer: LabelMap) -> LabelMap:
-        found = set(np.unique(self._seen_labels(layer)).tolist())
-        shown = {label: rgb for label, (_, rgb) in layer.table.items() if label in found}
-        return replace(layer, colors=shown) if 0 < len(shown) < len(layer.table) else layer
+        maps = {n: self._seen_labels(layer) for n, layer in enumerate(self.layers) if isinstance(layer, LabelMap)}
+        return with_labels(self.layers, maps)
 
     def _seen_labels(self, layer: LabelMap) -> NDArray[Any]:
         step, found = min(layer.volume.spacing), []

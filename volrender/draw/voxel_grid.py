@@ -5,8 +5,8 @@ Every layer is evaluated at the cubes' centres in the world and composited there
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -26,10 +26,14 @@ AT_ONCE = 1_000_000  # voxels painted
 
 @dataclass(frozen=True)
 class Cubes:
-    """Colored cubes on a grid: `rgba` (i, j, k, 4), transparent where there is none, and the grid's affine."""
+    """Colored cubes on a grid: `rgba` (i, j, k, 4), transparent where there is none, and the grid's affine.
+
+    And of each layer that is a label map, by its place, the labels that have a cube.
+    """
 
     rgba: NDArray[np.float32]
     affine: NDArray[np.float64]
+    labels: Mapping[int, NDArray[Any]] = field(default_factory=dict)
 
     @property
     def alpha(self) -> NDArray[np.float32]:
@@ -69,10 +73,12 @@ def build(layers: Sequence[Layer], size: int | Sequence[int] | None, mask: Volum
     sources = [_no_finer(layer, grid, first) for layer in layers]
     picture = np.zeros((*grid.shape[:3], 4), dtype=np.float32)
     found = [np.zeros(0, dtype=np.intp) for _ in layers]
+    labels: dict[int, NDArray[Any]] = {}
     thick = max(1, AT_ONCE // (grid.shape[1] * grid.shape[2]))
     for start in range(0, grid.shape[0], thick):
         part = slice(start, min(start + thick, grid.shape[0]))
         centers = _centers(grid, part)
+        gone = None if mask is None else paint.sample_labels(mask, centers) == 0
         for n, (layer, source) in enumerate(zip(layers, sources)):
             look = "overlay" if n else "glass" if len(layers) > 1 else "voxel"
             values = source.data[part] if source is grid else _values(layer, source, centers)
@@ -80,9 +86,11 @@ def build(layers: Sequence[Layer], size: int | Sequence[int] | None, mask: Volum
             found[n] = np.union1d(found[n], values if isinstance(layer, LabelMap) else colors[..., 3] > 0)
             if layer.clip:
                 colors[space.removed(layer.clip, centers)] = 0
+            if gone is not None:
+                colors[gone] = 0
+            if isinstance(layer, LabelMap):
+                labels[n] = np.union1d(labels.get(n, values[:0].ravel()), values[colors[..., 3] > 0])
             picture[part] = paint.over(picture[part], colors) if n else colors
-        if mask is not None:
-            picture[part][paint.sample_labels(mask, centers) == 0] = 0
     for layer, values in zip(layers, found):
         _tell_lost(layer, values, grid)
     if not picture[..., 3].any():
@@ -90,7 +98,7 @@ def build(layers: Sequence[Layer], size: int | Sequence[int] | None, mask: Volum
             "no voxel is left to be seen: the opacity hides everything, a clip or the mask removes it, or it is too "
             f"small for cubes of {max(grid.spacing):.3g} mm"
         )
-    return Cubes(picture, grid.affine)
+    return Cubes(picture, grid.affine, labels)
 
 
 def _tell_lost(layer: Layer, found: NDArray[Any], grid: Volume) -> None:
