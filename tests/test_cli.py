@@ -549,6 +549,44 @@ def test_a_folder_that_cannot_be_written(run, tmp_path):
     assert "cannot be written" in err
 
 
+def test_no_folder_for_matplotlib_is_a_sentence():
+    code = (
+        "import sys, tempfile\n"
+        "def full(*a, **k): raise OSError(28, 'No space left on device')\n"
+        "tempfile.mkdtemp = full\n"
+        "from volrender.__main__ import main\n"
+        "sys.exit(main())"
+    )
+    place = dict.fromkeys(("HOME", "XDG_CONFIG_HOME", "XDG_CACHE_HOME"), os.devnull)
+    environment = {k: v for k, v in os.environ.items() if k != "MPLCONFIGDIR"} | place
+    done = subprocess.run(
+        [sys.executable, "-c", code, "doctor"], capture_output=True, text=True, check=False, env=environment
+    )
+    assert (done.returncode, done.stdout) == (2, "")
+    (sentence,) = [line for line in done.stderr.splitlines() if line.startswith("volrender: ")]
+    assert "MPLCONFIGDIR" in sentence
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.skipif(os.name != "posix", reason="files are limited by resource")
+@pytest.mark.parametrize("ending", ["png", "tif", "pdf", "svg"])
+def test_a_full_disk_is_one_sentence_and_no_half_file(inputs, tmp_path, capfd, ending):
+    import resource
+
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (2000, limits[1]))
+    try:
+        code = main(["slices", str(inputs / "head.nii.gz"), "-o", str(tmp_path / f"o.{ending}"), *SMALL])
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert (code, *capfd.readouterr()) == (
+        2,
+        "",
+        f"volrender: {tmp_path}/o.{ending}: cannot be written; File too large\n",
+    )
+    assert not list(tmp_path.iterdir())
+
+
 def test_the_demo_in_the_way(run, tmp_path):
     (tmp_path / "file").write_bytes(b"whole")
     code, out, err = run("demo", "-o", tmp_path / "file")

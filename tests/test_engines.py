@@ -33,10 +33,10 @@ def halves():
 
 
 def scenes():
-    """The ten scenes that both engines must draw alike."""
+    """The scenes that both engines must draw alike."""
     t1, motor = head(), sample("motor")
     octant = Box(x=(None, 0), y=(0, None), z=(0, None))
-    mist = [(0, 0), (40, 0), (140, 0.03)]
+    mist, soft = [(0, 0), (40, 0), (140, 0.03)], [(0, 0), (30, 0), (45, 0.3), (100, 0.3)]
     index = np.moveaxis(np.indices((24, 24, 24)), 0, -1)
     mask = Volume((np.linalg.norm(index - 11.5, axis=-1) < 8).astype(int), tilted(3, seed=9)[2], "labels", "mask")
     return {
@@ -51,6 +51,10 @@ def scenes():
         "translucent in volume": [
             Intensity(t1, opacity=mist, cmap="gray", clim=(0, 200)),
             Isosurface(motor, level=-3.1, color="royalblue", opacity=0.6),
+        ],
+        "mists": [
+            Intensity(hill(np.diag([2.0, 2, 2, 1]), (x, 23, 23), 14), clim=(-100, 100), cmap=hue, opacity=soft)
+            for x, hue in ((12, "bone"), (33, "copper"))
         ],
         "masks on another grid": [Intensity(t1, clip=octant), LabelMap(mask, colors="crimson")],
     }
@@ -77,16 +81,58 @@ def test_transparency_agrees(gl):
     assert one[3] == pytest.approx(255 * (1 - 0.6**2), abs=2)
 
 
-def test_a_transparent_background_is_exact():
-    """A translucent ball on a page, and on nothing and then on the page, is one picture."""
-    layer = Isosurface(ball(24, 9.0), level=50, color="red", opacity=0.5)
-    clear, page = (
-        Scene(layer, light="flat", background=ground, engine="raycast").render((80, 80)).astype(float)
-        for ground in ("transparent", "#3060a0")
-    )
+def mixed():
+    """Translucent and opaque volumes, surfaces and faces, among them a projection: what a page can show through."""
+    t1 = sample("mni152").downsize(30)
+    clear = Isosurface(ball(24, 8.0), level=50, color="red", opacity=0.4)
+    inner = Isosurface(ball(24, 5.0), level=50, color="lime", opacity=0.6)
+    mist = Intensity(hill(np.diag([2.0, 2, 2, 1]), (23, 23, 23), 16), opacity=[(0, 0), (100, 0.1)])
+    return {
+        "cut": [Intensity(t1, clip=Plane(x=0))],
+        "cut mist": [Intensity(t1, preset="mr-t1", clip=Plane(z=0)), clear],
+        "cut surface": [Isosurface(t1, opacity=0.5, clip=Plane(x=0))],
+        "mists": [mist, Intensity(ball(24, 7.0), cmap="bone", opacity=[(0, 0), (100, 0.05)]), inner],
+        "projection": [Intensity(t1, blend="maximum"), clear],
+    }
+
+
+@pytest.mark.parametrize("engine", ["raycast", "pyvista"])
+@pytest.mark.parametrize("name", mixed())
+def test_a_transparent_background_is_exact(gl, name, engine):
+    """On a page, and on nothing and then on the page, is one picture, to one of 255 steps."""
+    layers = mixed()[name]
+    clear = Scene(*layers, background="transparent", engine=engine).render((48, 48)).astype(float)
     alpha = clear[..., 3:] / 255
-    over = clear[..., :3] * alpha + np.array([0x30, 0x60, 0xA0]) * (1 - alpha)
-    assert np.abs(over - page[..., :3]).max() <= 1.5
+    assert ((alpha > 0.1) & (alpha < 0.9)).mean() > 0.01
+    for ground in ((0, 0, 0), (1, 0, 0), (0.5, 0.5, 0.5)):
+        page = Scene(*layers, background=ground, engine=engine).render((48, 48)).astype(int)
+        over = np.rint(clear[..., :3] * alpha + 255 * np.array(ground) * (1 - alpha))
+        assert np.abs(over - page[..., :3]).max() <= 1
+
+
+@pytest.mark.parametrize("engine", ["raycast", "pyvista"])
+@pytest.mark.parametrize("blend", ["minimum", "average"])
+def test_projections_are_as_if_sampled_sixteen_times_as_finely(gl, blend, engine):
+    layer = Intensity(sample("mni152").downsize(60), blend=blend)
+    found, fine = (Scene(layer, engine=engine).render((n, n))[..., :3].astype(float) for n in (80, 320))
+    off = found - fine.reshape(80, 4, 80, 4, 3).mean(axis=(1, 3))
+    assert 10 * np.log10(255**2 / np.mean(off**2)) >= 38
+
+
+@pytest.mark.parametrize("engine", ["raycast", "pyvista"])
+def test_a_projection_is_the_ground_of_what_has_a_depth(gl, engine):
+    """Of a least value dark spaces in the body are seen, and the air around it is not."""
+    index = np.linalg.norm(np.indices((40, 40, 40)) - 19.5, axis=0)
+    body = Volume(np.where(index < 17, np.where(index < 6, 5.0, 100.0), 0.0), ball(40, 9).affine, name="body")
+    finding = Isosurface(ball(40, 3.0), color="red")
+    least = Intensity(body, blend="minimum", clim=(0, 100), clip=Plane(x=18))
+    raster = Scene(least, engine=engine, light="flat", camera="right").render((80, 80))
+    assert raster[40, 40, :3].max() < 40
+    assert raster[40, 18, :3].min() > 230
+    raster = Scene(least, finding, engine=engine, light="flat", camera="right").render((80, 80)).astype(int)
+    assert raster[40, 40, :3].tolist() == [255, 0, 0]
+    assert raster[40, 50, :3].max() < 40
+    assert raster[2, 2, :3].min() == 255
 
 
 # Which draws
@@ -151,6 +197,27 @@ def test_pyvista_without_opengl_is_one_sentence(machine, tmp_path):
     refuses(RuntimeError, lambda: scene.save(tmp_path / "s.png"), "pyvista needs OpenGL")
     assert not list(tmp_path.iterdir())
     assert Scene(Isosurface(ball(), 50)).render((20, 20)).shape == (20, 20, 4)
+
+
+def test_show_opens_pyvistas_window(gl, monkeypatch):
+    """Where there is a display; the window here is one off screen."""
+    import pyvista
+
+    seen = []
+    monkeypatch.setattr(opengl, "display", opengl.window)
+    monkeypatch.setattr(pyvista.Plotter, "show", lambda self, **options: seen.append((self, self.off_screen)))
+    Scene(Isosurface(ball(), 50), engine="raycast").show()
+    ((stage, off_screen),) = seen
+    assert not off_screen
+    assert stage._closed
+
+
+def test_show_without_a_display_is_one_sentence(monkeypatch):
+    monkeypatch.delenv("DISPLAY", raising=False)
+    monkeypatch.setattr(sys, "platform", "linux")
+    opengl.display.cache_clear()
+    refuses(RuntimeError, Scene(Isosurface(ball(), 50)).show, "no display", "save(path)", "plotter()")
+    opengl.display.cache_clear()
 
 
 def test_the_command_line_chooses(tmp_path, machine, capsys):
@@ -219,7 +286,11 @@ def test_a_terminal_sees_how_far_a_long_scene_is():
         "    done(0.25)\n"
         "with c.working('alone') as done:\n"
         "    done(1.0)\n"
-        "assert 'scene' in out.getvalue() and 'alone' in out.getvalue() and '/100' in out.getvalue()\n"
+        "c.PATIENCE = 1000\n"
+        "with c.working('patient') as done:\n"
+        "    done(0.1)\n"
+        "    done(0.2, 'other')\n"
+        "assert all(word in out.getvalue() for word in ('scene', 'other', 'alone', '/100'))\n"
         "import importlib; importlib.reload(c); c.PATIENCE = 0\n"
         "with c.working('silent') as done:\n"
         "    done(1.0)\n"

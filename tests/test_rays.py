@@ -5,6 +5,7 @@ import subprocess
 import sys
 import time
 import tracemalloc
+from types import SimpleNamespace
 
 import numba
 import numpy as np
@@ -14,8 +15,8 @@ from scipy import ndimage
 from test_scene import AFFINES, BALLS, CAMERA, SIZE, STEP, assert_same_shape, silhouette, subject, three_balls
 
 from volrender import Box, Camera, CutPlane, Intensity, Isosurface, LabelMap, Plane, Scene, Volume, paint, space
-from volrender.draw import scene_raycast
-from volrender.draw.rays import air, compiled
+from volrender.draw import compiled, scene_raycast
+from volrender.draw.rays import air
 from volrender.draw.rays.assemble import scenery
 
 EYE = np.eye(4)
@@ -382,7 +383,7 @@ def test_loops_run_where_nothing_can_be_kept(monkeypatch):
             raise RuntimeError("cannot cache function: no locator available")
         return numba.core.decorators.njit(**options)
 
-    monkeypatch.setattr(compiled.numba, "njit", njit)
+    monkeypatch.setattr(compiled, "numba", SimpleNamespace(njit=njit))
 
     @compiled.Loop
     def fill(out, value):
@@ -425,3 +426,19 @@ def test_affines_reach_the_rays_through_one_matrix():
     index = np.array([3.0, 4.0, 5.0])
     xyz = space.apply_affine(canonical, index) - view.center
     assert f["matrix"] @ [*xyz, 1] == pytest.approx(index, abs=1e-6)
+
+
+def test_what_is_compiled_is_said():
+    @compiled.Loop
+    def fill(out, value):
+        for n in range(len(out)):
+            out[n] = value
+
+    said = []
+    with compiled.telling(lambda: said.append("compiling")):
+        fill(np.zeros(3), 1.5)
+    assert said
+    said.clear()
+    with compiled.telling(lambda: said.append("compiling")):
+        fill(np.zeros(5), 1.5)
+    assert not said

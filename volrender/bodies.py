@@ -32,20 +32,22 @@ class Body:
         mm, 0 outside.
     affine : ndarray, shape (4, 4)
         Index of a voxel's centre to world mm.
-    margin, softness : float
-        From which depth on (mm) a place is inside, and over how many mm that sets in.
+    margin : float
+        From which depth on (mm) a place is inside.
+    finest : float
+        The least size (mm) of the volume's voxels.
     """
 
     depth: NDArray[np.float32]
     affine: NDArray[np.float64]
     margin: float
-    softness: float
+    finest: float
 
-    def covers(self, points_xyz: NDArray[np.float64]) -> NDArray[np.float32]:
-        """How far world points (..., 3) are inside, 0 to 1; 0.5 at the margin."""
+    def covers(self, points_xyz: NDArray[np.float64], voxels: float = 1.0) -> NDArray[np.float32]:
+        """How far world points (..., 3) are inside: 0 to 1 over so many voxels, 0.5 at the margin."""
         index = np.moveaxis(space.apply_affine(np.linalg.inv(self.affine), points_xyz), -1, 0)
         depth = ndimage.map_coordinates(self.depth, index, output=np.float32, order=1, mode="nearest")
-        return np.asarray(np.clip(0.5 + (depth - self.margin) / self.softness, 0, 1))
+        return np.asarray(np.clip(0.5 + (depth - self.margin) / (voxels * self.finest), 0, 1))
 
 
 def stride(shape: Sequence[int]) -> int:
@@ -64,6 +66,7 @@ def body(mask: Mask, affine: NDArray[np.float64], finest: float, hollow: Mask | 
         inside &= ~_wide(hollow & inside, _reach(mask, spacing), spacing)
     wall = np.pad(inside, 1, mode="edge")  # the end of a scan is no outside
     depth = ndimage.distance_transform_edt(wall, sampling=spacing)[1:-1, 1:-1, 1:-1].astype(np.float32)
+    depth = ndimage.gaussian_filter(depth, 1.0, mode="nearest")  # of cubes it is stepped
     squeeze = np.linalg.svd(affine[:3, :3] / spacing, compute_uv=False).min()  # of a sheared grid
     return Body(depth, affine, max(MARGIN * finest, float(spacing.max())) / float(squeeze), finest)
 

@@ -59,22 +59,22 @@ def progress(what: str, total: int) -> Iterator[Any]:
 
 
 @contextmanager
-def working(what: str) -> Iterator[Callable[[float], None]]:
+def working(what: str) -> Iterator[Callable[..., None]]:
     """Long work, with a bar under that of a command, or one of its own after a while; gives what says how far it is.
 
-    What is said is the part that is done, 0 to 1.
+    What is said is the part that is done, 0 to 1, and what is done now, if it is another thing: that is shown at once.
     """
     bar = _bar.get() or _progress()
     own, start, task = bar is not _bar.get(), time.monotonic(), None
 
-    def done(part: float) -> None:
+    def done(part: float, now: str = what) -> None:
         nonlocal task
-        if task is None and time.monotonic() - start > PATIENCE:
+        if task is None and (now != what or time.monotonic() - start > PATIENCE):
             if own:
                 bar.start()
-            task = bar.add_task(what, total=100)
+            task = bar.add_task(now, total=100)
         if task is not None:
-            bar.update(task, completed=round(100 * part))
+            bar.update(task, completed=round(100 * part), description=now)
 
     try:
         yield done

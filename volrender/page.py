@@ -10,10 +10,10 @@ import io as streams
 import os
 import warnings
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from matplotlib import rc_context, style
@@ -227,29 +227,32 @@ class Printable(ABC):
                 write_beside(target, lambda file: rasters.write_png(file, pixels, dpi, palette=palette, texts=texts))
             elif kind in RASTERS:
                 pixels = _pixels(page)
-                write_beside(target, lambda file: rasters.write_tiff(file, pixels, dpi))
+                write_beside(target, _at_once(lambda file: rasters.write_tiff(file, pixels, dpi)))
             else:
                 # Without a date the same figure gives the same bytes.
                 stamp = {"Creator": SOFTWARE["Software"], "CreationDate" if kind == "pdf" else "Date": None}
-                write_beside(target, lambda file: page.savefig(file, format=kind, dpi=dpi, metadata=stamp))
+                write_beside(target, _at_once(lambda file: page.savefig(file, format=kind, dpi=dpi, metadata=stamp)))
         return target
 
     def show(self) -> None:
         """Show it: in a notebook inline, elsewhere in the system's picture viewer."""
+        if not self._shown_inline():
+            from PIL import Image
+
+            Image.open(streams.BytesIO(self._repr_png_())).show()
+
+    def _shown_inline(self) -> bool:
+        """Show it in the notebook; False outside of one."""
         try:
             from IPython import get_ipython
-
-            inline = get_ipython() is not None
         except ImportError:
-            inline = False
-        if inline:
-            from IPython.display import display
+            return False
+        if get_ipython() is None:
+            return False
+        from IPython.display import display
 
-            display(self)
-            return
-        from PIL import Image
-
-        Image.open(streams.BytesIO(self._repr_png_())).show()
+        display(self)
+        return True
 
     def _repr_png_(self) -> bytes:
         buffer = streams.BytesIO()
@@ -257,6 +260,17 @@ class Printable(ABC):
         with drawing(self.font_size):
             rasters.write_png(buffer, _pixels(page), page.dpi)
         return buffer.getvalue()
+
+
+def _at_once(fill: Callable[[BinaryIO], Any]) -> Callable[[BinaryIO], Any]:
+    """Make a file in memory and then write it: libtiff and matplotlib's PDF do not say that a disk is full."""
+
+    def write(file: BinaryIO) -> None:
+        made = streams.BytesIO()
+        fill(made)
+        file.write(made.getbuffer())
+
+    return write
 
 
 def _pixels(page: MplFigure) -> NDArray[np.uint8]:

@@ -31,6 +31,7 @@ Points: TypeAlias = ArrayLike | Sheet
 FRAMING_VOXELS = 2_000_000
 MOST_SMOOTHED = 40_000_000  # voxels around the points beyond which a spline would take too long
 HARDLY_ANY = 0.001  # of the voxels
+RIND = 3.0  # voxels over which a minimum projection sets in under a subject's surface
 BLUR = 0.48  # of a voxel, for labels on a cut face: a single voxel is still seen
 
 
@@ -279,6 +280,23 @@ def closed(layer: Layer) -> Body | None:
         hollow = (layer.look.alpha(values, "volume") == 0) & matter
     affine = source.affine @ np.diag([step, step, step, 1.0])
     return bodies.body(_within(layer, values) > 0.5, affine, min(source.spacing), hollow)
+
+
+def projected(layer: Intensity) -> Volume:
+    """The field that is rendered, in closest-RAS order.
+
+    Through the air around a subject a minimum projection would see nothing else: there it has the highest value, which
+    is not seen, unless an opacity was given. Dark spaces in the body are what it is for.
+    """
+    source = layer.field.canonical
+    if layer.blend != "minimum" or layer.opacity is not None or (body := closed(layer)) is None:
+        return source
+    data = np.nan_to_num(source.data.astype(np.float32), nan=source.survey.high)
+    for i, plane in enumerate(data):
+        at = np.concatenate([np.full((1, *plane.shape), i), np.indices(plane.shape)])
+        inside = body.covers(space.apply_affine(source.affine, np.moveaxis(at, 0, -1)), RIND)
+        plane += (1 - inside) * (max(layer.look.clim[1], source.survey.high) - plane)
+    return replace(source, data=data)
 
 
 def coverage(

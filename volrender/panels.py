@@ -40,6 +40,8 @@ if TYPE_CHECKING:
 MOST_FACES = 1_500_000  # of cubes, unless their number is asked for
 FILL = 0.92  # the part of a picture that the subject takes up in its tighter direction
 
+WINDOW = (900, 900)  # pixels of what `show` opens
+
 
 def as_panel(item: Any) -> Panel:
     """A panel, or the `Slices` of a layer, volume, path or nibabel image."""
@@ -54,7 +56,7 @@ class Scene(Panel):
     ----------
     *layers : layer, Volume, path or nibabel image
         Where a scan ends within an opaque body its last slice is seen. Several translucent volumes are blended at
-        every point; they have no shades then.
+        every point.
     camera : name, (elevation, azimuth) or Camera
         "left", "right", "anterior", "posterior", "superior", "inferior": where the viewer stands.
     quality : {"final", "draft"}
@@ -151,6 +153,25 @@ class Scene(Panel):
 
         ground = self._ground or (1.0, 1.0, 1.0)
         return scene_pyvista.plotter(self.layers, self._view(_as_size(size)), ground, self.rendering)
+
+    def show(self) -> None:
+        """Show it: in a notebook inline, elsewhere in pyvista's window, to be turned; it returns when that is closed.
+
+        Raises
+        ------
+        RuntimeError
+            If there is no display with OpenGL.
+        """
+        if self._shown_inline():
+            return
+        from volrender.draw import scene_pyvista
+
+        ground = self._ground or (1.0, 1.0, 1.0)
+        stage = scene_pyvista.plotter(self.layers, self._view(WINDOW), ground, self.rendering, window=True)
+        try:
+            stage.show(auto_close=False)
+        finally:
+            stage.close()
 
     def _seen_labels(self, layer: LabelMap) -> NDArray[Any]:
         return paint.labels_toward(layer, self.camera)

@@ -7,14 +7,15 @@ depends on how many there are, and it is safe after a fork and beside other thre
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import contextmanager
 from functools import cache, update_wrapper
 from pathlib import Path
 from typing import Any, TypeVar
 
 import numba
-from numba.core import cgutils
+from numba.core import cgutils, event
 from numba.core.caching import NullCache
 from numba.core.imputils import impl_ret_untracked
 from numba.extending import intrinsic
@@ -81,6 +82,25 @@ class Loop:
         except (OSError, EOFError, ImportError, AttributeError):  # the copy cannot be written, or read
             self._compiled._cache = NullCache()
             self._compiled(*arguments)
+
+
+class _Compiling(event.Listener):  # type: ignore[misc]
+    def __init__(self, tell: Callable[[], None]) -> None:
+        self.tell = tell
+
+    def on_start(self, event: Any) -> None:
+        """Called by numba."""
+        self.tell()
+
+    def on_end(self, event: Any) -> None:
+        """Called by numba."""
+
+
+@contextmanager
+def telling(tell: Callable[[], None]) -> Iterator[None]:
+    """Call `tell` whenever something begins to be compiled."""
+    with event.install_listener("numba:compile", _Compiling(tell)):
+        yield
 
 
 @cache

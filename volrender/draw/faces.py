@@ -63,8 +63,10 @@ def slice_faces(layers: Sequence[Layer], pixel: float) -> list[Face]:
 def cut_faces(layers: Sequence[Layer], pixel: float) -> list[Face]:
     """Every side of every clip, with the slice of what it cut, so that a cut body is solid.
 
-    Layers with the same clip share a picture, as fine as pixels of so many mm show.
+    Layers with the same clip share a picture, as fine as pixels of so many mm show. A projection has no faces: they
+    would hide it.
     """
+    layers = [layer for layer in layers if not isinstance(layer, Intensity) or layer.blend == "composite"]
     clips: dict[Clip, list[Layer]] = {}
     for layer in layers:
         for clip in layer.clip:

@@ -23,7 +23,7 @@ NUMBERS = 4.5  # lines that the axes are wide at least
 def draw(frame: Frame, layer: Intensity) -> None:
     """Draw the histogram into a frame, with room for its labels."""
     line = frame.line_height
-    left, right, bottom, top = SIDES[0] * line, SIDES[1] * line, 3.0 * line, 0.8 * line
+    left, right, bottom, top = SIDES[0] * line, SIDES[1] * line, 3.0 * line, 1.2 * line
     ax = frame.axes(left, bottom, frame.width - left - right, frame.height - bottom - top)
     draw_axes(ax, layer, frame.font_size, frame.ink)
     ax.set_xlabel(written(fitted(frame, _name(layer), frame.width - 2 * (right - left))))
@@ -52,12 +52,13 @@ def draw_axes(ax: Axes, layer: Intensity, font_size: float, ink: str = INK) -> N
     ax.set(xlim=(low, high), ylim=(0, 1.15 * peak))
     tall = np.flatnonzero(share > 1.15 * peak)
     if tall.size:
-        # What the cut bars hold together stands beside the last of them, on paper that no bar darkens.
-        total, beside = share[tall].sum(), edges[tall[-1] + 1]
-        note = f" {total:.0f} %" if total >= 1 else f" {total:.1g} %"
-        plain = {"facecolor": "white" if ink == INK else INK, "edgecolor": "none", "pad": 0.6}
-        style: dict[str, Any] = {"fontsize": font_size - 1, "color": ink, "bbox": plain}
-        ax.annotate(note, (beside, 1.02 * peak), va="center", ha="left", **style)
+        # What the cut bars hold together stands above them, where no bar and no curve runs.
+        total, middle = share[tall].sum(), (edges[tall[0]] + edges[tall[-1] + 1]) / 2
+        note = f"{total:.0f} %" if total >= 1 else f"{total:.1g} %"
+        note, side, back = (f"↑ {note}", "left", -1) if 2 * middle < low + high else (f"{note} ↑", "right", 1)
+        above: dict[str, Any] = {"xycoords": ("data", "axes fraction"), "textcoords": "offset points"}
+        place: dict[str, Any] = {"xytext": (0.4 * back * font_size, 1), "ha": side, "va": "bottom"}
+        ax.annotate(note, (middle, 1), fontsize=font_size - 1, color=ink, **above, **place)
     ax.set_xlabel(written(_name(layer)), fontsize=font_size, labelpad=1.5, color=ink)
     ax.set_ylabel("voxels (%)", fontsize=font_size, labelpad=1.5, color=ink)
     _tidy(ax, font_size, ink)

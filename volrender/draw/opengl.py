@@ -10,7 +10,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
@@ -129,10 +129,46 @@ def require() -> Window:
     return found
 
 
+@cache
+def display() -> Window | None:
+    """What can open a window on this machine's display, or None; a hidden one is tried."""
+    if not sys.platform.startswith("linux"):
+        return _probe({})
+    name = "vtkXOpenGLRenderWindow"
+    found = _probe({WINDOW: name}) if os.environ.get("DISPLAY") else None
+    return found if found is not None and found.name == name else None
+
+
+def require_display() -> Window:
+    """What to open a window with.
+
+    Raises
+    ------
+    RuntimeError
+        If there is none.
+    """
+    found = display()
+    if found is None:
+        raise RuntimeError(
+            "show() opens a window, and there is no display with OpenGL here: save(path) writes the picture, "
+            "and plotter() gives pyvista's Plotter off screen"
+        )
+    return found
+
+
+def offscreen() -> AbstractContextManager[None]:
+    """Let VTK draw without a window, as it is known to work."""
+    return _opening(require())
+
+
+def onscreen() -> AbstractContextManager[None]:
+    """Let VTK open windows, as it is known to work."""
+    return _opening(require_display())
+
+
 @contextmanager
-def offscreen() -> Iterator[None]:
-    """Let VTK open the kind of window that is known to work, and no other, so that it has nothing to warn of."""
-    found = require()
+def _opening(found: Window) -> Iterator[None]:
+    """Let VTK open that kind of window, and no other, so that it has nothing to warn of."""
     before = os.environ.get(WINDOW)
     os.environ[WINDOW] = found.name
     try:

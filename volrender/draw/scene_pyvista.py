@@ -24,7 +24,8 @@ from volrender.draw import opengl, volumes_pyvista
 from volrender.draw.faces import Face, cut_faces, ended, slice_faces
 from volrender.draw.faces_pyvista import face_mesh
 from volrender.draw.outlines import OUTLINE, outline
-from volrender.draw.shaders import clip_and_light
+from volrender.draw.pixels import straight
+from volrender.draw.shaders import clip_and_light, light_together
 from volrender.draw.surfaces_pyvista import (
     cut,
     grid_of,
@@ -39,7 +40,9 @@ from volrender.draw.volumes_pyvista import (
     core_level,
     dress,
     is_mist,
+    is_projection,
     prepared,
+    shading_of,
     unseen,
     with_colors,
 )
@@ -53,30 +56,44 @@ BLEND = {
     "minimum": "SetBlendModeToMinimumIntensity",
     "average": "SetBlendModeToAverageIntensity",
 }
+LARGEST = 8192  # pixels along a side of what is drawn to be averaged
 
 
 def render(layers: Sequence[Layer], view: View, background: RGB | None, how: Rendering) -> NDArray[np.uint8]:
     """The bare raster (h, w, 4); without a background its alpha is exact.
 
+    A projection has no depth: it is the ground on which the rest is drawn.
+    """
+    flat = [layer for layer in layers if is_projection(layer)]
+    rest = [layer for layer in layers if not is_projection(layer)]
+    *front, last = (part for part in (rest, flat) if part)
+    if background is None:
+        color, alpha = _solved(last, view, how)
+    else:
+        (color,) = _rasters(last, view, [background], how)
+        alpha = np.ones((*color.shape[:2], 1))
+    for part in front:
+        over, amount = _solved(part, view, how)
+        color, alpha = over + (1 - amount) * color, amount + (1 - amount) * alpha
+    return straight(color / 255, alpha)
+
+
+def _solved(layers: Sequence[Layer], view: View, how: Rendering) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Premultiplied colors (h, w, 3) of 0 to 255, and alpha (h, w, 1).
+
     VTK's own transparent picture is wrong where a volume is partly transparent, so it is drawn on black and on white
     and solved: what a pixel lets through of the difference is its transparency (Smith and Blinn, SIGGRAPH 1996).
     """
-    if background is not None:
-        (raster,) = _rasters(layers, view, [background], how)
-        return np.dstack([raster, np.full(raster.shape[:2], 255, dtype=np.uint8)])
-    on_black, on_white = (r.astype(float) for r in _rasters(layers, view, [(0.0, 0.0, 0.0), (1.0, 1.0, 1.0)], how))
-    alpha = np.clip(1 - (on_white - on_black).mean(axis=-1, keepdims=True) / 255, 0, 1)
-    color = np.where(alpha > 0, on_black / np.where(alpha > 0, alpha, 1), 0)
-    return np.asarray(np.rint(np.dstack([np.clip(color, 0, 255), alpha * 255])), dtype=np.uint8)
+    on_black, on_white = _rasters(layers, view, [(0.0, 0.0, 0.0), (1.0, 1.0, 1.0)], how)
+    return on_black, np.clip(1 - (on_white - on_black).mean(axis=-1, keepdims=True) / 255, 0, 1)
 
 
 def _rasters(
     layers: Sequence[Layer], view: View, backgrounds: Sequence[RGB], how: Rendering
-) -> list[NDArray[np.uint8]]:
-    """Ambient occlusion and depth peeling know no multisampling: with either all is drawn larger and averaged."""
-    volumes = any(isinstance(layer, Intensity) for layer in layers)
-    factor = 1 if how.draft or (volumes and not _is_peeled(layers)) else 2
+) -> list[NDArray[np.float64]]:
+    """Colors (h, w, 3) of 0 to 255, the mean of a larger picture's."""
     width, height = view.size
+    factor = 1 if how.draft else _factor(layers, max(view.size))
     larger = View(view.camera, view.center, view.mm_per_pixel / factor, (width * factor, height * factor))
     stage = plotter(layers, larger, backgrounds[0], how)
     rasters = []
@@ -93,7 +110,19 @@ def _rasters(
     finally:
         stage.close()
     shape = (height, factor, width, factor, 3)
-    return [np.rint(raster.reshape(shape).mean(axis=(1, 3))).astype(np.uint8) for raster in rasters]
+    return [raster.reshape(shape).mean(axis=(1, 3)) for raster in rasters]
+
+
+def _factor(layers: Sequence[Layer], side: int) -> int:
+    """How many times larger than a raster of so many pixels a final picture is drawn, to be averaged.
+
+    VTK's own multisampling mixes light and not values, and knows no peels, no occlusion and no edges of volumes.
+    """
+    volumes = [layer for layer in layers if isinstance(layer, Intensity)]
+    if any(layer.blend in ("minimum", "average") or layer.look.survey.signed for layer in volumes):
+        return 3 if 3 * side <= LARGEST else 2  # their edges are hard
+    edged = any(layer.clip or core_level(layer) is not None for layer in volumes) or len(volumes) < len(layers)
+    return 2 if edged else 1
 
 
 def _is_peeled(layers: Sequence[Layer]) -> bool:
@@ -119,10 +148,12 @@ def _depth(stage: pv.Plotter) -> NDArray[np.float64]:
     return np.asarray(np.nan_to_num(-np.asarray(stage.get_image_depth(), dtype=float), nan=np.inf))
 
 
-def plotter(layers: Sequence[Layer], view: View, background: RGB, how: Rendering) -> pv.Plotter:
-    """A pyvista Plotter, off screen, with every layer in it and the camera of the view."""
-    with opengl.offscreen():
-        stage = pv.Plotter(off_screen=True, window_size=list(view.size), lighting="none")
+def plotter(
+    layers: Sequence[Layer], view: View, background: RGB, how: Rendering, *, window: bool = False
+) -> pv.Plotter:
+    """A pyvista Plotter, off screen or in a window, with every layer in it and the camera of the view."""
+    with opengl.onscreen() if window else opengl.offscreen():
+        stage = pv.Plotter(off_screen=not window, window_size=list(view.size), lighting="none", title="volrender")
         stage.set_background(background)
         try:
             Stage(stage, view, how).add_all(layers)
@@ -161,24 +192,14 @@ class Stage:
         self._look_from()
 
     def _smooth(self, layers: Sequence[Layer]) -> None:
-        """Order what is translucent, smooth edges, and darken folds: VTK does not do all three at once."""
-        volumes = any(isinstance(layer, Intensity) for layer in layers)
+        """Order what is translucent, and darken folds: VTK does not do both at once."""
+        self.stage.disable_anti_aliasing()
         if _is_peeled(layers):
-            # Peels are lost in a multisampled window.
-            self.stage.disable_anti_aliasing()
             self.stage.enable_depth_peeling(number_of_peels=8, occlusion_ratio=0)
-            self.stage.renderer.SetUseDepthPeelingForVolumes(volumes)
+            self.stage.renderer.SetUseDepthPeelingForVolumes(any(isinstance(layer, Intensity) for layer in layers))
             for actor in self.stage.renderer.GetActors():
                 actor.ForceTranslucentOn()  # in front of what is drawn as opaque the peels lose surfaces
-        elif self.how.draft:
-            self.stage.disable_anti_aliasing()
-        elif volumes:
-            # Of a face's edge the smoothing takes a part of what was drawn before any volume: of no core, the page.
-            if any(isinstance(layer, Intensity) and layer.clip and _seen_through(layer) for layer in layers):
-                self.stage.disable_anti_aliasing()
-            else:
-                self.stage.enable_anti_aliasing("msaa", multi_samples=8)
-        elif self.how.lit and not any(isinstance(layer, CutPlane) for layer in layers):
+        elif self.how.lit and not self.how.draft and not any(isinstance(a, (Intensity, CutPlane)) for a in layers):
             # Ambient occlusion would darken a slice too, whose colors are values.
             reach = 0.03 * self.view.mm_per_pixel * max(self.view.size)
             self.stage.enable_ssao(radius=reach, bias=0.1 * reach, kernel_size=96, blur=True)
@@ -225,7 +246,7 @@ class Stage:
             self._add_core(layer, data, level)
 
     def _add_mist(self, layers: Sequence[Intensity]) -> None:
-        """Add translucent volumes that are sampled together along each ray; VTK gives them no shades."""
+        """Add translucent volumes that are sampled together along each ray."""
         mapper = self._mapper(layers)
         together = vtkMultiVolume()
         together.SetMapper(mapper)
@@ -236,6 +257,8 @@ class Stage:
                 data = np.where(removed(layer.clip, centers), unseen(layer), data).astype(np.float32)
             mapper.SetInputDataObject(n, cells(layer.volume, data))
             together.SetVolume(self._volume(layer), n)
+        if self.how.lit:
+            light_together(together, [shading_of(layer) for layer in layers])
         self.stage.add_actor(together, reset_camera=False, render=False)
 
     def _mapper(self, layers: Sequence[Intensity]) -> vtkOpenGLGPUVolumeRayCastMapper:
@@ -259,11 +282,7 @@ class Stage:
         return {names.get(name, name): value for name, value in layer.look.shading.items()}
 
     def _add_core(self, layer: Intensity, data: NDArray[Any], level: float) -> None:
-        """Put an opaque surface just under that of an opaque body, in its tone.
-
-        OpenGL smooths the edge of a cut face against what is drawn before any volume: without a core that is the
-        page, and the face gets a pale fringe. It also ends rays early.
-        """
+        """Put an opaque surface just under that of an opaque body, in its tone: it ends rays early, and has a depth."""
         tone = layer.look.rgb(np.array(level)) if layer.look.chosen else BODY
         padded = np.pad(data, 1, constant_values=data.min())
         core = grid_of(layer.volume, padded, pad=1).contour([level], method="flying_edges", compute_normals=True)

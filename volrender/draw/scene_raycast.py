@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from volrender.color import RGB
 from volrender.console import working
-from volrender.draw.compiled import run
+from volrender.draw.compiled import run, telling
 from volrender.draw.outlines import OUTLINE, outline
 from volrender.draw.rays import raster
 from volrender.draw.rays.air import with_air
@@ -32,6 +32,7 @@ TILE, RAYS = 64, 4096  # pixels along the side of a tile, and how many are trace
 PREPARED, TRACED = 0.1, 0.8  # parts of the work after which pixels are traced, and edges smoothed
 MOST_HITS = 256  # that one ray can collect
 COARSEST = 4  # pixels between the first rays
+COMPILING = "compiling, once after an installation"
 CENTER = np.zeros((1, 2))
 # Eight places in a pixel, no two in a row or column of eighths.
 SPREAD = (np.array([[1, -3], [-1, 3], [5, 1], [-3, -5], [-5, 5], [-7, -1], [3, 7], [7, -7]]) / 16).astype(np.float64)
@@ -39,7 +40,7 @@ SPREAD = (np.array([[1, -3], [-1, 3], [5, 1], [-3, -5], [-5, 5], [-7, -1], [3, 7
 
 def render(layers: Sequence[Layer], view: View, background: RGB | None, how: Rendering) -> NDArray[np.uint8]:
     """The bare raster (h, w, 4); without a background its alpha is exact."""
-    with working("scene") as done:
+    with working("scene") as done, telling(lambda: done(0, COMPILING)):
         scene = scenery(layers, view, how)
         done(PREPARED / 2)
         if how.lit and not how.draft:

@@ -7,15 +7,49 @@ over the texture, whose cells are the voxels.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 import numpy as np
 from numpy.typing import NDArray
-from vtkmodules.vtkRenderingCore import vtkVolume
+from vtkmodules.vtkRenderingCore import vtkShaderProperty, vtkVolume
 
 from volrender.layers import Intensity
 from volrender.space import Clip, View
 
 SAMPLE = 0.5  # voxels between samples along a ray
 TURNED = 0.2  # the cosine beyond which a side that looks away from the viewer is one seen from behind
+
+ONWARD = "vec3(0.0, 0.0, 1.0)"  # in parallel projection, toward the viewer
+ALONE = {
+    "position": "g_dataPos",
+    "step": "in_cellStep[0]",
+    "matrix": "in_inverseVolumeMatrix[0]",
+    "material": "vec4(in_ambient[0].x, in_diffuse[0].x, in_specular[0].x, in_shininess[0])",
+}
+TOGETHER = {"position": "texPos", "step": "in_cellStep[volIdx]", "matrix": "in_inverseVolumeMatrix[volIdx + 1]"}
+LIGHT = f"""
+  // Beyond the last voxel there is nothing to take a difference with: the end of the scan is flat.
+  vec3 rim = 0.5 * @step;
+  vec3 end = vec3(lessThan(@position, rim)) - vec3(greaterThan(@position, 1.0 - rim));
+  vec3 inward = end == vec3(0.0) ? shading_gradient.xyz : end;
+  inward = (in_modelViewMatrix * vec4((transpose(@matrix) * vec4(inward, 0.0)).xyz, 0.0)).xyz;
+  inward = dot(inward, inward) > 0.0 ? normalize(inward) : inward;
+  float turned = dot(inward, @viewer) > {TURNED} ? -1.0 : 1.0;
+  vec4 material = @material;
+  vec3 scattered = vec3(0.0);
+  vec3 gloss = vec3(0.0);
+  for (int n = 0; n < TOTAL_NUMBER_LIGHTS; n++)
+  {{
+    float lit = turned * dot(inward, in_lightDirection[n]);
+    if (lit > 0.0)
+    {{
+      scattered += lit * in_lightDiffuseColor[n];
+      vec3 mirrored = in_lightDirection[n] - 2.0 * lit * turned * inward;
+      gloss += pow(max(dot(mirrored, @viewer), 0.0), material.w) * in_lightSpecularColor[n];
+    }}
+  }}
+  finalColor.rgb = (material.x + material.y * scattered) * color.rgb + material.z * gloss;
+"""
 
 
 def clip_and_light(actor: vtkVolume, layer: Intensity, view: View) -> None:
@@ -26,7 +60,14 @@ def clip_and_light(actor: vtkVolume, layer: Intensity, view: View) -> None:
         code = f"//VTK::Cropping::Impl\n    if ({tests}) {{ g_skip = true; }}\n"
         shader.AddFragmentShaderReplacement("//VTK::Cropping::Impl", True, code, False)
     if actor.GetProperty().GetShade():
-        shader.AddFragmentShaderReplacement("//VTK::ComputeLighting::Exit", False, _light(view), False)
+        _light_by(shader, ALONE | {"viewer": "viewDirection" if view.camera.perspective else ONWARD})
+
+
+def light_together(actor: vtkVolume, materials: Sequence[Mapping[str, float]]) -> None:
+    """Light volumes that are sampled together, each by its own material; VTK leaves them without shades."""
+    rows = [f"vec4({m['ambient']}, {m['diffuse']}, {m['specular']}, {m['power']})" for m in materials]
+    chosen = " : ".join([*(f"volIdx == {n} ? {row}" for n, row in enumerate(rows[:-1])), rows[-1]])
+    _light_by(actor.GetShaderProperty(), TOGETHER | {"material": chosen, "viewer": ONWARD})
 
 
 def _removed(layer: Intensity, clip: Clip, view: View) -> str:
@@ -54,27 +95,12 @@ def _behind(normal: NDArray[np.float64], finest: float, view: View) -> float:
     return 2 * SAMPLE * finest * facing + view.mm_per_pixel * float(np.sqrt(max(0.0, 1 - facing**2)))
 
 
-def _light(view: View) -> str:
-    """Phong's shading by all lamps, of the side that is seen."""
-    viewer = "viewDirection" if view.camera.perspective else "vec3(0.0, 0.0, 1.0)"
-    return f"""
-  // Beyond the last voxel there is nothing to take a difference with: the end of the scan is flat.
-  vec3 rim = 0.5 * in_cellStep[0];
-  vec3 end = vec3(lessThan(g_dataPos, rim)) - vec3(greaterThan(g_dataPos, 1.0 - rim));
-  if (end != vec3(0.0)) {{ normal = normalize((in_textureToEye[0] * vec4(end, 0.0)).xyz); }}
-  float turned = dot(normal, {viewer}) > {TURNED} ? -1.0 : 1.0;
-  diffuse = vec3(0.0);
-  specular = vec3(0.0);
-  for (int n = 0; n < TOTAL_NUMBER_LIGHTS; n++)
-  {{
-    float lit = turned * dot(normal, in_lightDirection[n]);
-    if (lit > 0.0)
-    {{
-      diffuse += lit * in_lightDiffuseColor[n];
-      vec3 mirrored = in_lightDirection[n] - 2.0 * lit * turned * normal;
-      specular += pow(max(dot(mirrored, {viewer}), 0.0), in_shininess[lightingComponent]) * in_lightSpecularColor[n];
-    }}
-  }}
-  finalColor.rgb = (in_ambient[lightingComponent] + in_diffuse[lightingComponent] * diffuse) * color.rgb
-                   + in_specular[lightingComponent] * specular;
-"""
+def _light_by(shader: vtkShaderProperty, names: Mapping[str, str]) -> None:
+    """Phong's shading by all lamps, of the side that is seen; `names` are what the shader calls things.
+
+    Normals go to the world by the inverse of the volume's matrix, transposed; VTK's own are right in a cube alone.
+    """
+    code = LIGHT
+    for name, value in names.items():
+        code = code.replace(f"@{name}", value)
+    shader.AddFragmentShaderReplacement("//VTK::ComputeLighting::Exit", False, code, False)

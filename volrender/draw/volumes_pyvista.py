@@ -5,7 +5,7 @@ Volumes are built in the closest-RAS index space with spacing in mm, and taken t
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -22,7 +22,7 @@ from volrender.draw import opengl, shaders
 from volrender.draw.surfaces_pyvista import finite_data
 from volrender.intensity import downsize
 from volrender.io.files import by, warn
-from volrender.layers import Intensity
+from volrender.layers import Intensity, Layer
 from volrender.rendering import MATERIAL
 from volrender.space import spacing
 from volrender.volume import Volume
@@ -91,6 +91,11 @@ def _within_span(data: NDArray[Any], layer: Intensity) -> NDArray[Any]:
     return data if low <= survey.low and survey.high <= high else np.clip(data, low, high, dtype=np.float32)
 
 
+def is_projection(layer: Layer) -> bool:
+    """Whether each ray shows one value of a volume."""
+    return isinstance(layer, Intensity) and layer.blend != "composite"
+
+
 def is_mist(layer: Intensity) -> bool:
     """Whether a volume is seen through, and can be sampled together with others."""
     return layer.blend == "composite" and layer.volume.kind != "rgb" and core_level(layer) is None
@@ -98,9 +103,7 @@ def is_mist(layer: Intensity) -> bool:
 
 def prepared(layer: Intensity) -> NDArray[Any]:
     """The values as the ray caster gets them: finite, within the span, smooth enough for normals."""
-    data = _within_span(finite_data(layer.field, highest=layer.blend == "minimum"), layer)
-    if layer.blend == "minimum" and layer.opacity is None:
-        data = np.where(data <= layer.look.air, layer.look.clim[1], data)
+    data = _within_span(finite_data(paint.projected(layer), highest=layer.blend == "minimum"), layer)
     if layer.blend == "composite" and (sigma := paint.softness(layer)):
         data = ndimage.gaussian_filter(data.astype(np.float32), sigma, mode="nearest")
     return np.asarray(data)
@@ -109,6 +112,12 @@ def prepared(layer: Intensity) -> NDArray[Any]:
 def unseen(layer: Intensity) -> float:
     """A value that is not seen: the one of least opacity."""
     return min(layer.look.nodes("volume"), key=lambda node: node[1])[0]
+
+
+def shading_of(layer: Intensity) -> Mapping[str, float]:
+    """How a volume answers light: ambient, diffuse, specular and power; its own color where it does not."""
+    shading = layer.look.shading or SHADING
+    return shading if shading["diffuse"] > 0 else {"ambient": 1.0, "diffuse": 0.0, "specular": 0.0, "power": 1.0}
 
 
 def dress(prop: Any, layer: Intensity, *, lit: bool) -> None:

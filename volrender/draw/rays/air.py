@@ -16,7 +16,7 @@ from volrender.draw.rays.scenery import Point, Pool, Record, Records, Scenery, T
 
 CELLS = 96  # along the longest side
 BLUR = 2.0  # cells
-FOLD, GROOVE, SHADE = 0.6, 0.15, 0.2  # how dark wide folds, narrow ones and full shadows are
+FOLD, GROOVE, SHADE = 0.6, 0.2, 0.2  # how dark wide folds, narrow ones and full shadows are
 
 
 def with_air(scene: Scenery, low: NDArray[np.float64], high: NDArray[np.float64]) -> Scenery:

@@ -41,6 +41,7 @@ from volrender.space import NEAREST, Clip, View
 
 SAMPLE, DRAFT_SAMPLE = 0.5, 1.0  # voxels between samples along a ray
 REACH = 2.5  # of the sigma without which normals draw rings, how far around those of an isosurface look
+LABEL_REACH = 1.6  # voxels around that the normals of labels look
 
 
 class Shelf:
@@ -135,7 +136,7 @@ class Stage:
         place = np.searchsorted(labels, data).clip(max=len(labels) - 1)
         numbers = self.numbers.add(np.where(labels[place] == data, place + 1, 0))
         palette = self.tables.add([(0.0, 0.0, 0.0), *(layer.table[label][1] for label in labels.tolist())])
-        self._add_surface(label_field(layer, labels), (0.0, 0.0, 0.0, layer.opacity), 0.0, numbers, palette)
+        self._add_surface(label_field(layer, labels), (0.0, 0.0, 0.0, layer.opacity), LABEL_REACH, numbers, palette)
 
     def _add_surface(self, field: Field, rgba: tuple[float, ...], reach: float, numbers: int, palette: int) -> None:
         material = tuple((MATERIAL if self.how.lit else FLAT).values())

@@ -26,7 +26,7 @@ Slab: TypeAlias = Callable[[NDArray[Any]], NDArray[Any]]
 SLAB = 8  # voxels
 SMOOTH, SMOOTH_LABELS = 0.9, 1.1  # voxels
 FILLED = 0.45  # of a smoothed label map's 0 to 1: there bodies are as large as their voxels
-KEPT, KEPT_SPECK = 0.08, 0.9  # of what a voxel was beyond a surface's level: if firm, and where all would vanish
+KEPT, KEPT_SPECK = 0.17, 0.9  # of what a voxel was beyond a surface's level: if firm, and where all would vanish
 
 
 @dataclass(frozen=True)
@@ -152,14 +152,11 @@ def intensity_field(layer: Intensity, has: Any) -> Field:
     finite, least = _finite(layer.field, highest=layer.blend == "minimum"), layer.blend == "minimum"
 
     def slab(data: NDArray[Any]) -> NDArray[Any]:
-        values = finite(data)
-        if least and layer.opacity is None:
-            values = np.where(values <= layer.look.air, layer.look.clim[1], values)
-        values = np.clip((values - low) / (high - low), 0, 1)
+        values = np.clip((finite(data) - low) / (high - low), 0, 1)
         return 1 - values if least else values
 
     weights = gaussian(sigma) if layer.blend == "composite" and (sigma := paint.softness(layer)) else None
-    return Field(layer.field.canonical, slab, weights, has, layer.clip)
+    return Field(paint.projected(layer), slab, weights, has, layer.clip)
 
 
 def crossed(low: NDArray[np.float32], high: NDArray[np.float32]) -> NDArray[np.bool_]:

@@ -138,13 +138,14 @@ def next_crossing(
 ) -> tuple[float, float, float]:
     """The next crossing of a surface from t on, where its field is v; where to go on after it, and the field there.
 
-    Infinite if there is none before `stop`; what clips remove is passed over.
+    Infinite if there is none before `stop`; what clips remove is passed over. Where a ray grazes a surface, in it for
+    less than a step, a parabola through three samples finds the middle.
     """
-    step = SURFACE_STEP / math.sqrt(r.along[0] ** 2 + r.along[1] ** 2 + r.along[2] ** 2)
+    step, before = SURFACE_STEP / math.sqrt(r.along[0] ** 2 + r.along[1] ** 2 + r.along[2] ** 2), np.nan
     while t < stop:
         jump = leave(marks, f, r, t)
         if jump > step:
-            t += jump
+            t, before = t + jump, np.nan
             v = round_at(pool, f, r, t) if t < stop else v
             continue
         t1 = min(t + step, stop)
@@ -153,7 +154,14 @@ def next_crossing(
             at = crossing(pool, f, r, t, v, t1, v1)
             if not is_gone(f.clips, gone, at):
                 return at, t1, v1
-        t, v = t1, v1
+        elif before < v < 0 and v1 < v and 8 * v * (before + v1 - 2 * v) < (v1 - before) ** 2:
+            t2 = t + 0.5 * step * (v1 - before) / (2 * v - before - v1)
+            v2 = round_at(pool, f, r, t2)
+            if v2 >= 0:
+                at = crossing(pool, f, r, t, v, t2, v2) if t2 > t else crossing(pool, f, r, t - step, before, t2, v2)
+                if not is_gone(f.clips, gone, at):
+                    return at, t2, v2
+        t, before, v = t1, v, v1
     return np.inf, stop, v
 
 
@@ -283,22 +291,20 @@ def meet_projection(
     pool: Pool, tables: Tables, sight: Record, f: Record, r: Record, p: Record, hits: Tables, gone: Tables,
     count: int, end: float,
 ) -> int:  # fmt: skip
-    """The value that a projection shows, as a hit where the highest lies, or where the ray enters."""
-    t, stop = max(r.first, sight.nearest), min(r.last, end)
-    best, where, total, met = -1.0, t, 0.0, 0
-    while t < stop:
+    """The value that a projection shows, as a hit behind all others: it has no depth, and is the ground of the rest."""
+    t, best, total, met = max(r.first, sight.nearest), -1.0, 0.0, 0
+    while t < r.last and end == np.inf:
         i, j, k = r.at[0] + t * r.along[0], r.at[1] + t * r.along[1], r.at[2] + t * r.along[2]
         if (p.mean or pool[f.peak + block_at(f, i, j, k)] > best) and not is_gone(f.clips, gone, t):
             v = at_t(pool, f, r, t)
             if p.low <= v <= p.high:
                 total += v
                 met += 1
-                if v > best:
-                    best, where = v, t
+                best = max(best, v)
         t += sight.step
     if met == 0:
         return count
     if p.mean:
-        best, where = total / met, max(r.first, sight.nearest)
+        best = total / met
     at = p.rgba + 4 * int(min(max(best, 0.0), 1.0) * (TONES - 1) + 0.5)
-    return hit(hits, count, where, (tables[at], tables[at + 1], tables[at + 2]), tables[at + 3])
+    return hit(hits, count, np.inf, (tables[at], tables[at + 1], tables[at + 2]), tables[at + 3])

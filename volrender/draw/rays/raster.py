@@ -63,15 +63,19 @@ def edges(picture: Pool, wanted: Mask, first: int, last: int) -> None:
 
 @Loop
 def finish(picture: Pool, ground: Tables, raster: NDArray[np.uint8], first: int, last: int) -> None:
-    """Straight RGBA of rows first to last of a premultiplied picture: on a ground (r, g, b), clear if it is empty."""
+    """Straight RGBA of rows first to last of a premultiplied picture: on a ground (r, g, b), clear if it is empty.
+
+    What the rounding of alpha adds on white and takes on black is shared by both.
+    """
     for row in range(first, last):
         for column in range(picture.shape[1]):
             alpha = float(picture[row, column, 3])
+            steps = int(min(max(alpha, 0.0), 1.0) * 255 + 0.5)
             for a in range(3):
                 shade = float(picture[row, column, a])
                 if len(ground):
                     shade += (1.0 - alpha) * ground[a]
-                elif alpha > 0:
-                    shade /= alpha
+                elif steps > 0:
+                    shade = (shade + 0.5 * (steps / 255 - alpha)) * 255 / steps
                 raster[row, column, a] = int(min(max(shade, 0.0), 1.0) * 255 + 0.5)
-            raster[row, column, 3] = 255 if len(ground) else int(min(max(alpha, 0.0), 1.0) * 255 + 0.5)
+            raster[row, column, 3] = 255 if len(ground) else steps
