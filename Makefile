@@ -17,6 +17,7 @@ gallery:  ## every gallery figure anew, then the docs
 	$(MAKE) docs
 baselines:  ## the few reference pictures anew: look at each before it is committed
 	$(PYTHON) -m pytest tests -k baseline --regenerate-baselines
-bench:  ## exploded voxels against Axes3D.voxels, label maps against pyvista
+bench:  ## exploded voxels against Axes3D.voxels, label maps and the ray caster against pyvista
 	$(PYTHON) benchmarks/voxels.py
 	$(PYTHON) benchmarks/labels.py
+	$(PYTHON) benchmarks/engines.py

@@ -19,7 +19,7 @@ SHOWN = ("numpy", "matplotlib", "pyvista", "vtk", "numba")
 LINES = {
     "Debian, Ubuntu": "sudo apt install libegl1 libgl1-mesa-dri",
     "Fedora": "sudo dnf install mesa-libEGL mesa-dri-drivers",
-    "conda": 'conda install -c conda-forge "vtk=*=*osmesa*"',
+    "conda": 'conda install -c conda-forge "vtk>=9.5" "mesalib<25.1"',  # the last with OSMesa
     "pip": 'pip install --upgrade "vtk>=9.5" "pyvista>=0.47" "numba>=0.60"',
 }
 HARDWARE = {

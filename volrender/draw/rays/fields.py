@@ -26,7 +26,7 @@ Slab: TypeAlias = Callable[[NDArray[Any]], NDArray[Any]]
 SLAB = 8  # voxels
 SMOOTH, SMOOTH_LABELS = 0.9, 1.1  # voxels
 FILLED = 0.45  # of a smoothed label map's 0 to 1: there bodies are as large as their voxels
-KEPT, KEPT_SPECK = 0.17, 0.9  # of what a voxel was beyond a surface's level: if firm, and where all would vanish
+KEPT, KEPT_SPECK = 0.14, 0.9  # of what a voxel was beyond a surface's level: if firm, and where all would vanish
 
 
 @dataclass(frozen=True)
