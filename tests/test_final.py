@@ -238,6 +238,20 @@ def test_an_outline_runs_around_what_is_nearer():
     refuses(TypeError, lambda: Slices(ball(), silhouette=True), "Slices")
 
 
+@pytest.mark.parametrize("engine", ["raycast", "pyvista"])
+@pytest.mark.parametrize(("background", "darker"), [("white", True), ("black", False)])
+def test_the_outline_of_a_body_is_its_border_and_differs_from_the_page(engine, background, darker):
+    raster = Scene(
+        Intensity(ball(40, 15.0)), silhouette=True, light="flat", background=background, engine=engine
+    ).render((160, 160))
+    row = raster[80, :80, :3].astype(int).mean(axis=-1)
+    page, body = row[0], row[40]
+    first = int(np.flatnonzero(np.abs(row - page) > 40)[0])
+    line = row[first : first + 6]
+    assert (line.min() < 120) if darker else (line.max() > body + 5 or line[:2].max() > 190)
+    assert np.abs(row[first + 5 : 70] - body).max() < 12
+
+
 @pytest.mark.parametrize("spacing", [(1, 1, 1), (2, 2, 2), (1, 1, 4)])
 def test_opacity_falls_where_values_hardly_change(spacing):
     """A ramp of 5 per mm: seen if the factor is 1 from 4 per mm on, not if from 6."""
