@@ -174,6 +174,31 @@ def test_the_subject_fills_most_of_the_panel_from_anywhere(view, perspective):
     assert abs((columns.min() + columns.max()) / 2 - 119.5) < 3
 
 
+@pytest.mark.parametrize("engine", ["raycast", "pyvista"])
+@pytest.mark.parametrize("view", [(25, 150), (60, 10), (0, 270)])
+def test_a_thresholded_map_fills_most_of_the_panel(view, engine):
+    """Of its clusters between voxels, not of its voxels; one that hardly reaches the level is not seen."""
+    index = np.moveaxis(np.indices((20, 20, 20)), 0, -1)
+    at = [(5, 6, 7), (13, 12, 11)]
+    hills = [4.0 - 0.5 * np.linalg.norm(index - place, axis=-1) for place in at]
+    data = np.maximum(*hills).clip(0)
+    data[18, 2, 2] = 3.02
+    data[0, 0, 0] = -3.9
+    layer = Intensity(Volume(data, np.diag([4.0, 4, 4, 1])), level=3.0)
+    signed = Intensity(Volume(np.where(index[..., :1].sum(axis=-1) > 9, data, -data), np.diag([4.0, 4, 4, 1])), level=3)
+    for one in (layer, signed):
+        rows, columns = np.nonzero(
+            seen(Scene(one, camera=Camera(*view), engine=engine, light="flat").render((120, 100)))
+        )
+        assert 0.85 <= max((np.ptp(rows) + 1) / 100, (np.ptp(columns) + 1) / 120) <= 0.95
+    refuses(
+        ValueError,
+        lambda: Scene(Intensity(layer.volume, level=4.0)).render((20, 20)),
+        "beyond its level 4",
+        "-3.9 to 4",
+    )
+
+
 def test_there_is_no_scale_bar_in_perspective():
     def words(camera):
         figure = Scene(Isosurface(ball()), camera=camera).figure(60, 60)
@@ -211,6 +236,20 @@ def test_an_outline_runs_around_what_is_nearer():
     assert 2.2 < (middle[-1] - middle[0]) / (leaps[2][0] - leaps[1][-1]) < 2.9
     assert ndimage.binary_fill_holes(ndimage.binary_closing(dark, np.ones((3, 3))))[100, 100]
     refuses(TypeError, lambda: Slices(ball(), silhouette=True), "Slices")
+
+
+@pytest.mark.parametrize("engine", ["raycast", "pyvista"])
+@pytest.mark.parametrize(("background", "darker"), [("white", True), ("black", False)])
+def test_the_outline_of_a_body_is_its_border_and_differs_from_the_page(engine, background, darker):
+    raster = Scene(
+        Intensity(ball(40, 15.0)), silhouette=True, light="flat", background=background, engine=engine
+    ).render((160, 160))
+    row = raster[80, :80, :3].astype(int).mean(axis=-1)
+    page, body = row[0], row[40]
+    first = int(np.flatnonzero(np.abs(row - page) > 40)[0])
+    line = row[first : first + 6]
+    assert (line.min() < 120) if darker else (line.max() > body + 5 or line[:2].max() > 190)
+    assert np.abs(row[first + 5 : 70] - body).max() < 12
 
 
 @pytest.mark.parametrize("spacing", [(1, 1, 1), (2, 2, 2), (1, 1, 4)])

@@ -32,6 +32,8 @@ FRAMING_VOXELS = 2_000_000
 MOST_SMOOTHED = 40_000_000  # voxels around the points beyond which a spline would take too long
 HARDLY_ANY = 0.001  # of the voxels
 RIND = 3.0  # voxels over which a minimum projection sets in under a subject's surface
+SPECK = 0.2  # voxels from its centre to its border, of what is hardly seen
+BETWEEN = 17  # places between two voxels where the end of a map is looked for
 BLUR = 0.48  # of a voxel, for labels on a cut face: a single voxel is still seen
 
 
@@ -391,7 +393,7 @@ def nothing(layer: Layer) -> ValueError:
     low, high = f"{volume.survey.low:g}", f"{volume.survey.high:g}"
     level = getattr(layer, "level", None) or 0.0
     hidden = {
-        "Intensity": "its opacity hides everything",
+        "Intensity": f"nothing lies beyond its level {level:g}" if level else "its opacity hides everything",
         "Isosurface": f"it encloses nothing at level {level:g}",
         "LabelMap": "none of its labels is left",
         "CutPlane": "its plane misses the volume",
@@ -407,6 +409,9 @@ def layer_points(layer: Layer) -> NDArray[np.float64]:
     if isinstance(layer, CutPlane):
         return _on_plane(layer)
     step = framing_step(source)
+    sharp = isinstance(layer, Intensity) and layer.blend == "composite" and softness(layer) == 0
+    if isinstance(layer, Intensity) and sharp and not layer.clip and step < 3:
+        return space.apply_affine(source.affine, _crossings(layer, source.data))
     ends, affine = _shown_ends(layer, source, step)
     if not len(ends) and step > 1:  # what is small can slip through
         ends, affine = _shown_ends(layer, source, 1)
@@ -414,6 +419,33 @@ def layer_points(layer: Layer) -> NDArray[np.float64]:
     half = 0.5 / step
     cube = np.array([[x, y, z] for x in (-half, half) for y in (-half, half) for z in (-half, half)])
     return space.apply_affine(affine, (ends[:, None, :] + cube).reshape(-1, 3))
+
+
+def _crossings(layer: Intensity, data: NDArray[Any]) -> NDArray[np.float64]:
+    """Indices (n, 3) where what is seen ends between two voxels, one seen and one not, or at the outer faces.
+
+    A single voxel that hardly reaches its level is too small to be seen. None if all is, or has no volume.
+    """
+    shown = np.pad(foreground(layer, data), 1)
+    values = np.pad(data.astype(np.float64), 1, mode="edge")
+    joined = np.logical_or.reduce([shown & np.roll(shown, side, axis) for axis in range(3) for side in (-1, 1)])
+    visible = 0.02 * layer.look.alpha(data, "volume").max()
+    found, thick, body = [], False, shown
+    for axis in range(3):
+        body = body & np.roll(body, 1, axis)
+        for side in (-1, 1):
+            index = np.argwhere(shown & ~np.roll(shown, -side, axis))
+            beside = index + side * np.eye(3, dtype=int)[axis]
+            inner = ((beside > 0) & (beside < np.array(shown.shape) - 1)).all(axis=1)
+            share = np.where(inner, 1.0, 0.5)[:, None] * np.linspace(0, 1, BETWEEN)
+            here, there = _at(values, index)[:, None], _at(values, beside)[:, None]
+            seen = layer.look.alpha(here + share * (there - here), "volume") > visible
+            last = BETWEEN - 1 - seen[:, ::-1].argmax(axis=1)
+            far = np.take_along_axis(share, last[:, None], axis=1)
+            kept = (far[:, 0] > SPECK) | _at(joined, index)
+            found.append((index - 1 + side * far * np.eye(3)[axis])[kept])
+            thick |= bool((far > 0).any())
+    return np.concatenate(found) if thick or body.any() else np.empty((0, 3))
 
 
 def _shown_ends(layer: Layer, source: Volume, step: int) -> tuple[NDArray[np.intp], NDArray[np.float64]]:

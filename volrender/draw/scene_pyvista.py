@@ -23,7 +23,7 @@ from volrender.color import BODY, RGB
 from volrender.draw import opengl, volumes_pyvista
 from volrender.draw.faces import Face, cut_faces, ended, slice_faces
 from volrender.draw.faces_pyvista import face_mesh
-from volrender.draw.outlines import OUTLINE, outline
+from volrender.draw.outlines import ink, outline
 from volrender.draw.pixels import straight
 from volrender.draw.shaders import clip_and_light, light_together
 from volrender.draw.surfaces_pyvista import (
@@ -43,6 +43,7 @@ from volrender.draw.volumes_pyvista import (
     is_projection,
     prepared,
     shading_of,
+    skin_level,
     unseen,
     with_colors,
 )
@@ -68,28 +69,30 @@ def render(layers: Sequence[Layer], view: View, background: RGB | None, how: Ren
     rest = [layer for layer in layers if not is_projection(layer)]
     *front, last = (part for part in (rest, flat) if part)
     if background is None:
-        color, alpha = _solved(last, view, how)
+        color, alpha = _solved(last, view, how, background)
     else:
-        (color,) = _rasters(last, view, [background], how)
+        (color,) = _rasters(last, view, [background], how, background)
         alpha = np.ones((*color.shape[:2], 1))
     for part in front:
-        over, amount = _solved(part, view, how)
+        over, amount = _solved(part, view, how, background)
         color, alpha = over + (1 - amount) * color, amount + (1 - amount) * alpha
     return straight(color / 255, alpha)
 
 
-def _solved(layers: Sequence[Layer], view: View, how: Rendering) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _solved(
+    layers: Sequence[Layer], view: View, how: Rendering, page: RGB | None
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Premultiplied colors (h, w, 3) of 0 to 255, and alpha (h, w, 1).
 
     VTK's own transparent picture is wrong where a volume is partly transparent, so it is drawn on black and on white
     and solved: what a pixel lets through of the difference is its transparency (Smith and Blinn, SIGGRAPH 1996).
     """
-    on_black, on_white = _rasters(layers, view, [(0.0, 0.0, 0.0), (1.0, 1.0, 1.0)], how)
+    on_black, on_white = _rasters(layers, view, [(0.0, 0.0, 0.0), (1.0, 1.0, 1.0)], how, page)
     return on_black, np.clip(1 - (on_white - on_black).mean(axis=-1, keepdims=True) / 255, 0, 1)
 
 
 def _rasters(
-    layers: Sequence[Layer], view: View, backgrounds: Sequence[RGB], how: Rendering
+    layers: Sequence[Layer], view: View, backgrounds: Sequence[RGB], how: Rendering, page: RGB | None
 ) -> list[NDArray[np.float64]]:
     """Colors (h, w, 3) of 0 to 255, the mean of a larger picture's."""
     width, height = view.size
@@ -105,8 +108,8 @@ def _rasters(
                 stage.render()
             rasters.append(np.asarray(stage.screenshot(None, return_img=True))[..., :3])
         if how.silhouette:
-            line = outline(_depth(stage), larger)[..., None]
-            rasters = [(1 - line) * raster + line * (255 * np.array(OUTLINE)) for raster in rasters]
+            line = outline(_depth(stage, layers), larger, factor)[..., None]
+            rasters = [(1 - line) * raster + line * (255 * np.array(ink(page))) for raster in rasters]
     finally:
         stage.close()
     shape = (height, factor, width, factor, 3)
@@ -135,17 +138,28 @@ def _seen_through(layer: Layer) -> bool:
     return not isinstance(layer, Intensity) or core_level(layer) is None
 
 
-def _depth(stage: pv.Plotter) -> NDArray[np.float64]:
+def _depth(stage: pv.Plotter, layers: Sequence[Layer]) -> NDArray[np.float64]:
     """How far (mm) the surfaces are from the viewer at each pixel, infinite where there is none.
 
-    Of an opaque body it is the surface under its skin.
+    Of an opaque body it is the surface of its skin.
     """
     for actor in stage.renderer.GetActors():
         actor.ForceTranslucentOff()
     for actor in stage.renderer.GetVolumes():
         actor.SetVisibility(False)
+    for layer in layers:
+        if isinstance(layer, Intensity) and core_level(layer) is not None:
+            shell = _shell(layer, prepared(layer), skin_level(layer))
+            stage.add_mesh(shell, show_scalar_bar=False, reset_camera=False, render=False)
     stage.render()
     return np.asarray(np.nan_to_num(-np.asarray(stage.get_image_depth(), dtype=float), nan=np.inf))
+
+
+def _shell(layer: Intensity, data: NDArray[Any], level: float) -> pv.PolyData:
+    """The surface in the world where a volume crosses a level, closed where it ends."""
+    padded = np.pad(data, 1, constant_values=data.min())
+    shell = grid_of(layer.volume, padded, pad=1).contour([level], method="flying_edges", compute_normals=True)
+    return cut(shell.transform(placement(layer.volume), inplace=False), layer.clip)
 
 
 def plotter(
@@ -284,9 +298,7 @@ class Stage:
     def _add_core(self, layer: Intensity, data: NDArray[Any], level: float) -> None:
         """Put an opaque surface just under that of an opaque body, in its tone: it ends rays early, and has a depth."""
         tone = layer.look.rgb(np.array(level)) if layer.look.chosen else BODY
-        padded = np.pad(data, 1, constant_values=data.min())
-        core = grid_of(layer.volume, padded, pad=1).contour([level], method="flying_edges", compute_normals=True)
-        core = cut(core.transform(placement(layer.volume), inplace=False), layer.clip)
+        core = _shell(layer, data, level)
         if core.n_points:
             look = {"show_scalar_bar": False, "reset_camera": False, "render": False, "color": tone}
             self.stage.add_mesh(core, scalars=None, smooth_shading=True, **self._material(layer), **look)

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from volrender.color import RGB
 from volrender.console import working
 from volrender.draw.compiled import run, telling
-from volrender.draw.outlines import OUTLINE, outline
+from volrender.draw.outlines import ink, outline
 from volrender.draw.rays import raster
 from volrender.draw.rays.air import with_air
 from volrender.draw.rays.assemble import scenery
@@ -50,7 +50,7 @@ def render(layers: Sequence[Layer], view: View, background: RGB | None, how: Ren
         if not how.draft:
             canvas.smooth_edges()
         if how.silhouette:
-            canvas.draw_outlines(view)
+            canvas.draw_outlines(view, ink(background))
         return canvas.finished(background)
 
 
@@ -97,10 +97,10 @@ class Canvas:
         self._rows(raster.edges, self.picture, self.wanted)
         self._trace(SPREAD, TRACED, 1.0)
 
-    def draw_outlines(self, view: View) -> None:
+    def draw_outlines(self, view: View, color: RGB) -> None:
         """Draw a line around what is nearer."""
         line = outline(self.depth, view)[..., None].astype(np.float32)
-        self.picture += line * (np.array([*OUTLINE, 1.0], dtype=np.float32) - self.picture)
+        self.picture += line * (np.array([*color, 1.0], dtype=np.float32) - self.picture)
 
     def finished(self, background: RGB | None) -> NDArray[np.uint8]:
         """The straight-alpha raster (h, w, 4)."""

@@ -186,3 +186,11 @@ def core_level(layer: Intensity) -> float | None:
     values = np.linspace(max(low, survey.low), min(high, survey.high), 1024)
     bodily = values[layer.look.alpha(values, "volume") >= CORE]
     return float(bodily[0]) if len(bodily) else None
+
+
+def skin_level(layer: Intensity) -> float:
+    """The value from which on an opaque body is seen: half way to what its core absorbs."""
+    survey = layer.look.survey
+    low, high = _span(layer)
+    values = np.linspace(max(low, survey.low), min(high, survey.high), 1024)
+    return float(values[(layer.look.alpha(values, "volume") >= CORE / 2).argmax()])
