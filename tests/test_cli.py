@@ -616,7 +616,7 @@ def test_what_happens_while_drawing(run, tmp_path, monkeypatch, error, code, sai
 
 
 def test_a_warning_is_a_line(run, tmp_path, monkeypatch):
-    monkeypatch.setattr(cli, "load", lambda *_, **__: warnings.warn("the affine is odd", stacklevel=2) or 1 / 0)
+    monkeypatch.setattr(cli_layers, "load", lambda *_, **__: warnings.warn("the affine is odd", stacklevel=2) or 1 / 0)
     with warnings.catch_warnings():
         warnings.simplefilter("always")
         code, _, err = run("slices", "head.nii.gz", "-o", tmp_path / "o.png")

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from volrender import space
 from volrender.draw.annotate import INK, MM_PER_INCH, Frame, nice_ticks
 
-WORDS = ("{0}  ←  {1} (mm)  →  {2}", "{0} ← {1} → {2}", "{0} {1} {2}")  # along an edge, as there is room
+WORDS = ("{0}  ←  {1} (mm)  →  {2}", "{0} ← {1} → {2}", "{0}←{1}→{2}", "{0} {1} {2}")  # along an edge, as there is room
 
 
 def margins(frame: Frame, camera: space.Camera, lettered: bool) -> tuple[float, float, float, float]:
