@@ -110,7 +110,7 @@ def _stamp(folder: Path) -> str:
     return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
 
 
-def _apart(task: Callable[[], None]) -> None:
+def _aside(task: Callable[[], None]) -> None:
     """Run a task that may be compiled, in a thread that an interrupt leaves behind: a compiler does not hear it."""
     done: Future[None] = Future()
 
@@ -140,7 +140,7 @@ def run(tasks: Iterable[Callable[[], None]], advance: Callable[[], None] = lambd
     """
     first, rest = next(iter(tasks := iter(tasks)), None), tasks
     if first is not None:
-        _apart(first)
+        _aside(first)
         advance()
     pool = ThreadPoolExecutor(numba.config.NUMBA_NUM_THREADS)
     waiting = {pool.submit(task) for task in rest}
