@@ -137,6 +137,23 @@ def test_a_projection_is_the_ground_of_what_has_a_depth(gl, engine):
     assert raster[2, 2, :3].min() == 255
 
 
+@pytest.mark.parametrize("engine", ["raycast", "pyvista"])
+def test_what_just_comes_out_of_a_face_has_no_holes(gl, engine):
+    """A cap 0.8 mm high, of a map in voxels of 4 mm, over a plane that is seen askance."""
+    affine = np.diag([4.0, 4, 4, 1])
+    affine[:3, 3] = -46
+    found = hill(affine, reach=44)
+    wall = Volume(np.full((24, 24, 24), 50.0), affine, name="wall")
+    layers = [CutPlane(wall, Plane(x=21.2)), Intensity(found, level=50.0, cmap="Reds", clim=(0, 60))]
+    scene = Scene(*layers, camera=(12, 70), engine=engine, light="flat")
+    raster = scene.render((240, 240)).astype(int)
+    red = raster[..., 0] - raster[..., 1] > 60
+    on_plane = np.array([[21.2, y, z] for y in np.arange(-3, 3.1, 0.5) for z in np.arange(-3, 3.1, 0.5)])
+    columns, rows = np.rint(scene.project(on_plane, (240, 240))).astype(int).T
+    assert red[rows, columns].mean() > 0.97
+    assert (ndimage.binary_fill_holes(red) & ~red).sum() <= 2
+
+
 # Which draws
 
 

@@ -205,9 +205,14 @@ def softness(layer: Layer) -> float:
 
     A map is not: what is little larger than a voxel would fall below its threshold.
     """
-    if not isinstance(layer, Intensity) or layer.look.survey.signed or layer.look.level is not None:
+    if not isinstance(layer, Intensity) or is_sharp(layer):
         return 0.0
     return presmooth(layer.field.data)
+
+
+def is_sharp(layer: Intensity) -> bool:
+    """Whether a volume is opaque at once from a threshold on."""
+    return layer.look.survey.signed or layer.look.level is not None
 
 
 def on_face(layer: Layer, points_xyz: NDArray[np.float64], *, overlay: bool) -> RGBA:

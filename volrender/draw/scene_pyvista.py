@@ -122,7 +122,7 @@ def _factor(layers: Sequence[Layer], side: int) -> int:
     VTK's own multisampling mixes light and not values, and knows no peels, no occlusion and no edges of volumes.
     """
     volumes = [layer for layer in layers if isinstance(layer, Intensity)]
-    if any(layer.blend in ("minimum", "average") or layer.look.survey.signed for layer in volumes):
+    if any(layer.blend in ("minimum", "average") or paint.is_sharp(layer) for layer in volumes):
         return 3 if 3 * side <= LARGEST else 2  # their edges are hard
     edged = any(layer.clip or core_level(layer) is not None for layer in volumes) or len(volumes) < len(layers)
     return 2 if edged else 1

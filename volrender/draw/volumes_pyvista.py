@@ -36,7 +36,7 @@ MOST_VOXELS = 400_000_000  # of one volume in the memory of graphics
 
 def step(layers: Sequence[Intensity], *, draft: bool) -> float:
     """The mm between samples along a ray through volumes."""
-    finer = STEEP if any(layer.look.survey.signed for layer in layers) else 1.0
+    finer = STEEP if any(paint.is_sharp(layer) for layer in layers) else 1.0
     return (DRAFT_SAMPLE if draft else shaders.SAMPLE * finer) * min(min(layer.volume.spacing) for layer in layers)
 
 

@@ -36,6 +36,7 @@ from volrender.draw.rays.scenery import (
     Scenery,
 )
 from volrender.layers import CutPlane, Intensity, Isosurface, LabelMap, Layer
+from volrender.paint import is_sharp
 from volrender.rendering import FLAT, FRONTAL, LIGHTS, MATERIAL, Rendering, presmooth
 from volrender.space import NEAREST, Clip, View
 
@@ -120,8 +121,7 @@ class Stage:
             pigments = self.marks.add(layer.volume.canonical.data[..., :3])
         steep = tables.steepness(layer)
         starts = (add(density), add(total), add(tables.tones(layer)))
-        sharp = layer.look.survey.signed or layer.look.level is not None
-        self.media.append((n, *starts, *self._material(layer), add(steep), len(steep), pigments, sharp))
+        self.media.append((n, *starts, *self._material(layer), add(steep), len(steep), pigments, is_sharp(layer)))
 
     def _material(self, layer: Intensity) -> tuple[float, ...]:
         """Ambient, diffuse, specular and power of a volume; all 0 for no shades."""

@@ -19,6 +19,7 @@ LEVEL = 0.01  # the change of a field from sample to sample below which it hardl
 CLOSE = 0.1  # how far off that middle may be
 THIN = 1e-7
 FAINT = 0.5  # what is absorbed on a way to a threshold, below which it is looked into
+NEARBY = 0.04  # of the field's 0 to 1: how far values between two samples may be off
 FINER = 8  # parts of a way between two samples that is looked into
 
 
@@ -58,6 +59,14 @@ def seen(tables: Tables, m: Record, v0: float, v1: float, length: float, amount:
     return part
 
 
+@inner
+def borders(tables: Tables, m: Record, v0: float, v1: float) -> bool:
+    """Whether anything is seen of values little beyond those at the ends of a way."""
+    low, high = min(v0, v1) - NEARBY, max(v0, v1) + NEARBY
+    beyond: bool = look_up(tables, m.total, high) > look_up(tables, m.total, low)
+    return beyond
+
+
 @apart
 def looked_into(
     pool: Pool, tables: Tables, f: Record, r: Record, m: Record, t: float, to: float, v0: float
@@ -93,7 +102,7 @@ def segment(
         v1 = at_t(pool, f, r, to)
         last[n, 0], last[n, 1] = to, v1
         amount = absorbed(tables, m, v0, v1, 1.0) * length
-        if amount < THIN and not m.sharp:
+        if amount < THIN and not (m.sharp and borders(tables, m, v0, v1)):
             continue
         if m.sharp and amount < FAINT:
             amount, part, v = looked_into(pool, tables, f, r, m, t, to, v0)
