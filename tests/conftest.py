@@ -1,3 +1,4 @@
+import signal
 from pathlib import Path
 
 import pytest
@@ -26,6 +27,14 @@ def samples():
     if not folder.is_dir():
         pytest.skip("the further samples, ../shared/data/samples, are not on this machine")
     return folder
+
+
+@pytest.fixture
+def interrupts():
+    """Interrupts are heard, as they are not in a shell's background."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture

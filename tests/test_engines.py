@@ -249,17 +249,16 @@ def test_the_command_line_chooses(tmp_path, machine, capsys):
     assert not (tmp_path / "two.png").exists()
 
 
-def test_an_interrupt_ends_a_command_that_draws_with_pyvista(machine, monkeypatch):
+def test_an_interrupt_ends_a_command_that_draws_with_pyvista(machine, monkeypatch, interrupts):
     """OpenGL hears of none until it is done; of a program that uses the package the process is not ours to end."""
     machine(HARDWARE)
     seen = []
     monkeypatch.setattr(scene_pyvista, "render", lambda *_: seen.append(signal.getsignal(signal.SIGINT)))
-    before = signal.getsignal(signal.SIGINT)
     engines.render((), None, None, Rendering())
     with console.own_process():
         engines.render((), None, None, Rendering())
-    assert seen == [before, signal.SIG_DFL]
-    assert signal.getsignal(signal.SIGINT) == before
+    assert seen == [signal.default_int_handler, signal.SIG_DFL]
+    assert signal.getsignal(signal.SIGINT) == signal.default_int_handler
 
 
 # The doctor

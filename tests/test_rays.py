@@ -370,7 +370,7 @@ def test_an_interrupt_ends_the_work_soon():
 
 
 @pytest.mark.skipif(os.name != "posix", reason="signals are sent by kill")
-def test_an_interrupt_does_not_wait_for_a_compiler():
+def test_an_interrupt_does_not_wait_for_a_compiler(interrupts):
     compiles = threading.Event()
     threading.Timer(0.1, os.kill, (os.getpid(), signal.SIGINT)).start()
     with pytest.raises(KeyboardInterrupt):

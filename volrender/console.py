@@ -56,16 +56,17 @@ def own_process() -> Iterator[None]:
 @contextmanager
 def deaf() -> Iterator[None]:
     """What runs hears no interrupt until it is done, and writes no file: one ends a command's process at once."""
-    if not _process.get() or threading.current_thread() is not threading.main_thread():
+    heard = signal.getsignal(signal.SIGINT) is signal.default_int_handler  # not so in a shell's background
+    if not (heard and _process.get() and threading.current_thread() is threading.main_thread()):
         yield
         return
     if bar := _bar.get():
         bar.console.show_cursor(True)
-    before = signal.signal(signal.SIGINT, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, before)
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def _progress() -> Progress:
