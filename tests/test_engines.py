@@ -94,7 +94,7 @@ def mixed():
         "cut mist": [Intensity(t1, preset="mr-t1", clip=Plane(z=0)), clear],
         "cut surface": [Isosurface(t1, opacity=0.5, clip=Plane(x=0))],
         "mists": [mist, Intensity(ball(24, 7.0), cmap="bone", opacity=[(0, 0), (100, 0.05)]), inner],
-        "projection": [Intensity(t1, blend="maximum"), clear],
+        "projection": [Intensity(t1, blend="maximum", cmap="gray_r"), clear],
     }
 
 

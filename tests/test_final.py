@@ -7,10 +7,12 @@ import sys
 import numpy as np
 import pytest
 from helpers import ball, refuses
+from matplotlib.colors import ListedColormap
 from scipy import ndimage
 
 from volrender import Camera, Intensity, Isosurface, LabelMap, Plane, Scene, Slices, Volume, Voxels, sample, space
 from volrender.draw import opengl, shaders, volumes_pyvista
+from volrender.draw.rays import assemble
 from volrender.transfer import TransferFunction
 
 pytestmark = pytest.mark.usefixtures("gl")
@@ -267,3 +269,63 @@ def test_opacity_falls_where_values_hardly_change(spacing):
         tones.append(Scene(Intensity(ramp, preset=look), camera="anterior", light="flat").render((60, 60))[30, 30, 0])
     assert tones[0] < 40
     assert tones[1] > 250
+
+
+@pytest.mark.parametrize("look", [{}, {"preset": "mr-t1"}], ids=["body", "preset"])
+def test_the_ray_caster_is_as_if_sampled_far_more_finely(look, monkeypatch):
+    head = Intensity(sample("mni152").downsize(60), **look)
+    pictures = []
+    for factor in (1, 16):
+        monkeypatch.setattr(assemble, "SAMPLE", 0.5 / factor)
+        pictures.append(Scene(head, engine="raycast").render((160, 160)))
+    there = seen(pictures[1])
+    assert psnr(pictures[0][there], pictures[1][there]) > 38
+
+
+def test_a_map_without_its_zeros_is_projected():
+    """Clear where nothing is beyond the threshold; of a maximum the positive side is seen."""
+    data = np.zeros((20, 20, 20), np.float32)
+    data[4:8, 8:12, 8:12], data[13:17, 8:12, 8:12] = 6.0, -6.0
+    zmap = Volume(data, EYE, name="z")
+    for blend, seen in (("maximum", 5.5), ("minimum", 14.5)):
+        scene = Scene(Intensity(zmap, level=3.0, clim=(-8, 8), blend=blend), camera="posterior", engine="raycast")
+        drawn = (scene.render((120, 120))[..., :3] < 250).any(axis=-1)
+        assert not drawn[:5].any()
+        assert np.abs(np.mean(np.nonzero(drawn)[1]) - scene.project((seen, 9.5, 9.5), (120, 120))[0]) < 2
+
+
+def test_a_maximum_projection_is_bright_on_a_dark_page():
+    light, dark = (
+        Scene(Intensity(ball(20, 6.0), blend="maximum"), background=page, engine="raycast").render((60, 60))
+        for page in ("white", "black")
+    )
+    assert light[30, 30, 0] < 60
+    assert dark[30, 30, 0] > 200
+
+
+@pytest.mark.parametrize("engine", ["raycast", "pyvista"])
+def test_both_signs_of_a_map_are_lit_alike(gl, engine):
+    grid = np.indices((32, 16, 16))
+    one, two = (np.clip(7 - np.sqrt(sum((w - c) ** 2 for w, c in zip(grid, (x, 7.5, 7.5)))), 0, 4) for x in (7.5, 24.5))
+    zmap = Volume((one - two).astype(np.float32), EYE)
+    layer = Intensity(zmap, level=2.0, clim=(-4, 4), cmap=ListedColormap(["#999999"] * 2))
+    scene = Scene(layer, camera="anterior", engine=engine)
+    raster = scene.render((160, 80)).astype(int)
+    tones = [raster[tuple(scene.project((x, 7.5, 7.5), (160, 80)).round().astype(int)[::-1])][0] for x in (7.5, 24.5)]
+    assert abs(tones[0] - tones[1]) <= 6
+
+
+def test_light_does_not_depend_on_other_volumes():
+    """A finer volume in the scene: finer samples, and the same shades."""
+    body = Intensity(ball(24, 9.0))
+    fine = Intensity(Volume(np.eye(3)[None] + np.zeros((3, 1, 1)), np.diag([0.05, 0.05, 0.05, 1])))
+    alone, beside = (
+        Scene(*layers, camera=(25, 150), engine="raycast").render((80, 80)).astype(float)
+        for layers in ((body,), (body, fine))
+    )
+    assert np.abs(alone - beside).mean() < 1.5
+
+
+def test_a_camera_that_looks_past_everything_is_refused():
+    scene = Scene(Isosurface(ball(), 50), camera=Camera(0, 0, look_at=(0, 1e4, 0), zoom=100), engine="raycast")
+    refuses(ValueError, scene.figure, "nothing is to be seen", "look_at")

@@ -225,6 +225,20 @@ class Look:
             return ((low, 0.0), (air - half, 0.0), (air + half, top), (max(high, air + half), top))
         return ((low, 0.0), (air, 0.0), (air, top), (max(air, high), top))
 
+    def projected(self, blend: str) -> Nodes:
+        """The opacity curve of a projection ("maximum", "minimum", "average"): a value is shown as it is.
+
+        It fades only toward what is nothing: the lower limit, the upper one of a minimum, 0 in a signed map.
+        """
+        if isinstance(self.opacity, tuple) or self.survey.signed:
+            return self.nodes("volume")
+        low, high = self.clim
+        if self.opacity is not None:
+            return ((low, self.opacity), (high, self.opacity))
+        if blend == "minimum":
+            return ((low, 1.0), (high, 0.0))
+        return ((low, 0.0), (low + 0.1 * (high - low), 1.0), (high, 1.0))
+
     @property
     def air(self) -> float:
         """The level under which nothing is drawn where air is not: the user's, the background's, or the lower limit."""

@@ -7,9 +7,10 @@ plane (the side its normal points to is removed), a box (its inside is removed),
 from __future__ import annotations
 
 from collections.abc import Mapping
+from copy import copy
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, TypeAlias
+from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
 from matplotlib.colors import Colormap
@@ -84,6 +85,8 @@ class Intensity:
     preset: Any = None
     level: float | str | None = None
 
+    on_dark: ClassVar[bool] = False  # whether it is printed on a dark page
+
     def __post_init__(self) -> None:
         if _as_volume(self.volume, "Intensity").kind == "labels":
             raise TypeError(f"Intensity cannot show the label map {self.volume.name!r}: use LabelMap")
@@ -118,8 +121,15 @@ class Intensity:
         if self.preset is not None:
             return _preset_look(self, self.preset)
         assert not isinstance(self.level, str)
-        ink = self.blend == "maximum"
+        ink = self.blend == "maximum" and not self.on_dark
         return color.make_look(self.field.survey, self.clim, self.cmap, self.opacity, ink=ink, level=self.level)
+
+    def for_dark(self) -> Intensity:
+        """The layer as a dark page shows it: a maximum projection without a `cmap` of its own is bright there."""
+        layer = copy(self)
+        layer.__dict__.pop("look", None)
+        object.__setattr__(layer, "on_dark", True)
+        return layer
 
 
 @our_words

@@ -19,10 +19,10 @@ from numpy.typing import ArrayLike, NDArray
 from volrender import captions, paint, space
 from volrender.color import RGB, as_rgb
 from volrender.draw import engines
-from volrender.draw.annotate import Frame, Raster, title
+from volrender.draw.annotate import Frame, Raster, is_dark, title
 from volrender.histograms import Histogram as Histogram
 from volrender.io.files import warn
-from volrender.layers import CutPlane, LabelMap, Layer
+from volrender.layers import CutPlane, Intensity, LabelMap, Layer
 from volrender.page import TRANSPARENT
 from volrender.panel import FOOT, Panel, orient, with_labels
 from volrender.rendering import Rendering
@@ -101,6 +101,8 @@ class Scene(Panel):
         engine: str = "auto",
     ) -> None:
         self._set_up(layers, title, colorbar, background)
+        if is_dark(background):
+            self.layers = tuple(layer.for_dark() if isinstance(layer, Intensity) else layer for layer in self.layers)
         self.rendering = Rendering(quality, light, silhouette, engine)
         self.camera = space.as_camera(camera)
         self.annotate = annotate
@@ -193,6 +195,11 @@ class Scene(Panel):
         ax, size = frame.picture(0, foot, width, height)
         view = self._view(size)
         raster = engines.render(self.layers, view, self._ground, self.rendering)
+        if (raster == (0 if self._ground is None else [*np.rint(255 * np.array(self._ground)), 255])).all():
+            raise ValueError(
+                "nothing is to be seen: the camera looks past the layers (look_at, zoom), or they absorb too little "
+                "(opacity, the transfer function's distance), or have the color of the background"
+            )
         Raster(ax, raster)
         side.draw(width, foot, height)
         if self.annotate:

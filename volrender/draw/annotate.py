@@ -33,6 +33,11 @@ WORD = re.compile(r"(?:\$[^$]*\$|\S)+")  # of a text with formulas
 INK, CHALK = "#1a1a1a", "#f2f2f2"  # lettering on a light page, and on a dark one
 
 
+def is_dark(background: Any) -> bool:
+    """Whether lettering must be light to be read on a background."""
+    return is_color_like(background) and float(luma(np.array(to_rgb(background)))) < 0.4
+
+
 @dataclass(frozen=True)
 class Frame:
     """A rectangle of a figure or subfigure: `x`, `y`, `width`, `height` in paper mm from its lower left corner."""
@@ -48,8 +53,7 @@ class Frame:
     @property
     def ink(self) -> str:
         """The color of lettering that can be read on the background."""
-        dark = is_color_like(self.background) and float(luma(np.array(to_rgb(self.background)))) < 0.4
-        return CHALK if dark else INK
+        return CHALK if is_dark(self.background) else INK
 
     @staticmethod
     def whole(figure: Any, font_size: float = 7.0, background: Any = "white") -> Frame:

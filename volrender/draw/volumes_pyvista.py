@@ -78,7 +78,7 @@ def _span(layer: Intensity) -> tuple[float, float]:
 
     VTK spreads its color and opacity tables over the data's range: one hot voxel would leave the subject a few cells.
     """
-    nodes = layer.look.nodes("volume") if layer.blend == "composite" else _projected_nodes(layer)
+    nodes = _nodes(layer)
     changes = [v for a, b in pairwise(nodes) if a[1] != b[1] for v in (a[0], b[0])]
     low, high = min(*layer.look.clim, *changes), max(*layer.look.clim, *changes)
     return low, high
@@ -133,7 +133,7 @@ def dress(prop: Any, layer: Intensity, *, lit: bool) -> None:
     # VTK's table has a cell for the smallest step between nodes, and 16384 cells at most.
     span = _span(layer)
     step = 1e-4 * (span[1] - span[0])
-    for n, (value, amount) in enumerate(_projected_nodes(layer)):
+    for n, (value, amount) in enumerate(_nodes(layer)):
         opacity.AddPoint(value + n * step, amount)
     prop.SetColor(colors)
     prop.SetScalarOpacity(opacity)
@@ -159,16 +159,8 @@ def _gradient(layer: Intensity, nodes: Sequence[tuple[float, float]]) -> vtkPiec
     return factors
 
 
-def _projected_nodes(layer: Intensity) -> Any:
-    """Opacity nodes; a projection shows its value as it is, fading only toward the lower limit."""
-    if layer.blend == "composite" or isinstance(layer.opacity, tuple):
-        return layer.look.nodes("volume")
-    low, high = layer.look.clim
-    if layer.opacity is not None:
-        return ((low, layer.opacity), (high, layer.opacity))
-    if layer.blend == "minimum":
-        return ((low, 1.0), (high, 0.0))
-    return ((low, 0.0), (low + 0.1 * (high - low), 1.0), (high, 1.0))
+def _nodes(layer: Intensity) -> Any:
+    return layer.look.nodes("volume") if layer.blend == "composite" else layer.look.projected(layer.blend)
 
 
 def core_level(layer: Intensity) -> float | None:

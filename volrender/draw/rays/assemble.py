@@ -18,7 +18,7 @@ from volrender.color import as_rgb
 from volrender.draw.compiled import run
 from volrender.draw.faces import Face, cut_faces, ended, slice_faces
 from volrender.draw.rays import tables
-from volrender.draw.rays.fields import Field, intensity_field, label_field, surface_field
+from volrender.draw.rays.fields import Field, intensity_field, label_field, span_of, surface_field
 from volrender.draw.rays.grids import block_ranges
 from volrender.draw.rays.scenery import (
     BLOCK,
@@ -41,6 +41,7 @@ from volrender.rendering import FLAT, FRONTAL, LIGHTS, MATERIAL, Rendering, pres
 from volrender.space import NEAREST, Clip, View
 
 SAMPLE, DRAFT_SAMPLE = 0.5, 1.0  # voxels between samples along a ray
+SURE = 0.5  # voxels over which the change at a surface is measured
 REACH = 2.5  # of the sigma without which normals draw rings, how far around those of an isosurface look
 LABEL_REACH = 1.6  # voxels around that the normals of labels look
 
@@ -121,7 +122,10 @@ class Stage:
             pigments = self.marks.add(layer.volume.canonical.data[..., :3])
         steep = tables.steepness(layer)
         starts = (add(density), add(total), add(tables.tones(layer)))
-        self.media.append((n, *starts, *self._material(layer), add(steep), len(steep), pigments, is_sharp(layer)))
+        low, high = span_of(layer)
+        zero = -low / (high - low) if layer.look.survey.signed else -1.0  # below it bodies are where values are lower
+        rest = (add(steep), len(steep), pigments, is_sharp(layer), zero, SURE * min(layer.volume.spacing))
+        self.media.append((n, *starts, *self._material(layer), *rest))
 
     def _material(self, layer: Intensity) -> tuple[float, ...]:
         """Ambient, diffuse, specular and power of a volume; all 0 for no shades."""

@@ -138,15 +138,8 @@ def span_of(layer: Intensity) -> tuple[float, float]:
 
 
 def nodes_of(layer: Intensity) -> Any:
-    """Opacity nodes; a projection shows its value as it is, fading only toward the lower limit."""
-    if layer.blend == "composite" or isinstance(layer.opacity, tuple):
-        return layer.look.nodes("volume")
-    low, high = layer.look.clim
-    if layer.opacity is not None:
-        return ((low, layer.opacity), (high, layer.opacity))
-    if layer.blend == "minimum":
-        return ((low, 1.0), (high, 0.0))
-    return ((low, 0.0), (low + 0.1 * (high - low), 1.0), (high, 1.0))
+    """Opacity nodes."""
+    return layer.look.nodes("volume") if layer.blend == "composite" else layer.look.projected(layer.blend)
 
 
 def intensity_field(layer: Intensity, has: Any) -> Field:

@@ -138,7 +138,8 @@ def colored(
     if m.diffuse <= 0:
         return red, green, blue
     x, y, z = gradient(pool, f, r, t)
-    n, steep = unit(-x, -y, -z, d), (x * x + y * y + z * z) * sight.step**2
+    out = 1.0 if v < m.zero else -1.0
+    n, steep = unit(out * x, out * y, out * z, d), (x * x + y * y + z * z) * m.reach**2
     at_xyz = (o[0] + t * d[0], o[1] + t * d[1], o[2] + t * d[2])
     return shaded(air, tables, sight, m, red, green, blue, n, steep / (steep + LEVEL * LEVEL), 1.0, at_xyz, d)
 

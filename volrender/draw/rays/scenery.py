@@ -67,7 +67,8 @@ FIELD = np.dtype(
 # A volume that is seen through; its field runs from 0 to 1. In the tables begin: `density`, the extinction per mm (the
 # negative logarithm of what one mm lets through), `total`, its integral over the values, `rgb`, and `steep`, pairs of
 # the field's change per mm and the opacity's factor. `pigments` begin in the marks, -1 where voxels have no colors.
-# What is `sharp` is opaque from a threshold on.
+# What is `sharp` is opaque from a threshold on. Of values below `zero` bodies are where values are lower. A change that
+# is sure to be a surface's is measured against `reach` mm.
 MEDIUM = np.dtype(
     [
         ("field", "i8"),
@@ -79,6 +80,8 @@ MEDIUM = np.dtype(
         ("n_steep", "i8"),
         ("pigments", "i8"),
         ("sharp", "i8"),
+        ("zero", "f8"),
+        ("reach", "f8"),
     ]
 )
 # A volume of which each ray shows one value between low and high: the highest, or the mean. `rgba` is in the tables.
