@@ -285,7 +285,7 @@ def test_the_ray_caster_is_as_if_sampled_far_more_finely(look, monkeypatch):
 def test_a_map_without_its_zeros_is_projected():
     """Clear where nothing is beyond the threshold; of a maximum the positive side is seen."""
     data = np.zeros((20, 20, 20), np.float32)
-    data[4:8, 8:12, 8:12], data[13:17, 8:12, 8:12] = 6.0, -6.0
+    data[4:8, 8:12, 8:12], data[13:17, 8:12, 8:12] = 5.5, -5.5
     zmap = Volume(data, EYE, name="z")
     for blend, seen in (("maximum", 5.5), ("minimum", 14.5)):
         scene = Scene(Intensity(zmap, level=3.0, clim=(-8, 8), blend=blend), camera="posterior", engine="raycast")
