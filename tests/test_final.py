@@ -3,6 +3,7 @@
 import hashlib
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -329,3 +330,12 @@ def test_light_does_not_depend_on_other_volumes():
 def test_a_camera_that_looks_past_everything_is_refused():
     scene = Scene(Isosurface(ball(), 50), camera=Camera(0, 0, look_at=(0, 1e4, 0), zoom=100), engine="raycast")
     refuses(ValueError, scene.figure, "nothing is to be seen", "look_at")
+
+
+def test_a_layer_that_others_hide_is_told_and_not_in_the_legend():
+    inner, outer = Isosurface(ball(24, 4.0), 50, color="red"), Isosurface(ball(24, 9.0), 40, color="gray")
+    scene = Scene(outer, inner, engine="raycast")
+    with pytest.warns(UserWarning, match="nothing is to be seen of .*hidden by other layers"):
+        assert len(scene._entries) == 1
+    for open_ in (replace(outer, opacity=0.5), replace(outer, clip=Plane(x=0))):
+        assert len(Scene(open_, inner, camera=(0, 0), engine="raycast")._entries) == 2

@@ -16,7 +16,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import FigureBase
 from numpy.typing import ArrayLike, NDArray
 
-from volrender import captions, paint, space
+from volrender import captions, paint, sightlines, space
 from volrender.color import RGB, as_rgb
 from volrender.draw import engines
 from volrender.draw.annotate import Frame, Raster, is_dark, title
@@ -174,6 +174,19 @@ class Scene(Panel):
             stage.show(auto_close=False)
         finally:
             stage.close()
+
+    @cached_property
+    def _visible(self) -> list[Layer]:
+        """The layers that no other hides."""
+        lost = sightlines.hidden(self.layers, self.camera)
+        if lost and len(lost) < len(self.layers):
+            names = " and ".join(layer.volume.name or type(layer).__name__ for layer in lost)
+            warn(
+                f"nothing is to be seen of {names}, hidden by other layers: cut them open with clip=, or give them a "
+                "low opacity, of a few hundredths per mm for a volume"
+            )
+            return [layer for layer in self.layers if layer not in lost]
+        return list(self.layers)
 
     def _seen_labels(self, layer: LabelMap) -> NDArray[Any]:
         return paint.labels_toward(layer, self.camera)

@@ -1,0 +1,57 @@
+"""Which layers of a scene nobody sees, because others hide them: told by straight lines from them to the viewer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from volrender import paint
+from volrender.layers import CutPlane, Intensity, Layer
+from volrender.space import Camera
+
+LINES = 400  # from a layer
+SAMPLES = 160  # along each
+FAINTEST = 1 / 255
+
+
+def hidden(layers: Sequence[Layer], camera: Camera) -> list[Layer]:
+    """The layers of which nothing is seen, whatever way light takes to the viewer.
+
+    Examples
+    --------
+    >>> from volrender import Camera, Intensity, Isosurface, Plane, sample
+    >>> head, map_inside = Intensity(sample("mni152")), Isosurface(sample("motor"), level=6)
+    >>> [layer.volume.name for layer in hidden([head, map_inside], Camera(25, 150))]
+    ['left − right hand']
+    >>> hidden([Intensity(sample("mni152"), clip=Plane(z=20)), map_inside], Camera(25, 150))
+    []
+    """
+    return [layer for layer in layers if not _is_seen(layer, layers, camera)]
+
+
+def _is_seen(layer: Layer, layers: Sequence[Layer], camera: Camera) -> bool:
+    others = [other for other in layers if other is not layer and not isinstance(other, CutPlane)]
+    if not others or isinstance(layer, CutPlane):
+        return True
+    points = paint.layer_points(layer)
+    points = points[:: max(1, len(points) // LINES)]
+    passed = np.ones(len(points))
+    for other in others:
+        passed *= _through(other, points, camera.toward)
+    return bool((passed > FAINTEST).any())
+
+
+def _through(layer: Layer, points: NDArray[np.float64], toward: NDArray[np.float64]) -> NDArray[np.float64]:
+    """How much light from each point (n, 3) gets through a layer in a direction: (n,), 0 to 1."""
+    if isinstance(layer, Intensity) and layer.blend != "composite":
+        return np.ones(len(points))  # a projection has no depth
+    bounds = layer.volume.bounds
+    reach = float(np.linalg.norm(np.ptp(bounds, axis=1))) + float(np.abs(points - bounds.mean(axis=1)).max())
+    step = reach / SAMPLES
+    along = points[:, None] + step * (np.arange(SAMPLES)[:, None] + 0.5) * toward
+    alpha = paint.paint(layer, along, "volume")[..., 3].astype(np.float64)
+    if isinstance(layer, Intensity):
+        return np.asarray(np.prod((1 - np.minimum(alpha, 1)) ** (step / layer.look.distance), axis=1))
+    return np.asarray(1 - alpha.max(axis=1))
