@@ -33,6 +33,7 @@ from volrender.version import __version__
 
 WIDTHS = {"single": 89.0, "1.5": 120.0, "double": 183.0}
 FORMATS = ("png", "pdf", "svg", "tif", "tiff")
+TALLEST = 300.0  # mm; higher than a printed page is
 RASTERS = ("png", "tif", "tiff")
 MOST_PIXELS = 600_000_000  # of a page: A0 at 600 dpi, 2.4 GB while it is drawn
 TRANSPARENT = "transparent"
@@ -173,6 +174,8 @@ class Printable(ABC):
             if np.prod(sides) * dpi**2 > MOST_PIXELS:
                 across, up = (round(side * dpi) for side in sides)
                 raise ValueError(f"a page must have at most {MOST_PIXELS:,} pixels; this has {across:,} x {up:,}")
+            if sides[1] * MM_PER_INCH > TALLEST:
+                warn(f"the page is {sides[1] * MM_PER_INCH:.0f} mm high at a width of {width:g} mm: give it more width")
             inches = [round(side * dpi) / dpi if whole else side for side in sides]
             clear = self.background == TRANSPARENT
             page = MplFigure(figsize=(inches[0], inches[1]), dpi=dpi, facecolor="none" if clear else self.background)

@@ -84,11 +84,21 @@ def _shown(layer: Intensity) -> NDArray[Any]:
 
 
 def _edges(data: NDArray[Any], low: float, high: float) -> NDArray[np.float64]:
-    """About a hundred bins; whole numbers fall evenly into bins that are whole numbers wide, else a comb appears."""
-    if data.dtype.kind in "iu":
-        step = max(1, int(np.ceil((high - low + 1) / BINS)))
-        return np.arange(low - 0.5, high + step + 0.5, step)
-    return np.linspace(low, high, BINS + 1)
+    """About a hundred bins; whole numbers fall evenly into bins that are whole numbers wide, else a comb appears.
+
+    Also where every other number is rarer, as after a change of contrast: of two widths the one with less of a comb.
+    """
+    if data.dtype.kind not in "iu":
+        return np.linspace(low, high, BINS + 1)
+    least = max(1, int(np.ceil((high - low + 1) / BINS)))
+    both = [np.arange(low - 0.5, high + step + 0.5, step) for step in (least, least + 1)]
+    return min(both, key=lambda edges: _comb(np.histogram(data, bins=edges)[0]))
+
+
+def _comb(counts: NDArray[np.intp]) -> float:
+    """How far counts go up and down from one bin to the next, without the few that are far above the rest."""
+    held = np.minimum(counts, np.percentile(counts, 95))
+    return float(np.abs(np.diff(held, 2)).sum() / max(held.sum(), 1))
 
 
 def _curve(ax: Axes, look: Look, limits: tuple[float, float], font_size: float, ink: str) -> None:
