@@ -37,6 +37,16 @@ def interrupts():
     signal.signal(signal.SIGINT, before)
 
 
+@pytest.fixture(params=["raycast", "pyvista"])
+def either(request):
+    """Scenes are drawn by the one engine and by the other."""
+    if request.param == "pyvista":
+        request.getfixturevalue("gl")
+    else:
+        request.getfixturevalue("monkeypatch").setenv("VOLRENDER_ENGINE", "raycast")
+    return request.param
+
+
 @pytest.fixture
 def gl(monkeypatch):
     """Scenes are drawn by pyvista; the tests that need it are skipped on a machine where no OpenGL draws."""

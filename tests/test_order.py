@@ -6,7 +6,7 @@ from helpers import refuses
 
 from volrender import CutPlane, Intensity, Isosurface, LabelMap, Plane, Scene, Volume, space
 
-pytestmark = pytest.mark.usefixtures("gl")
+pytestmark = pytest.mark.usefixtures("either")
 
 RED, GREEN, BLUE, WHITE = np.eye(3)[0], np.array([0, 0.5, 0]), np.eye(3)[2], np.ones(3)
 HUES = {"red": RED, "green": GREEN, "blue": BLUE}

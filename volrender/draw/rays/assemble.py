@@ -123,7 +123,9 @@ class Stage:
         steep = tables.steepness(layer)
         starts = (add(density), add(total), add(tables.tones(layer)))
         low, high = span_of(layer)
-        zero = -low / (high - low) if layer.look.survey.signed else -1.0  # below it bodies are where values are lower
+        zero = -low / (high - low)
+        if not (0 < zero < 1 and density[int(zero * len(density))] < density[0]):  # not seen on both sides of 0
+            zero = 2.0 if density[0] > density[-1] else -1.0
         rest = (add(steep), len(steep), pigments, is_sharp(layer), zero, SURE * min(layer.volume.spacing))
         self.media.append((n, *starts, *self._material(layer), *rest))
 
