@@ -33,7 +33,7 @@ from volrender.version import __version__
 
 WIDTHS = {"single": 89.0, "1.5": 120.0, "double": 183.0}
 FORMATS = ("png", "pdf", "svg", "tif", "tiff")
-TALLEST = 300.0  # mm; higher than a printed page is
+TALLEST = 420.0  # mm; higher than any printed page is
 RASTERS = ("png", "tif", "tiff")
 MOST_PIXELS = 600_000_000  # of a page: A0 at 600 dpi, 2.4 GB while it is drawn
 TRANSPARENT = "transparent"

@@ -13,8 +13,8 @@ from volrender.draw.compiled import Loop
 from volrender.draw.rays.scenery import Pool, Tables
 
 SMOOTH = 1 / 255  # how far a straight line may be off for a cubic to be good
-STEADY = 32 / 255  # how far apart two pixels may be for one between them to be told
-EDGE = 0.08  # a pixel that differs from its neighbours' mean by half of it lies at an edge
+STEADY = 12 / 255  # how far apart two pixels may be for one between them to be told
+EDGE = 0.05  # a pixel that differs from its neighbours' mean by half of it lies at an edge
 
 Mask = NDArray[np.bool_]
 
