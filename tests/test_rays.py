@@ -14,6 +14,7 @@ import numba
 import numpy as np
 import pytest
 from helpers import CODES, ball, hill, refuses, tilted
+from numba.core.caching import NullCache
 from scipy import ndimage
 from test_scene import AFFINES, BALLS, CAMERA, SIZE, STEP, assert_same_shape, silhouette, subject, three_balls
 
@@ -446,6 +447,7 @@ def test_what_is_compiled_is_said():
         for n in range(len(out)):
             out[n] = value
 
+    fill._compiled._cache = NullCache()  # not the copy that an earlier run of the test left
     said = []
     with compiled.telling(lambda: said.append("compiling")):
         fill(np.zeros(3), 1.5)
