@@ -40,6 +40,7 @@ from volrender.paint import is_sharp
 from volrender.rendering import FLAT, FRONTAL, LIGHTS, MATERIAL, Rendering, presmooth
 from volrender.space import NEAREST, Clip, View
 
+MOST_LABELS = 65_535
 SAMPLE, DRAFT_SAMPLE = 0.5, 1.0  # voxels between samples along a ray
 SURE = 0.5  # voxels over which the change at a surface is measured
 REACH = 2.5  # of the sigma without which normals draw rings, how far around those of an isosurface look
@@ -139,9 +140,16 @@ class Stage:
         return tuple(shading[name] for name in ("ambient", "diffuse", "specular", "power"))
 
     def _add_labels(self, layer: LabelMap, labels: NDArray[Any]) -> None:
+        if len(labels) > MOST_LABELS:
+            raise ValueError(
+                f"the ray caster draws at most {MOST_LABELS:,} labels; {layer.volume.name} has {len(labels):,}"
+            )
         data = layer.volume.canonical.data
-        place = np.searchsorted(labels, data).clip(max=len(labels) - 1)
-        numbers = self.numbers.add(np.where(labels[place] == data, place + 1, 0))
+        places = np.empty(data.shape, np.uint16)
+        for part, found in zip(data, places):
+            place = np.searchsorted(labels, part).clip(max=len(labels) - 1)
+            found[:] = np.where(labels[place] == part, place + 1, 0)
+        numbers = self.numbers.add(places)
         palette = self.tables.add([(0.0, 0.0, 0.0), *(layer.table[label][1] for label in labels.tolist())])
         self._add_surface(label_field(layer, labels), (0.0, 0.0, 0.0, layer.opacity), LABEL_REACH, numbers, palette)
 
