@@ -83,6 +83,15 @@ def test_transparency_agrees(gl):
     assert one[3] == pytest.approx(255 * (1 - 0.6**2), abs=2)
 
 
+def test_what_is_opaque_in_a_translucent_shell_is_lit_alike(gl):
+    layers = Isosurface(ball(24, 9), 50, opacity=0.4, color="red"), Isosurface(ball(24, 4), 50, color="blue")
+    one, two = (
+        Scene(*layers, engine=engine).render((80, 80))[30:50, 30:50, :3].astype(int)
+        for engine in ("raycast", "pyvista")
+    )
+    assert np.abs(one - two).mean() < 6
+
+
 def mixed():
     """Translucent and opaque volumes, surfaces and faces, among them a projection: what a page can show through."""
     t1 = sample("mni152").downsize(30)

@@ -12,6 +12,7 @@ from volrender.draw.rays.fields import gaussian, smooth
 from volrender.draw.rays.grids import into, value
 from volrender.draw.rays.light import cast, fading
 from volrender.draw.rays.media import look_up
+from volrender.draw.rays.meet import OPAQUE
 from volrender.draw.rays.scenery import Point, Pool, Record, Records, Scenery, Tables
 
 CELLS = 96  # along the longest side
@@ -82,10 +83,12 @@ def fill(
                             v = value(pool, f.start, f.shape, index[0], index[1], index[2])
                             through *= fading(cell * look_up(tables, media[n].density, v))
                     for n in range(len(surfaces)):
+                        if surfaces[n].rgba[3] < OPAQUE:  # a thin sheet, which hardly holds light off
+                            continue
                         f = fields[surfaces[n].field]
                         index = into(f, at[0], at[1], at[2])
                         v = value(pool, f.start, f.shape, index[0], index[1], index[2])
                         if v >= 0 and inside(f, clips, walls, at, index):
-                            through *= 1.0 - surfaces[n].rgba[3]
+                            through = 0.0
                     total += 1.0 - through
                 air[(i * shape[1] + j) * shape[2] + k] = total / 8
