@@ -225,12 +225,13 @@ class Look:
             return ((low, 0.0), (air - half, 0.0), (air + half, top), (max(high, air + half), top))
         return ((low, 0.0), (air, 0.0), (air, top), (max(air, high), top))
 
-    def projected(self, blend: str) -> Nodes:
-        """The opacity curve of a projection ("maximum", "minimum", "average"): a value is shown as it is.
+    def blended(self, blend: str) -> Nodes:
+        """The opacity curve in a volume, by what rays show of it: an `Intensity`'s `blend`.
 
-        It fades only toward what is nothing: the lower limit, the upper one of a minimum, 0 in a signed map.
+        In a projection ("maximum", "minimum", "average") a value is shown as it is. It fades only toward what is
+        nothing: the lower limit, the upper one of a minimum, 0 in a signed map.
         """
-        if isinstance(self.opacity, tuple) or self.survey.signed:
+        if blend == "composite" or isinstance(self.opacity, tuple) or self.survey.signed:
             return self.nodes("volume")
         low, high = self.clim
         if self.opacity is not None:
@@ -238,6 +239,11 @@ class Look:
         if blend == "minimum":
             return ((low, 1.0), (high, 0.0))
         return ((low, 0.0), (low + 0.1 * (high - low), 1.0), (high, 1.0))
+
+    def span(self, blend: str) -> tuple[float, float]:
+        """The values between which colors or opacity change in a volume; beyond, one value is like another."""
+        changes = [v for a, b in pairwise(self.blended(blend)) if a[1] != b[1] for v in (a[0], b[0])]
+        return min(*self.clim, *changes), max(*self.clim, *changes)
 
     @property
     def air(self) -> float:

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import RendererAgg
 from matplotlib.colors import is_color_like, to_rgb
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
@@ -36,6 +37,11 @@ INK, CHALK = "#1a1a1a", "#f2f2f2"  # lettering on a light page, and on a dark on
 def is_dark(background: Any) -> bool:
     """Whether lettering must be light to be read on a background."""
     return is_color_like(background) and float(luma(np.array(to_rgb(background)))) < 0.4
+
+
+def has_pixels(renderer: Any) -> bool:
+    """Whether a renderer of matplotlib's puts pixels, also those that stand in a PDF or SVG."""
+    return isinstance(renderer, RendererAgg) or isinstance(getattr(renderer, "_renderer", None), RendererAgg)
 
 
 @dataclass(frozen=True)

@@ -41,7 +41,7 @@ def draw_axes(ax: Axes, layer: Intensity, font_size: float, ink: str = INK) -> N
     if low == high:
         low, high = low - 0.5, high + 0.5
     data = _shown(layer)
-    counts, edges = np.histogram(data, bins=_edges(data, low, high))
+    counts, edges = _counted(data, low, high)
     centers = (edges[:-1] + edges[1:]) / 2
     share = 100 * counts / counts.sum()
     ax.bar(centers, share, width=np.diff(edges), color=look.rgb(centers), edgecolor="0.45", linewidth=0.2)
@@ -83,16 +83,17 @@ def _shown(layer: Intensity) -> NDArray[Any]:
     return np.asarray(data[kept])
 
 
-def _edges(data: NDArray[Any], low: float, high: float) -> NDArray[np.float64]:
-    """About a hundred bins; whole numbers fall evenly into bins that are whole numbers wide, else a comb appears.
+def _counted(data: NDArray[Any], low: float, high: float) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
+    """Counts in about a hundred bins, and their edges.
 
-    Also where every other number is rarer, as after a change of contrast: of two widths the one with less of a comb.
+    Whole numbers fall evenly into bins that are whole numbers wide, else a comb appears. Also where every other number
+    is rarer, as after a change of contrast: of two widths the one with less of a comb.
     """
     if data.dtype.kind not in "iu":
-        return np.linspace(low, high, BINS + 1)
+        return np.histogram(data, bins=np.linspace(low, high, BINS + 1))
     least = max(1, int(np.ceil((high - low + 1) / BINS)))
-    both = [np.arange(low - 0.5, high + step + 0.5, step) for step in (least, least + 1)]
-    return min(both, key=lambda edges: _comb(np.histogram(data, bins=edges)[0]))
+    both = [np.histogram(data, bins=np.arange(low - 0.5, high + step + 0.5, step)) for step in (least, least + 1)]
+    return min(both, key=lambda counted: _comb(counted[0]))
 
 
 def _comb(counts: NDArray[np.intp]) -> float:

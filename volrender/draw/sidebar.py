@@ -9,14 +9,13 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import RendererAgg
 from matplotlib.image import AxesImage
 from matplotlib.patches import Rectangle
 from matplotlib.path import Path
 from numpy.typing import NDArray
 
 from volrender.color import RGB, Look
-from volrender.draw.annotate import Frame, broken, fitted, nice_ticks, number, short, written
+from volrender.draw.annotate import Frame, broken, fitted, has_pixels, nice_ticks, number, short, written
 
 GAP = 1.5
 BAR_WIDTH = 2.6
@@ -62,7 +61,7 @@ class Tones(AxesImage):
 
     def draw(self, renderer: Any) -> None:
         """Draw pixels where there are pixels, else a rectangle for each color."""
-        if isinstance(renderer, RendererAgg) or isinstance(getattr(renderer, "_renderer", None), RendererAgg):
+        if has_pixels(renderer):
             super().draw(renderer)
             return
         colors: Any = self.get_array()

@@ -73,20 +73,12 @@ def with_colors(volume: Volume, bright: NDArray[Any]) -> NDArray[np.uint8]:
     return np.concatenate([volume.canonical.data[..., :3], np.rint(bright)[..., None].astype(np.uint8)], axis=-1)
 
 
-def _span(layer: Intensity) -> tuple[float, float]:
-    """The values between which colors or opacity change; beyond, one value is like another.
+def _within_span(data: NDArray[Any], layer: Intensity) -> NDArray[Any]:
+    """The values, clipped to the span where any lie beyond it.
 
     VTK spreads its color and opacity tables over the data's range: one hot voxel would leave the subject a few cells.
     """
-    nodes = _nodes(layer)
-    changes = [v for a, b in pairwise(nodes) if a[1] != b[1] for v in (a[0], b[0])]
-    low, high = min(*layer.look.clim, *changes), max(*layer.look.clim, *changes)
-    return low, high
-
-
-def _within_span(data: NDArray[Any], layer: Intensity) -> NDArray[Any]:
-    """The values, clipped to the span where any lie beyond it."""
-    low, high = _span(layer)
+    low, high = layer.look.span(layer.blend)
     survey = layer.look.survey
     return data if low <= survey.low and survey.high <= high else np.clip(data, low, high, dtype=np.float32)
 
@@ -131,9 +123,9 @@ def dress(prop: Any, layer: Intensity, *, lit: bool) -> None:
         colors.AddRGBPoint(value, *(BODY if body else rgb.tolist()))
     opacity = vtkPiecewiseFunction()
     # VTK's table has a cell for the smallest step between nodes, and 16384 cells at most.
-    span = _span(layer)
+    span = layer.look.span(layer.blend)
     step = 1e-4 * (span[1] - span[0])
-    for n, (value, amount) in enumerate(_nodes(layer)):
+    for n, (value, amount) in enumerate(look.blended(layer.blend)):
         opacity.AddPoint(value + n * step, amount)
     prop.SetColor(colors)
     prop.SetScalarOpacity(opacity)
@@ -151,16 +143,12 @@ def dress(prop: Any, layer: Intensity, *, lit: bool) -> None:
 
 def _gradient(layer: Intensity, nodes: Sequence[tuple[float, float]]) -> vtkPiecewiseFunction:
     """Factors of the opacity by steepness; VTK counts steepness by the mean voxel, and knows no steps."""
-    low, high = _span(layer)
+    low, high = layer.look.span(layer.blend)
     voxel = float(np.mean(layer.volume.spacing))
     factors = vtkPiecewiseFunction()
     for n, (steepness, factor) in enumerate(nodes):
         factors.AddPoint(steepness * voxel + n * 1e-4 * (high - low), factor)
     return factors
-
-
-def _nodes(layer: Intensity) -> Any:
-    return layer.look.nodes("volume") if layer.blend == "composite" else layer.look.projected(layer.blend)
 
 
 def core_level(layer: Intensity) -> float | None:
@@ -174,7 +162,7 @@ def core_level(layer: Intensity) -> float | None:
         return nodes[2][0]
     if not rising or nodes[-1][1] < CORE or not paint.opaque(layer):
         return None
-    low, high = _span(layer)
+    low, high = layer.look.span(layer.blend)
     values = np.linspace(max(low, survey.low), min(high, survey.high), 1024)
     bodily = values[layer.look.alpha(values, "volume") >= CORE]
     return float(bodily[0]) if len(bodily) else None
@@ -183,6 +171,6 @@ def core_level(layer: Intensity) -> float | None:
 def skin_level(layer: Intensity) -> float:
     """The value from which on an opaque body is seen: half way to what its core absorbs."""
     survey = layer.look.survey
-    low, high = _span(layer)
+    low, high = layer.look.span(layer.blend)
     values = np.linspace(max(low, survey.low), min(high, survey.high), 1024)
     return float(values[(layer.look.alpha(values, "volume") >= CORE / 2).argmax()])

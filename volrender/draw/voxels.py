@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 from matplotlib.artist import allow_rasterization
-from matplotlib.backends.backend_agg import RendererAgg
 from matplotlib.collections import Collection
 from matplotlib.colors import LightSource
 from matplotlib.path import Path
@@ -24,7 +23,7 @@ from numpy.typing import NDArray
 from volrender import space
 from volrender.color import RGB
 from volrender.draw import quads
-from volrender.draw.annotate import Frame
+from volrender.draw.annotate import Frame, has_pixels
 from volrender.draw.box import Edges, margins, on_paper, pane
 from volrender.draw.sight import OPAQUE, STEPS, Sight, open_faces
 from volrender.draw.voxel_grid import CORNERS, Cubes
@@ -167,7 +166,7 @@ class VoxelCollection(Collection):
             return
         gc = renderer.new_gc()
         self._set_gc_clip(gc)  # type: ignore[attr-defined]
-        if isinstance(renderer, RendererAgg) or isinstance(getattr(renderer, "_renderer", None), RendererAgg):
+        if has_pixels(renderer):
             self._draw_image(renderer, gc)
         else:
             self._draw_paths(renderer, gc)

@@ -18,7 +18,7 @@ from volrender.color import as_rgb
 from volrender.draw.compiled import run
 from volrender.draw.faces import Face, cut_faces, ended, slice_faces
 from volrender.draw.rays import tables
-from volrender.draw.rays.fields import Field, intensity_field, label_field, span_of, surface_field
+from volrender.draw.rays.fields import Field, intensity_field, label_field, surface_field
 from volrender.draw.rays.grids import block_ranges
 from volrender.draw.rays.scenery import (
     BLOCK,
@@ -123,7 +123,7 @@ class Stage:
             pigments = self.marks.add(layer.volume.canonical.data[..., :3])
         steep = tables.steepness(layer)
         starts = (add(density), add(total), add(tables.tones(layer)))
-        low, high = span_of(layer)
+        low, high = layer.look.span(layer.blend)
         zero = -low / (high - low)
         if not (0 < zero < 1 and density[int(zero * len(density))] < density[0]):  # not seen on both sides of 0
             zero = 2.0 if density[0] > density[-1] else -1.0

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from itertools import pairwise
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -130,21 +129,9 @@ def _finite(volume: Volume, *, highest: bool = False) -> Slab:
     return slab
 
 
-def span_of(layer: Intensity) -> tuple[float, float]:
-    """The values between which colors or opacity change, which are 0 and 1 in the field; beyond, all are alike."""
-    changes = [v for a, b in pairwise(nodes_of(layer)) if a[1] != b[1] for v in (a[0], b[0])]
-    low, high = min(*layer.look.clim, *changes), max(*layer.look.clim, *changes)
-    return low, high
-
-
-def nodes_of(layer: Intensity) -> Any:
-    """Opacity nodes."""
-    return layer.look.nodes("volume") if layer.blend == "composite" else layer.look.projected(layer.blend)
-
-
 def intensity_field(layer: Intensity, has: Any) -> Field:
     """Values from 0 to 1 over the layer's span; of a minimum projection from 1 to 0, so that it is a maximum too."""
-    low, high = span_of(layer)
+    low, high = layer.look.span(layer.blend)
     finite, least = _finite(layer.field, highest=layer.blend == "minimum"), layer.blend == "minimum"
 
     def slab(data: NDArray[Any]) -> NDArray[Any]:

@@ -6,7 +6,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from volrender.color import BODY, interpolate
-from volrender.draw.rays.fields import nodes_of, span_of
 from volrender.draw.rays.scenery import TONES, Pool, Tables
 from volrender.layers import Intensity
 
@@ -17,7 +16,7 @@ PLACES = np.linspace(0, 1, TONES)
 
 def values(layer: Intensity) -> Tables:
     """The data values of the entries; those of a minimum projection fall."""
-    low, high = span_of(layer)
+    low, high = layer.look.span(layer.blend)
     rising = np.linspace(low, high, TONES)
     return rising[::-1] if layer.blend == "minimum" else rising
 
@@ -31,12 +30,12 @@ def tones(layer: Intensity) -> Tables:
 
 def alphas(layer: Intensity) -> Tables:
     """Opacities of a projection."""
-    return interpolate(values(layer), nodes_of(layer))
+    return interpolate(values(layer), layer.look.blended(layer.blend))
 
 
 def counted(layer: Intensity) -> tuple[float, float]:
     """Between which of a field's values a projection looks: a mean leaves out the background."""
-    low, high = span_of(layer)
+    low, high = layer.look.span(layer.blend)
     if layer.blend != "average" or layer.opacity is not None:
         return 0.0, 1.0
     least, most = np.clip((np.array([layer.look.air, layer.look.survey.high]) - low) / (high - low), 0, 1).tolist()
@@ -45,7 +44,7 @@ def counted(layer: Intensity) -> tuple[float, float]:
 
 def absorption(layer: Intensity) -> tuple[Tables, Tables]:
     """Extinction per mm at the entries, and its integral up to them over the field's 0 to 1."""
-    low, high = span_of(layer)
+    low, high = layer.look.span(layer.blend)
     n = (TONES - 1) * FINER
     middles = low + (high - low) * (np.arange(n) + 0.5) / n
     parts = _extinction(layer, middles).reshape(-1, FINER).sum(axis=1) / n
@@ -56,12 +55,12 @@ def _extinction(layer: Intensity, at: Tables) -> Tables:
     """Per mm, from the opacity of a distance; what is opaque is so within a voxel."""
     most = SOLID / min(layer.volume.spacing)
     with np.errstate(divide="ignore"):
-        return np.minimum(-np.log1p(-interpolate(at, nodes_of(layer))) / layer.look.distance, most)
+        return np.minimum(-np.log1p(-interpolate(at, layer.look.blended(layer.blend))) / layer.look.distance, most)
 
 
 def steepness(layer: Intensity) -> Tables:
     """Factors of the opacity over the field's change per mm (n, 2); one alone where there are none."""
-    low, high = span_of(layer)
+    low, high = layer.look.span(layer.blend)
     return np.array([(steep / (high - low), factor) for steep, factor in layer.look.gradient or ((0.0, 1.0),)])
 
 
