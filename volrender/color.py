@@ -47,7 +47,9 @@ class Survey:
     low, high : float
         The finite range.
     robust : (float, float)
-        The range without outliers: percentiles 0.5 of all and 99.8 of the foreground.
+        The range of the foreground without outliers: its percentiles 0.5 and 99.8.
+    floor : float
+        The lowest value without outliers: percentile 0.5 of all.
     air : float
         The level (data units) that parts background from foreground: Otsu's threshold, halved toward the background.
     signed : bool
@@ -63,6 +65,7 @@ class Survey:
     low: float
     high: float
     robust: tuple[float, float]
+    floor: float
     air: float
     signed: bool
     smallest: float
@@ -90,7 +93,7 @@ def survey(data: NDArray[Any]) -> Survey:
     if values.size == 0 or values.min() == values.max():  # a few bright voxels can slip through the subsample
         values = data[np.isfinite(data)].astype(np.float64)
     if high - low <= max(1e-12 * max(abs(low), abs(high)), 1e-300):
-        return Survey(low, high, (low, high), low, False, abs(low), low)
+        return Survey(low, high, (low, high), low, low, False, abs(low), low)
     background, air = _background(values)
     front = values[values > air] if (values > air).any() else values
     nonzero = values[values != 0]
@@ -99,11 +102,11 @@ def survey(data: NDArray[Any]) -> Survey:
     # An image that was resampled with splines undershoots a little below 0: both sides must have weight.
     below, above = np.percentile(nonzero, (0.5, 99.5)).tolist()
     signed = not whole and min(-below, above) > 0.1 * top >= abs(float(np.median(values)))
-    robust = (-top, top) if signed else (float(np.percentile(values, 0.5)), float(np.percentile(front, 99.8)))
-    if robust[0] >= robust[1]:
-        robust = (low, high)
+    first, last = np.percentile(front, (0.5, 99.8)).tolist()
+    robust = (-top, top) if signed else (first, last) if first < last else (low, high)
+    floor = min(float(np.percentile(values, 0.5)), robust[0])
     hollow = signed or (not whole and nonzero.size < values.size and smallest > THRESHOLDED * top)
-    return Survey(low, high, robust, air, signed, smallest, background, hollow)
+    return Survey(low, high, robust, floor, air, signed, smallest, background, hollow)
 
 
 def _background(values: NDArray[np.float64]) -> tuple[float, float]:
@@ -134,6 +137,8 @@ class Look:
     opacity : float, nodes or None
         As the user gave it; None where each panel takes its own usual curve.
     survey : Survey
+    floor : float
+        The value at which there is nothing: the user's lower limit, or the lowest but for outliers.
     chosen : bool
         Whether the user named the colormap; if not, a volume rendering draws the body in one tone.
     curve : nodes or None
@@ -154,6 +159,7 @@ class Look:
     cmap: Colormap
     opacity: Opacity | None
     survey: Survey
+    floor: float
     chosen: bool
     curve: Nodes | None = None
     sparse: bool = False
@@ -208,7 +214,7 @@ class Look:
             return ((low, 0.0), (air, 0.0), (air, GLASS), (max(air, high), GLASS))
         if panel == "voxel" and self.opacity is None:
             # The value itself is the alpha, as in the exploded-voxel recipe; air, which is never quite 0, is left out.
-            first, last = self.clim
+            first, last = self.floor, self.clim[1]
             start = min(max(air, first), last)
             return ((first, 0.0), (start, 0.0), (start, top * (start - first) / (last - first)), (last, top))
         if panel == "volume" and self.level is None:
@@ -243,14 +249,15 @@ class Look:
     def span(self, blend: str) -> tuple[float, float]:
         """The values between which colors or opacity change in a volume; beyond, one value is like another."""
         changes = [v for a, b in pairwise(self.blended(blend)) if a[1] != b[1] for v in (a[0], b[0])]
-        return min(*self.clim, *changes), max(*self.clim, *changes)
+        lowest = self.floor if blend == "composite" else self.clim[0]
+        return min(lowest, *self.clim, *changes), max(*self.clim, *changes)
 
     @property
     def air(self) -> float:
         """The level under which nothing is drawn where air is not: the user's, the background's, or the lower limit."""
         if self.level is not None:
             return self.level
-        return min(max(self.survey.air, self.clim[0]), self.survey.high)
+        return min(max(self.survey.air, self.floor), self.survey.high)
 
     @property
     def _gap(self) -> bool:
@@ -424,7 +431,8 @@ def make_look(
     chosen = as_cmap(cmap or (DIVERGING if data_survey.signed else INK if ink else GRAY))
     if cmap is None and data_survey.signed and low != -high:
         chosen = _around_zero(chosen, low, high)
-    return Look((low, high), chosen, opacity, data_survey, cmap is not None or data_survey.signed, level=level)
+    floor = low if clim is not None or data_survey.signed else min(data_survey.floor, low)
+    return Look((low, high), chosen, opacity, data_survey, floor, cmap is not None or data_survey.signed, level=level)
 
 
 def _around_zero(cmap: Colormap, low: float, high: float) -> Colormap:

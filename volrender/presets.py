@@ -259,7 +259,7 @@ def _from_hounsfield(name: str, volume: Volume) -> tuple[float, float]:
         return 1.0, 0.0
     if low >= 0 and 1300 < high < 8192 and _water_at_1024(volume.data):
         return 1.0, WATER_RAW
-    dark, bright = volume.survey.robust
+    dark, bright = volume.survey.floor, volume.survey.robust[1]
     warn(
         f"{volume.name or 'the volume'} is not in Hounsfield units ({low:g} to {high:g}): "
         f"{name}, for {PURPOSES[name]}, is spread over its values"
