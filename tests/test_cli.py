@@ -144,7 +144,6 @@ OPTIONS = [
     ("scene", ["--clip", "y=-5:5", "--clip", "x=0:"]),
     ("scene", ["--camera", "superior"]),
     ("scene", ["--level", "60"]),
-    ("scene", ["--level", "otsu"]),
     ("scene", ["--blend", "maximum"]),
     ("scene", ["--quality", "draft"]),
     ("scene", ["--light", "flat"]),
@@ -243,7 +242,8 @@ def test_colors_are_those_of_surfaces_and_masks_in_order(layers_of):
 
 
 def test_a_recipe_has_whole_paths_where_they_are_asked_for(run, inputs, tmp_path):
-    for kind, wanted in [("names", "head.nii.gz"), ("paths", (inputs / "head.nii.gz").as_posix())]:
+    seen = Path(os.path.relpath(inputs / "head.nii.gz", tmp_path)).as_posix()
+    for kind, wanted in [("names", seen), ("paths", (inputs / "head.nii.gz").as_posix())]:
         run("slices", "head.nii.gz", "--recipe", kind, "-o", tmp_path / "o.png", *SMALL)
         assert vr.read_recipe(tmp_path / "o.png")["volumes"]["head"]["load"] == wanted
     run("redo", tmp_path / "o.png", "--recipe", "paths", "-o", tmp_path / "again.png")
@@ -261,10 +261,26 @@ def test_a_level_by_otsu_or_percentile_is_a_number(run, inputs, tmp_path):
     values = nib.load(inputs / "head.nii.gz").get_fdata()
     pictures = []
     for level in ("95%", f"{np.percentile(values, 95)}", "otsu"):
-        assert run("slices", "head.nii.gz", "--level", level, "-o", tmp_path / "o.png", *SMALL)[0] == 0
+        code, _, err = run("slices", "head.nii.gz", "--level", level, "-o", tmp_path / "o.png", *SMALL)
+        assert (code, err.startswith(f"note: --level {level} of head is ")) == (
+            0,
+            level[0] not in "0123456789" or level[-1] == "%",
+        )
         pictures.append(picture(tmp_path / "o.png"))
     assert np.array_equal(pictures[0], pictures[1])
     assert not np.array_equal(pictures[0], pictures[2])
+
+
+def test_the_level_that_was_found_is_told(run, tmp_path):
+    code, _, err = run("scene", "head.nii.gz", "--level", "otsu", "-o", tmp_path / "o.png", *SMALL)
+    found = float(err.removeprefix("note: --level otsu of head is "))
+    layer = vr.Isosurface(vr.load("head.nii.gz"), level="otsu")
+    assert (code, found) == (0, pytest.approx(layer.level, rel=1e-3))
+    said = vr.read_recipe(tmp_path / "o.png")
+    assert f"≥ {found:.3g}, Otsu's threshold; " in said["caption"]
+    assert f"≥ {found:.3g}, Otsu's threshold; " in said["alt_text"]
+    (layer,) = said["layers"].values()
+    assert layer["level"] == "otsu"  # so that another file, in its place, has its own
 
 
 def test_frames_are_told_apart(run, tmp_path):

@@ -12,9 +12,10 @@ import numpy as np
 from cyclopts import Parameter
 
 from volrender import presets
-from volrender.color import QUALITATIVE, as_rgb
+from volrender.color import BODY, QUALITATIVE, as_rgb
+from volrender.console import complain
 from volrender.intensity import finite_range
-from volrender.layers import Intensity, Isosurface, LabelMap, Layer
+from volrender.layers import SURFACE, Intensity, Isosurface, LabelMap, Layer
 from volrender.levels import as_level
 from volrender.presets import NAMES
 from volrender.sources import load
@@ -154,7 +155,7 @@ def as_layers(
             layers.append(Intensity(volume, reading.clim, mapped, blend=blend, clip=clips, preset=look))
         elif surfaces:
             idle -= {"level"}
-            layers.extend(_surfaces(volume, _level(volume, reading.level), clips if n == 0 else []))
+            layers.extend(_surfaces(volume, reading.level, clips if n == 0 else [], alone=len(files) == 1))
         else:
             level = _level(volume, reading.level)
             if level is not None and not (np.abs(volume.data) >= level).any():
@@ -162,7 +163,7 @@ def as_layers(
             own = reading.cmap or (None if volume.survey.signed else cmap)
             idle -= {"level", *(["cmap", "clim"] if n == 0 else [])}
             alone: dict[str, Any] = {"clim": reading.clim, "cmap": own, "clip": clips}
-            layers.append(Intensity(volume, level=level, **(alone if n == 0 else {})))
+            layers.append(Intensity(volume, level=reading.level, **(alone if n == 0 else {})))
         advance()
     for word in idle:
         raise ValueError(f"--{word} would change nothing: it is for {WORDS[word]}")
@@ -223,11 +224,14 @@ def _preset(volume: Volume, name: str | None, level: float | None) -> Any:
 
 
 def _level(volume: Volume, level: float | str | None) -> float | None:
-    """The level that was asked for, in the volume's data units."""
+    """The level that was asked for, in the volume's data units; what a word comes to is told."""
     try:
-        return None if level is None else as_level(level, volume)
+        found = None if level is None else as_level(level, volume)
     except ValueError as error:
         raise ValueError(f"--{error}" if str(error).startswith("level") else f"--level: {error}") from None
+    if isinstance(level, str):
+        complain(f"note: --level {level} of {volume.name or 'the volume'} is {found:.4g}")
+    return found
 
 
 def _outside(volume: Volume, level: float) -> ValueError:
@@ -235,10 +239,11 @@ def _outside(volume: Volume, level: float) -> ValueError:
     return ValueError(f"{volume.name}: --level must lie within the data, {low:g} to {high:g}; got {level:g}")
 
 
-def _surfaces(volume: Volume, level: float | None, clips: Sequence[Clip]) -> list[Layer]:
-    """Both sides of a signed map, one side of any other."""
+def _surfaces(volume: Volume, asked: float | str | None, clips: Sequence[Clip], *, alone: bool) -> list[Layer]:
+    """Both sides of a signed map, one side of any other, in the tone of a body if there is nothing else."""
+    level = _level(volume, asked)
     if not volume.survey.signed:
-        return [Isosurface(volume, level=level, clip=clips)]
+        return [Isosurface(volume, level=asked, color=BODY if alone else SURFACE, clip=clips)]
     at = 0.5 * volume.survey.robust[1] if level is None else level
     sides = [(at, "#c1272d"), (-at, "#2a62c4")]
     found = [(v, c) for v, c in sides if volume.survey.low <= v <= volume.survey.high]
