@@ -629,23 +629,33 @@ def test_a_folder_that_cannot_be_written(run, tmp_path):
     assert "cannot be written" in err
 
 
-def test_no_folder_for_matplotlib_is_a_sentence():
+@pytest.mark.parametrize("memory", [False, True])
+def test_where_nothing_can_be_written(tmp_path, memory):
+    """Without a folder for matplotlib there is a sentence; with one in memory all works, and it goes again."""
     code = (
         "import sys, tempfile\n"
-        "def full(*a, **k): raise OSError(28, 'No space left on device')\n"
-        "tempfile.mkdtemp = full\n"
-        "from volrender.__main__ import main\n"
-        "sys.exit(main())"
+        "from pathlib import Path\n"
+        "def full(*a, **k): raise FileNotFoundError(28, 'No usable temporary directory found')\n"
+        "make = tempfile.mkdtemp\n"
+        "tempfile.gettempdir = full\n"
+        "tempfile.mkdtemp = lambda *a, dir=None, **k: make(*a, dir=dir, **k) if dir else full()\n"
+        "from volrender import __main__ as program\n"
+        "program.MEMORY = Path(sys.argv.pop())\n"
+        "sys.exit(program.main())"
     )
     place = dict.fromkeys(("HOME", "XDG_CONFIG_HOME", "XDG_CACHE_HOME"), os.devnull)
     environment = {k: v for k, v in os.environ.items() if k != "MPLCONFIGDIR"} | place
-    done = subprocess.run(
-        [sys.executable, "-c", code, "doctor"], capture_output=True, text=True, check=False, env=environment
-    )
-    assert (done.returncode, done.stdout) == (2, "")
-    (sentence,) = [line for line in done.stderr.splitlines() if line.startswith("volrender: ")]
-    assert "MPLCONFIGDIR" in sentence
-    assert "Traceback" not in done.stderr
+    command = [sys.executable, "-c", code, "doctor", str(tmp_path if memory else tmp_path / "none")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+    if memory:
+        assert (done.returncode, done.stderr) == (0, "")
+        assert "figures              can be drawn" in done.stdout
+    else:
+        assert (done.returncode, done.stdout) == (2, "")
+        assert done.stderr.startswith("volrender: no folder can be written to")
+        assert "set MPLCONFIGDIR" in done.stderr
+        assert done.stderr.count("\n") == 1
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.skipif(os.name != "posix", reason="files are limited by resource")

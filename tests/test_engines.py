@@ -12,6 +12,7 @@ from scipy import ndimage
 from skimage.metrics import structural_similarity
 
 from volrender import Box, CutPlane, Intensity, Isosurface, LabelMap, Plane, Scene, Volume, console, sample
+from volrender import doctor as doctors
 from volrender.cli import main
 from volrender.draw import engines, opengl, scene_pyvista
 from volrender.rendering import Rendering
@@ -300,11 +301,19 @@ def test_the_doctor_has_a_line_for_every_way_to_install(machine, capsys):
     for line in (
         "apt install libegl1",
         "dnf install mesa-libEGL",
-        "conda install -c conda-forge",
-        "pip install --upgrade",
+        'conda install -c conda-forge "vtk>=9.5" "mesalib<25.1"',
+        "pip: no package brings OpenGL",
     ):
         assert line in said.out
     assert "does not work" in said.out
+
+
+def test_the_doctor_has_a_line_for_what_is_too_old(machine, capsys, monkeypatch):
+    machine(None, [])
+    found = {"vtk": "9.3.1", "numba": None}
+    version = doctors._version
+    monkeypatch.setattr(doctors, "_version", lambda name: found.get(name, version(name)))
+    assert 'pip: pip install --upgrade "vtk>=9.5" "numba>=0.60"\n' in doctor(capsys)[1].out
 
 
 def test_the_doctor_says_when_no_scene_can_be_drawn(machine, capsys, monkeypatch):
