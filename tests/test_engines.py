@@ -4,6 +4,7 @@ import json
 import signal
 import subprocess
 import sys
+from contextlib import contextmanager
 
 import numpy as np
 import pytest
@@ -269,6 +270,22 @@ def test_an_interrupt_ends_a_command_that_draws_with_pyvista(machine, monkeypatc
         engines.render((), None, None, Rendering())
     assert seen == [signal.default_int_handler, signal.SIG_DFL]
     assert signal.getsignal(signal.SIGINT) == signal.default_int_handler
+
+
+@pytest.mark.parametrize("hardware", [False, True])
+def test_slow_opengl_is_told_before_it_draws(monkeypatch, hardware):
+    told = []
+
+    @contextmanager
+    def working(what):
+        yield lambda part, now=what: told.append((part, now))
+
+    drawn = np.zeros((4, 4, 4), np.uint8)
+    monkeypatch.setattr(engines, "working", working)
+    monkeypatch.setattr(opengl, "hardware", lambda: hardware)
+    monkeypatch.setattr(scene_pyvista, "render", lambda *_: told.append("drawn") or drawn)
+    assert Scene(Isosurface(ball(), 50), engine="pyvista").render((4, 4)) is drawn
+    assert told == [*([] if hardware else [(0.0, engines.SLOW)]), "drawn"]
 
 
 # The doctor
