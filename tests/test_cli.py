@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 from printed import MM, png_facts
 
+import volrender as vr
 from volrender import __version__, cli, cli_layers, demo
 from volrender.cli import main
 from volrender.cli_layers import parse_clip
@@ -143,11 +144,13 @@ OPTIONS = [
     ("scene", ["--clip", "y=-5:5", "--clip", "x=0:"]),
     ("scene", ["--camera", "superior"]),
     ("scene", ["--level", "60"]),
-    ("scene", ["--level", "otsu"]),
     ("scene", ["--blend", "maximum"]),
     ("scene", ["--quality", "draft"]),
     ("scene", ["--light", "flat"]),
     ("scene", ["--silhouette"]),
+    ("scene", ["--opacity", "0.05"]),
+    ("scene", ["--level", "60", "--color", "teal"]),
+    ("scene", ["--perspective", "40"]),
     ("slices", ["--clip", "x=0:"]),
     ("slices", ["--camera", "anterior"]),
     ("slices", ["-x", "0", "4"]),
@@ -160,6 +163,8 @@ OPTIONS = [
     ("slices", ["zmap.nii.gz", "--level", "3.1"]),
     ("slices", ["--level", "60"]),
     ("slices", ["--cmap", "magma", "--clim", "20", "70"]),
+    ("slices", ["--opacity", "0.5"]),
+    ("slices", ["--recipe", "none"]),
     ("histogram", ["--cmap", "magma"]),
     ("histogram", ["--level", "50"]),
     ("histogram", ["--title", "Values"]),
@@ -201,6 +206,50 @@ def test_a_mask_is_seen_in_its_color(run, tmp_path, command):
     assert (red - blue > 60).mean() > 0.02
 
 
+@pytest.fixture
+def layers_of(run, tmp_path):
+    """The layers of the picture that a command draws, as its recipe has them."""
+
+    def drawn(*words):
+        code, _, err = run(*words, "-o", tmp_path / "o.png", *SMALL)
+        assert (code, err) == (0, "")
+        return list(vr.read_recipe(tmp_path / "o.png")["layers"].values())
+
+    return drawn
+
+
+def test_one_opacity_is_that_of_the_overlays_and_several_those_of_all(layers_of):
+    over = ["head.nii.gz", "zmap.nii.gz", "--mask", "mask.nii.gz"]
+    one = layers_of("slices", *over, "--opacity", "0.5")
+    assert [layer.get("opacity") for layer in one] == [None, 0.5, 0.5]
+    each = layers_of("slices", *over, "--opacity", "0.9", "--opacity", "0.7", "--opacity", "0.2")
+    assert [layer["opacity"] for layer in each] == [0.9, 0.7, 0.2]
+    alone = layers_of("slices", "head.nii.gz", "--opacity", "0.4")
+    assert [layer["opacity"] for layer in alone] == [0.4]
+    sides = layers_of("scene", "head.nii.gz", "zmap.nii.gz", "--level", "3", "--opacity", "0.05", "--opacity", "0.5")
+    assert [layer["opacity"] for layer in sides] == [0.05, 0.5, 0.5]
+
+
+def test_colors_are_those_of_surfaces_and_masks_in_order(layers_of):
+    words = ["head.nii.gz", "zmap.nii.gz", "--level", "3", "--mask", "mask.nii.gz", "--opacity", "0.05"] + 2 * [
+        "--opacity",
+        "1",
+    ]
+    made = layers_of("scene", *words, "--color", "gold", "--color", "teal", "--color", "black")
+    assert [layer.get("color", layer.get("colors")) for layer in made] == [None, "gold", "teal", "black"]
+    made = layers_of("scene", *words, "--color", "gold")
+    assert [layer.get("color", layer.get("colors"))[0] for layer in made[1:]] == ["g", "#", "#"]
+
+
+def test_a_recipe_has_whole_paths_where_they_are_asked_for(run, inputs, tmp_path):
+    seen = Path(os.path.relpath(inputs / "head.nii.gz", tmp_path)).as_posix()
+    for kind, wanted in [("names", seen), ("paths", (inputs / "head.nii.gz").as_posix())]:
+        run("slices", "head.nii.gz", "--recipe", kind, "-o", tmp_path / "o.png", *SMALL)
+        assert vr.read_recipe(tmp_path / "o.png")["volumes"]["head"]["load"] == wanted
+    run("redo", tmp_path / "o.png", "--recipe", "paths", "-o", tmp_path / "again.png")
+    assert (tmp_path / "again.png").read_bytes() == (tmp_path / "o.png").read_bytes()
+
+
 def test_the_level_of_a_map_is_on_both_sides(run, tmp_path):
     run("slices", "head.nii.gz", "zmap.nii.gz", "--level", "3.1", "-z", "-8", "0", "-o", tmp_path / "o.png", *SMALL)
     red, _, blue = np.moveaxis(picture(tmp_path / "o.png"), -1, 0)
@@ -212,10 +261,26 @@ def test_a_level_by_otsu_or_percentile_is_a_number(run, inputs, tmp_path):
     values = nib.load(inputs / "head.nii.gz").get_fdata()
     pictures = []
     for level in ("95%", f"{np.percentile(values, 95)}", "otsu"):
-        assert run("slices", "head.nii.gz", "--level", level, "-o", tmp_path / "o.png", *SMALL)[0] == 0
+        code, _, err = run("slices", "head.nii.gz", "--level", level, "-o", tmp_path / "o.png", *SMALL)
+        assert (code, err.startswith(f"note: --level {level} of head is ")) == (
+            0,
+            level[0] not in "0123456789" or level[-1] == "%",
+        )
         pictures.append(picture(tmp_path / "o.png"))
     assert np.array_equal(pictures[0], pictures[1])
     assert not np.array_equal(pictures[0], pictures[2])
+
+
+def test_the_level_that_was_found_is_told(run, tmp_path):
+    code, _, err = run("scene", "head.nii.gz", "--level", "otsu", "-o", tmp_path / "o.png", *SMALL)
+    found = float(err.removeprefix("note: --level otsu of head is "))
+    layer = vr.Isosurface(vr.load("head.nii.gz"), level="otsu")
+    assert (code, found) == (0, pytest.approx(layer.level, rel=1e-3))
+    said = vr.read_recipe(tmp_path / "o.png")
+    assert f"≥ {found:.3g}, Otsu's threshold; " in said["caption"]
+    assert f"≥ {found:.3g}, Otsu's threshold; " in said["alt_text"]
+    (layer,) = said["layers"].values()
+    assert layer["level"] == "otsu"  # so that another file, in its place, has its own
 
 
 def test_frames_are_told_apart(run, tmp_path):
@@ -453,6 +518,26 @@ ARGUMENTS = [
     (["scene", "head.nii.gz", "zmap.nii.gz", "--level", "7"], "--level must lie within the data, -5.25 to 6.5; got 7"),
     (["slices", "head.nii.gz", "--level", "nan"], "level"),
     (["slices", "head.nii.gz", "--level", "140%"], "--level must be a number, 'otsu', or a percentile"),
+    (["slices", "head.nii.gz", "--opacity", "2"], "opacity must be between 0 and 1; got 2"),
+    (["slices", "head.nii.gz", "--opacity", "1", "--opacity", "1"], "one number, or one for the only file; got 2"),
+    (
+        ["slices", "head.nii.gz", "head.nii.gz", "--mask", "mask.nii.gz", "--opacity", "1", "--opacity", "1"],
+        "one for each of the 3 files and masks; got 2",
+    ),
+    (["slices", "head.nii.gz", "--color", "red"], "--color would change nothing: it is for surfaces and masks"),
+    (["scene", "head.nii.gz", "--level", "60", "--color", "reddish"], "color must be a matplotlib color"),
+    (
+        ["scene", "head.nii.gz", "--level", "60", "--color", "red", "--color", "tan"],
+        "each surface and mask, here 1; got 2",
+    ),
+    (["scene", "head.nii.gz", "--perspective", "120"], "the perspective of a Camera must be 0 to 90 degrees; got 120"),
+    (["slices", "head.nii.gz", "--recipe", "all"], "--recipe must be names, paths or none; got 'all'"),
+    (
+        ["scene", "head.nii.gz", "--camera", "25", "150"],
+        "'150' belongs to no option: files come before the options, and",
+    ),
+    (["slices", "head.nii.gz", "--dpi", "90", "mask.nii.gz"], "files come before the options\n"),
+    (["scene", "head.nii.gz", "--cmra", "left"], "Unknown option: --cmra. Did you mean --camera?\n"),
     (["scene", "head.nii.gz", "--quality", "best"], "quality must be final or draft; got 'best'"),
     (["scene", "head.nii.gz", "--light", "dim"], "light must be studio or flat; got 'dim'"),
     (["slices", "head.nii.gz", "--clim", "3", "1"], "clim must be increasing"),
@@ -465,9 +550,9 @@ ARGUMENTS = [
     (["voxels", "head.nii.gz", "--size", "0"], "size must be 1 voxel or more"),
     (["voxels", "head.nii.gz", "--explode", "1"], "explode must be"),
     (["scene", "head.nii.gz", "--blend", "mix"], "blend must be one of composite, maximum"),
-    (["slices", "head.nii.gz", "--colour", "red"], "Unknown option: --colour.\n"),
+    (["slices", "head.nii.gz", "--colour", "red"], "Unknown option: --colour. Did you mean --color?\n"),
     (["scene", "head.nii.gz", "--threshold", "3"], "Unknown option: --threshold. Take --level."),
-    (["slices", "head.nii.gz", "--radiologic"], "Take --radiological."),
+    (["slices", "head.nii.gz", "--radiologic"], "Did you mean --radiological?\n"),
     (["slices", "head.nii.gz", "--outline"], "--outline would change nothing: it is for masks and label maps"),
     (["slices", "mask.nii.gz", "--labels", "--level", "1"], "--level would change nothing: it is for intensities"),
     (["scene", "head.nii.gz", "--level", "60", "--cmap", "magma"], "--cmap would change nothing"),
@@ -544,23 +629,33 @@ def test_a_folder_that_cannot_be_written(run, tmp_path):
     assert "cannot be written" in err
 
 
-def test_no_folder_for_matplotlib_is_a_sentence():
+@pytest.mark.parametrize("memory", [False, True])
+def test_where_nothing_can_be_written(tmp_path, memory):
+    """Without a folder for matplotlib there is a sentence; with one in memory all works, and it goes again."""
     code = (
         "import sys, tempfile\n"
-        "def full(*a, **k): raise OSError(28, 'No space left on device')\n"
-        "tempfile.mkdtemp = full\n"
-        "from volrender.__main__ import main\n"
-        "sys.exit(main())"
+        "from pathlib import Path\n"
+        "def full(*a, **k): raise FileNotFoundError(28, 'No usable temporary directory found')\n"
+        "make = tempfile.mkdtemp\n"
+        "tempfile.gettempdir = full\n"
+        "tempfile.mkdtemp = lambda *a, dir=None, **k: make(*a, dir=dir, **k) if dir else full()\n"
+        "from volrender import __main__ as program\n"
+        "program.MEMORY = Path(sys.argv.pop())\n"
+        "sys.exit(program.main())"
     )
     place = dict.fromkeys(("HOME", "XDG_CONFIG_HOME", "XDG_CACHE_HOME"), os.devnull)
     environment = {k: v for k, v in os.environ.items() if k != "MPLCONFIGDIR"} | place
-    done = subprocess.run(
-        [sys.executable, "-c", code, "doctor"], capture_output=True, text=True, check=False, env=environment
-    )
-    assert (done.returncode, done.stdout) == (2, "")
-    (sentence,) = [line for line in done.stderr.splitlines() if line.startswith("volrender: ")]
-    assert "MPLCONFIGDIR" in sentence
-    assert "Traceback" not in done.stderr
+    command = [sys.executable, "-c", code, "doctor", str(tmp_path if memory else tmp_path / "none")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+    if memory:
+        assert (done.returncode, done.stderr) == (0, "")
+        assert "figures              can be drawn" in done.stdout
+    else:
+        assert (done.returncode, done.stdout) == (2, "")
+        assert done.stderr.startswith("volrender: no folder can be written to")
+        assert "set MPLCONFIGDIR" in done.stderr
+        assert done.stderr.count("\n") == 1
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.skipif(os.name != "posix", reason="files are limited by resource")

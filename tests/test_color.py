@@ -9,7 +9,7 @@ from matplotlib.colors import ListedColormap
 from scipy import ndimage
 from skimage.color import deltaE_ciede2000, rgb2lab
 
-from volrender import Volume, color, sample
+from volrender import Intensity, Volume, color, sample
 
 NOISE = np.random.default_rng(7)
 MAP = NOISE.normal(size=(24, 24, 24))
@@ -347,3 +347,20 @@ def test_default_label_colors_can_be_told_apart(count, sight):
     lab = rgb2lab(np.where(seen <= 0.0031308, seen * 12.92, 1.055 * seen ** (1 / 2.4) - 0.055)[None])[0]
     apart = deltaE_ciede2000(lab[:, None], lab[None])
     assert apart[~np.eye(count, dtype=bool)].min() > 10
+
+
+def test_a_maximum_projection_has_the_range_of_what_it_shows():
+    """Of a bright core in a dimmer shell, in noise: the shell is not white, and the core not black with it."""
+    far = np.sqrt(((np.indices((40, 40, 40)) - 20.0) ** 2).sum(axis=0))
+    data = np.select([far < 4, far < 15], [100, 60], 0.0) + np.random.default_rng(0).uniform(0, 5, far.shape)
+    data[0, 0, 0] = np.nan
+    volume = Volume(data, np.eye(4))
+    low, high = Intensity(volume, blend="maximum").look.clim
+    assert 60 < low < 70
+    assert 100 < high <= 105
+    assert Intensity(volume, blend="average").look.clim == Intensity(volume).look.clim != (low, high)
+    assert Intensity(volume, blend="maximum", clim=(0, 50)).look.clim == (0, 50)
+    turned = Volume(data.transpose(2, 0, 1)[::-1], np.eye(4))
+    assert Intensity(turned, blend="maximum").look.clim == (low, high)
+    flat = Intensity(Volume(np.full((3, 3, 3), 7.0), np.eye(4)), blend="maximum")
+    assert flat.look.clim[0] < 7 < flat.look.clim[1]

@@ -4,6 +4,7 @@ import json
 import signal
 import subprocess
 import sys
+from contextlib import contextmanager
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from scipy import ndimage
 from skimage.metrics import structural_similarity
 
 from volrender import Box, CutPlane, Intensity, Isosurface, LabelMap, Plane, Scene, Volume, console, sample
+from volrender import doctor as doctors
 from volrender.cli import main
 from volrender.draw import engines, opengl, scene_pyvista
 from volrender.rendering import Rendering
@@ -270,6 +272,22 @@ def test_an_interrupt_ends_a_command_that_draws_with_pyvista(machine, monkeypatc
     assert signal.getsignal(signal.SIGINT) == signal.default_int_handler
 
 
+@pytest.mark.parametrize("hardware", [False, True])
+def test_slow_opengl_is_told_before_it_draws(monkeypatch, hardware):
+    told = []
+
+    @contextmanager
+    def working(what):
+        yield lambda part, now=what: told.append((part, now))
+
+    drawn = np.zeros((4, 4, 4), np.uint8)
+    monkeypatch.setattr(engines, "working", working)
+    monkeypatch.setattr(opengl, "hardware", lambda: hardware)
+    monkeypatch.setattr(scene_pyvista, "render", lambda *_: told.append("drawn") or drawn)
+    assert Scene(Isosurface(ball(), 50), engine="pyvista").render((4, 4)) is drawn
+    assert told == [*([] if hardware else [(0.0, engines.SLOW)]), "drawn"]
+
+
 # The doctor
 
 
@@ -300,11 +318,19 @@ def test_the_doctor_has_a_line_for_every_way_to_install(machine, capsys):
     for line in (
         "apt install libegl1",
         "dnf install mesa-libEGL",
-        "conda install -c conda-forge",
-        "pip install --upgrade",
+        'conda install -c conda-forge "vtk>=9.5" "mesalib<25.1"',
+        "pip: no package brings OpenGL",
     ):
         assert line in said.out
     assert "does not work" in said.out
+
+
+def test_the_doctor_has_a_line_for_what_is_too_old(machine, capsys, monkeypatch):
+    machine(None, [])
+    found = {"vtk": "9.3.1", "numba": None}
+    version = doctors._version
+    monkeypatch.setattr(doctors, "_version", lambda name: found.get(name, version(name)))
+    assert 'pip: pip install --upgrade "vtk>=9.5" "numba>=0.60"\n' in doctor(capsys)[1].out
 
 
 def test_the_doctor_says_when_no_scene_can_be_drawn(machine, capsys, monkeypatch):

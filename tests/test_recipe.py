@@ -5,6 +5,7 @@ import hashlib
 import json
 import struct
 import zlib
+from pathlib import Path
 
 import nibabel as nib
 import numpy as np
@@ -14,7 +15,7 @@ from matplotlib.colors import ListedColormap
 from printed import png_facts
 
 import volrender as vr
-from volrender import rasters
+from volrender import origin, rasters
 from volrender.cli import main
 from volrender.draw import engines
 from volrender.recipe import KEYWORD
@@ -168,13 +169,67 @@ def test_a_recipe_names_no_folders_unless_asked(folder, monkeypatch):
     panel.save("none.png", dpi=DPI, recipe=None)
     said = json.dumps(vr.read_recipe("one.png"))
     assert str(folder) not in said
-    assert ".." not in said
-    assert vr.read_recipe("one.png")["volumes"]["map"]["load"] == "map.nii.gz"
+    assert str(folder.parent.name) not in said
+    files = {name: table["load"] for name, table in vr.read_recipe("one.png")["volumes"].items()}
+    assert files == {"head": "../head.nii.gz", "map": "../below/map.nii.gz"}
     assert vr.read_recipe("two.png")["volumes"]["map"]["load"] == (folder / "below" / "map.nii.gz").as_posix()
     refuses(ValueError, lambda: vr.read_recipe("none.png"), "none.png: carries no recipe of volrender")
     refuses(ValueError, lambda: panel.save("x.png", dpi=DPI, recipe="all"), "recipe must be names, paths or None")
     vr.redo("two.png").save("again.png", recipe="paths")
     assert (folder / "elsewhere" / "again.png").read_bytes() == (folder / "elsewhere" / "two.png").read_bytes()
+
+
+HOME = Path("/home/ann")
+
+
+@pytest.mark.parametrize(
+    ("file", "picture", "seen"),
+    [
+        ("study/T1.nii", "study/figures", "../T1.nii"),
+        ("study/sub-01/T1.nii", "study/figures/main", "../../sub-01/T1.nii"),
+        ("study/T1.nii", "figures", "../study/T1.nii"),
+        ("T1.nii", "", "T1.nii"),
+        ("/home/bob/T1.nii", "figures", None),
+        ("/data/T1.nii", "figures", None),
+        ("study/T1.nii", "/home", None),
+        ("/data/T1.nii", "/data/figures", "../T1.nii"),
+        ("/data/ann/T1.nii", "/data/figures", None),
+        ("/data/lab/study/T1.nii", "/data/lab/figures", "../study/T1.nii"),
+        ("/T1.nii", "/figures", "../T1.nii"),
+    ],
+)
+def test_a_recipe_has_no_folder_that_may_be_named_after_someone(monkeypatch, file, picture, seen):
+    monkeypatch.setenv("HOME", str(HOME))
+    assert origin.way(HOME / file, HOME / picture) == seen
+
+
+def test_a_picture_is_made_again_from_any_folder(folder, monkeypatch, capsys):
+    small = ["--width", "40", "--dpi", "40"]
+    (folder / "out").mkdir()
+    (folder / "far" / "away").mkdir(parents=True)
+    assert (
+        main(["slices", str(folder / "head.nii.gz"), "below/map.nii.gz", "-z", "0", *small, "-o", "out/one.png"]) == 0
+    )
+    assert main(["redo", "out/one.png"]) == 0
+    assert main(["redo", "out/one.png", "-o", "two.png"]) == 0
+    monkeypatch.chdir(folder / "far" / "away")
+    assert main(["redo", "../../out/one.png", "-o", "three.png"]) == 0
+    one = (folder / "out" / "one.png").read_bytes()
+    assert all(
+        (folder / again).read_bytes() == one for again in ("out/one-redone.png", "two.png", "far/away/three.png")
+    )
+    monkeypatch.chdir(folder)  # and from where the files are, when the picture is elsewhere
+    (folder / "out" / "one.png").rename(folder.parent / "moved.png")
+    assert main(["redo", str(folder.parent / "moved.png"), "-o", "four.png"]) == 0
+    capsys.readouterr()
+    monkeypatch.chdir(folder / "far" / "away")
+    assert main(["redo", str(folder.parent / "moved.png"), "-o", "five.png"]) == 2
+    said = capsys.readouterr().err
+    asked = said.rpartition("with ")[2].split()
+    assert asked == ["--input", "head.nii.gz=PATH", "--input", "map.nii.gz=PATH"]
+    given = ["--input", "head.nii.gz=../../head.nii.gz", "--input", "map.nii.gz=../../below/map.nii.gz"]
+    assert main(["redo", str(folder.parent / "moved.png"), *given, "-o", "five.png"]) == 0
+    assert main(["redo", "five.png", "-o", "six.png"]) == 0
 
 
 def test_files_are_looked_for_beside_the_picture_and_here(folder, monkeypatch):
@@ -278,12 +333,19 @@ def tamper(path, change):
 
 
 BAD = [
-    (lambda r: r["volumes"]["head"].update(load="../../etc/passwd"), "volumes.head.load: must be a file in a folder"),
-    (lambda r: r["volumes"]["head"].update(load="..\\secret"), "must be a file in a folder or below it"),
+    (
+        lambda r: r["volumes"]["head"].update(load="../../etc/passwd", sha256=None),
+        "volumes.head.load: must be a file in a folder",
+    ),
+    (lambda r: r["volumes"]["head"].update(load="..\\secret", sha256=""), "must be a file in a folder or below it"),
     (lambda r: r["volumes"]["head"].update(load="/etc/passwd", sha256=None), "must be a file in a folder or below it"),
     (lambda r: r["volumes"]["head"].update(load="/etc/passwd"), "there is no /etc/passwd|is not the file that was"),
+    (lambda r: r["volumes"]["head"].update(load="../../etc/passwd"), "there is no ../../etc/passwd|is not the file"),
     (lambda r: r["volumes"]["head"].update(load=["x"]), "volumes.head: must say where it comes from"),
-    (lambda r: r["volumes"]["head"].update(load="nothere.nii"), "there is no nothere.nii beside the picture or in"),
+    (
+        lambda r: r["volumes"]["head"].update(load="nothere.nii"),
+        "there is no nothere.nii where it was, beside the picture",
+    ),
     (lambda r: r["volumes"]["head"].update(steps=["__init__"]), "steps[0]: there is no step '__init__'"),
     (lambda r: r["volumes"]["head"].update(steps=[{"save": {"path": "x"}}]), "there is no step 'save'"),
     (lambda r: r["volumes"]["head"].update(steps=[{"set": {"data": 1}}]), "steps[0].set.data: there is no 'data'"),

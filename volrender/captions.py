@@ -17,6 +17,7 @@ from volrender.layers import CutPlane, Intensity, Isosurface, LabelMap, Layer
 from volrender.space import CAMERAS, Box, Camera, Clip, Plane
 from volrender.version import __version__
 from volrender.volume import Volume
+from volrender.words import given
 
 PLANES = ("sagittal", "coronal", "axial")
 MIDLINE = 3.0  # mm around x = 0 that are no side
@@ -81,9 +82,9 @@ def numbers(look: Look) -> str:
 def threshold(layer: Intensity) -> str:
     """What of a map is shown, as in "|z| ≥ 3.1"; "" if all is."""
     look, survey = layer.look, layer.look.survey
-    found = re.fullmatch(r"threshold\(level=(.+)\)", layer.volume.history[-1] if layer.volume.history else "")
+    before = re.fullmatch(r"threshold\(level=(.+)\)", layer.volume.history[-1] if layer.volume.history else "")
     own = survey.smallest if survey.smallest > THRESHOLDED * max(map(abs, survey.robust)) else None
-    level = look.level if look.level is not None else float(found[1]) if found else own if survey.hollow else None
+    level = look.level if look.level is not None else float(before[1]) if before else own if survey.hollow else None
     curve = look.opacity if isinstance(look.opacity, tuple) else look.curve if look.sparse else None
     if level is None and curve is not None:
         level = _begin(curve, survey.signed, look.clim[1])
@@ -96,6 +97,14 @@ def threshold(layer: Intensity) -> str:
         return f"|{value}| ≥ {number(level)}" if level else ""
     sign, least = ("≥", max(level, first)) if last > 0 else ("≤", min(-level, last) + 0.0)
     return f"{value} {sign} {number(least)}"
+
+
+def found(layer: Intensity | Isosurface) -> str:
+    """How a level was found that was asked for by a word, as in ", Otsu's threshold"; "" of a number."""
+    asked = given(layer).get("level")
+    if not isinstance(asked, str):
+        return ""
+    return ", Otsu's threshold" if asked == "otsu" else f", below which {asked.removesuffix('%')} % of all values lie"
 
 
 def _begin(curve: Nodes, signed: bool, top: float) -> float | None:
@@ -190,9 +199,9 @@ def _(layer: Intensity, drawn_as: str) -> str:
     if layer.volume.kind == "rgb":
         said = ["colors as stored"]
     elif drawn_as == "volume" and not layer.look.chosen and layer.preset is None:
-        said = [threshold(layer)]
+        said = [f"{shown}{found(layer)}" if (shown := threshold(layer)) else ""]
     else:
-        shown = threshold(layer)
+        shown = threshold(layer) and f"{threshold(layer)}{found(layer)}"
         said = [_tones(layer.look, layer.volume.unit), f"shown where {shown}" if shown else ""]
     if layer.blend != "composite" and drawn_as == "volume":
         name = f"a {layer.blend} projection of {name}"
@@ -202,7 +211,7 @@ def _(layer: Intensity, drawn_as: str) -> str:
 @layer_words.register
 def _(layer: Isosurface, drawn_as: str) -> str:
     assert isinstance(layer.level, float)
-    value = f"{layer.volume.unit or 'value'} {'≤' if layer.side < 0 else '≥'} {number(layer.level)}"
+    value = f"{layer.volume.unit or 'value'} {'≤' if layer.side < 0 else '≥'} {number(layer.level)}{found(layer)}"
     what = "outline" if drawn_as == "slice" else "surface"
     name = named(layer.volume)
     return _with(f"the {what} of {name}", [value, color_word(as_rgb(layer.color)), removed(layer.clip)])

@@ -14,11 +14,12 @@ from json import dumps
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from cyclopts import App, CycloptsError, Parameter, UnknownOptionError
+from cyclopts import App, CycloptsError, Parameter, UnknownOptionError, UnusedCliTokensError
 
 from volrender import __version__, cli_page
 from volrender.cli_info import facts
 from volrender.cli_layers import DEFAULT, SERIES, Reading, as_layers, check, loaded, naming, parse_plane
+from volrender.cli_page import Recipe
 from volrender.console import complain, progress, report
 from volrender.layers import Intensity, LabelMap
 from volrender.page import Printable, as_dpi, as_target, as_width
@@ -48,11 +49,12 @@ Files = Annotated[list[str], Parameter(help="Volumes; the first is the ground, t
 class Printing:
     """Where and how large."""
 
-    output: Annotated[Path, Parameter(alias="-o", help="The figure: .png, .tif, .pdf or .svg.")]
+    output: Annotated[Path, Parameter(alias="-o", help="A .png, .tif, .pdf or .svg.")]
     width: Annotated[str, Parameter(help="single (89 mm), 1.5 (120), double (183), or mm.")] = "single"
     dpi: Annotated[float, Parameter(help="Pixels per inch.")] = 300
     title: Annotated[str, Parameter(help="A line over the picture.", show_default=False)] = ""
     background: Annotated[str, Parameter(help="A color, or transparent.")] = "white"
+    recipe: Recipe = "names"
 
 
 @app.command(help_epilogue="Example: volrender demo --output figures")
@@ -166,11 +168,12 @@ def scene(
     reading: Reading = DEFAULT,
     printing: Printing,
     camera: Annotated[str, VIEW] = "25,150",
-    blend: Annotated[str, Parameter(help="composite, maximum, minimum or average.")] = "composite",
+    perspective: Annotated[float, Parameter(help="Degrees the height spans; no scale bar.", show_default=False)] = 0.0,
+    blend: Annotated[str, Parameter(help="composite, maximum, minimum or average.", show_default=False)] = "composite",
     preset: Annotated[str | None, Parameter(help=PRESETS)] = None,
     quality: Annotated[str, Parameter(help="final, or draft: quick.")] = "final",
-    light: Annotated[str, Parameter(help="studio, or flat: no shades.")] = "studio",
-    engine: Annotated[str, Parameter(help="auto, pyvista (OpenGL) or raycast.")] = "auto",
+    light: Annotated[str, Parameter(help="studio (default), or flat: no shades.", show_default=False)] = "studio",
+    engine: Annotated[str, Parameter(help="auto (default), pyvista or raycast.", show_default=False)] = "auto",
     silhouette: Annotated[bool, Parameter(help="Outline bodies, surfaces and labels.", show_default=False)] = False,
 ) -> None:
     """Draw a 3-D view: the first file as a volume, the others as surfaces."""
@@ -181,7 +184,7 @@ def scene(
         save(
             Scene(
                 *layers,
-                camera=_camera(camera),
+                camera=replace(_camera(camera), perspective=perspective),
                 quality=quality,
                 light=light,
                 engine=engine,
@@ -325,8 +328,8 @@ def main(tokens: Sequence[str] | None = None) -> int:
             warnings.showwarning = lambda message, *_, **__: complain(f"note: {message}")
             app(tokens, exit_on_error=False, print_error=False, result_action="return_none")
     except MISTAKES as error:
-        text = " ".join(str(error).split()) or type(error).__name__
-        complain(f"volrender: {text}{_hint(error)}")
+        text = _apart(error) or " ".join(str(error).split()) or type(error).__name__
+        complain(f"volrender: {text}{_hint(error, text)}")
         return 2
     except KeyboardInterrupt:
         complain("stopped")
@@ -334,25 +337,37 @@ def main(tokens: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _hint(error: BaseException) -> str:
-    """The option that another library's word, or a mistyped one, stands for; "" if none is known."""
+def _apart(error: BaseException) -> str:
+    """What to say of words that no option takes; "" of another mistake."""
+    if not isinstance(error, UnusedCliTokensError) or not error.unused_tokens:
+        return ""
+    said = [str(token) for token in error.root_input_tokens or ()]
+    word = error.unused_tokens[0]
+    before = said[: said.index(word)] if word in said else []
+    camera = ", and --camera takes one word, such as left or 25,150" if before[-2:-1] == ["--camera"] else ""
+    return f"{word!r} belongs to no option: files come before the options{camera}"
+
+
+def _hint(error: BaseException, text: str) -> str:
+    """The option that another library's word, or a mistyped one, stands for; "" if none is known, or it is said."""
     if not isinstance(error, UnknownOptionError) or error.argument_collection is None or error.token is None:
         return ""
     known = [name.lstrip("-") for argument in error.argument_collection for name in argument.names if len(name) > 2]
     word = str(error.token.keyword or error.token.value).lstrip("-")
     near = [FOREIGN.get(word, ""), *get_close_matches(word, known, n=1)]
-    return next((f" Take --{name}." for name in near if name in known), "")
+    return next((f" Take --{name}." for name in near if name in known and f" --{name}?" not in text), "")
 
 
 @contextmanager
 def _printing(printing: Printing, files: int) -> Iterator[Any]:
     """Check the output before any work, then give `save` and the function that moves the progress bar on."""
     target, width, dpi = as_target(printing.output), as_width(printing.width), as_dpi(printing.dpi)
+    recipe = cli_page.as_recipe(printing.recipe)
 
     with progress(target.name, files + 1) as advance:
 
         def save(panel: Printable) -> None:
-            panel.save(target, width=width, dpi=dpi)
+            panel.save(target, width=width, dpi=dpi, recipe=recipe)
             advance()
 
         yield save, advance

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,14 +12,16 @@ import numpy as np
 from cyclopts import Parameter
 
 from volrender import presets
-from volrender.color import QUALITATIVE, as_rgb
+from volrender.color import BODY, QUALITATIVE, as_rgb
+from volrender.console import complain
 from volrender.intensity import finite_range
-from volrender.layers import Intensity, Isosurface, LabelMap, Layer
+from volrender.layers import SURFACE, Intensity, Isosurface, LabelMap, Layer
 from volrender.levels import as_level
 from volrender.presets import NAMES
 from volrender.sources import load
 from volrender.space import Box, Clip, Plane
 from volrender.volume import Volume
+from volrender.words import given
 
 WORDS = {  # of which layers options speak
     "level": "intensities that lie over others, or are alone",
@@ -40,7 +42,7 @@ class Reading:
     clip: Annotated[
         tuple[str, ...],
         Parameter(
-            help="Cut the first file where ranges hold, in mm: 'x=:0,y=-30:,z=0:' a box; 'x=10:' right of 10.",
+            help="Cut the first file, in mm: 'x=:0,z=0:' a box; 'x=10:' right of 10.",
             show_default=False,
         ),
     ] = ()
@@ -51,6 +53,16 @@ class Reading:
     labels: Annotated[bool, Parameter(help="Take the first file as a label map.", show_default=False)] = False
     cmap: Annotated[str | None, Parameter(help="Matplotlib colormap of the first file.")] = None
     clim: Annotated[tuple[float, float] | None, Parameter(help="Values at the ends of that colormap.")] = None
+    opacity: Annotated[
+        tuple[float, ...],
+        Parameter(
+            help="Of the overlays; repeated, of each file. A volume is see-through at 0.05 (per mm).",
+            show_default=False,
+        ),
+    ] = ()
+    color: Annotated[
+        tuple[str, ...], Parameter(help="Of surfaces and masks, in order; repeatable.", show_default=False)
+    ] = ()
     frame: Annotated[int | None, Parameter(help="Frame of a 4-D file, from 0.")] = None
     spacing: Annotated[tuple[float, float, float] | None, Parameter(help="Voxel size in mm of a .npy file.")] = None
     series: Annotated[str | None, Parameter(help=SERIES)] = None
@@ -143,7 +155,7 @@ def as_layers(
             layers.append(Intensity(volume, reading.clim, mapped, blend=blend, clip=clips, preset=look))
         elif surfaces:
             idle -= {"level"}
-            layers.extend(_surfaces(volume, _level(volume, reading.level), clips if n == 0 else []))
+            layers.extend(_surfaces(volume, reading.level, clips if n == 0 else [], alone=len(files) == 1))
         else:
             level = _level(volume, reading.level)
             if level is not None and not (np.abs(volume.data) >= level).any():
@@ -151,16 +163,53 @@ def as_layers(
             own = reading.cmap or (None if volume.survey.signed else cmap)
             idle -= {"level", *(["cmap", "clim"] if n == 0 else [])}
             alone: dict[str, Any] = {"clim": reading.clim, "cmap": own, "clip": clips}
-            layers.append(Intensity(volume, level=level, **(alone if n == 0 else {})))
+            layers.append(Intensity(volume, level=reading.level, **(alone if n == 0 else {})))
         advance()
     for word in idle:
         raise ValueError(f"--{word} would change nothing: it is for {WORDS[word]}")
     opacity = 1.0 if surfaces else 0.6
     for name in reading.mask:
         layer = LabelMap(_still(name, reading, "labels"), opacity=opacity)
-        plain = len(layer.sizes) == 1 and not layer.volume.labels
-        layers.append(replace(layer, colors=_free(layers)) if plain else layer)
-    return layers
+        layers.append(_with(layer, colors=_free(layers)) if _is_plain(layer) else layer)
+    return _painted(_faded(layers, reading.opacity), reading.color)
+
+
+def _with(layer: Layer, **words: Any) -> Layer:
+    """The layer, made with these words too."""
+    return type(layer)(**(given(layer) | words))
+
+
+def _is_plain(layer: Layer) -> bool:
+    """Whether it is a mask: one label, without a name."""
+    return isinstance(layer, LabelMap) and len(layer.sizes) == 1 and not layer.volume.labels
+
+
+def _faded(layers: Sequence[Layer], opacities: Sequence[float]) -> list[Layer]:
+    """The layers with one opacity for those over the first, or for it if it is alone; or with one for each file."""
+    files = list(dict.fromkeys(id(layer.volume) for layer in layers))  # both sides of a map are one file
+    if not opacities:
+        return list(layers)
+    if len(opacities) == 1:
+        chosen = dict.fromkeys(files[1:] or files, opacities[0])
+    elif len(opacities) == len(files):
+        chosen = dict(zip(files, opacities))
+    else:
+        counted = f"each of the {len(files)} files and masks" if len(files) > 1 else "the only file"
+        raise ValueError(f"--opacity must be one number, or one for {counted}; got {len(opacities)}")
+    return [_with(layer, opacity=chosen[id(layer.volume)]) if id(layer.volume) in chosen else layer for layer in layers]
+
+
+def _painted(layers: Sequence[Layer], colors: Sequence[str]) -> list[Layer]:
+    """The layers with the colors of surfaces and masks, in their order; those without one keep their own."""
+    able = [n for n, layer in enumerate(layers) if isinstance(layer, Isosurface) or _is_plain(layer)]
+    if len(colors) > len(able):
+        if not able:
+            raise ValueError("--color would change nothing: it is for surfaces and masks, and there is none")
+        raise ValueError(f"--color must be at most one for each surface and mask, here {len(able)}; got {len(colors)}")
+    painted = list(layers)
+    for n, color in zip(able, colors):
+        painted[n] = _with(layers[n], **{"color" if isinstance(layers[n], Isosurface) else "colors": color})
+    return painted
 
 
 def _free(layers: Sequence[Layer]) -> str:
@@ -175,11 +224,14 @@ def _preset(volume: Volume, name: str | None, level: float | None) -> Any:
 
 
 def _level(volume: Volume, level: float | str | None) -> float | None:
-    """The level that was asked for, in the volume's data units."""
+    """The level that was asked for, in the volume's data units; what a word comes to is told."""
     try:
-        return None if level is None else as_level(level, volume)
+        found = None if level is None else as_level(level, volume)
     except ValueError as error:
         raise ValueError(f"--{error}" if str(error).startswith("level") else f"--level: {error}") from None
+    if isinstance(level, str):
+        complain(f"note: --level {level} of {volume.name or 'the volume'} is {found:.4g}")
+    return found
 
 
 def _outside(volume: Volume, level: float) -> ValueError:
@@ -187,10 +239,11 @@ def _outside(volume: Volume, level: float) -> ValueError:
     return ValueError(f"{volume.name}: --level must lie within the data, {low:g} to {high:g}; got {level:g}")
 
 
-def _surfaces(volume: Volume, level: float | None, clips: Sequence[Clip]) -> list[Layer]:
-    """Both sides of a signed map, one side of any other."""
+def _surfaces(volume: Volume, asked: float | str | None, clips: Sequence[Clip], *, alone: bool) -> list[Layer]:
+    """Both sides of a signed map, one side of any other, in the tone of a body if there is nothing else."""
+    level = _level(volume, asked)
     if not volume.survey.signed:
-        return [Isosurface(volume, level=level, clip=clips)]
+        return [Isosurface(volume, level=asked, color=BODY if alone else SURFACE, clip=clips)]
     at = 0.5 * volume.survey.robust[1] if level is None else level
     sides = [(at, "#c1272d"), (-at, "#2a62c4")]
     found = [(v, c) for v, c in sides if volume.survey.low <= v <= volume.survey.high]

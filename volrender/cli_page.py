@@ -11,6 +11,7 @@ from cyclopts import Parameter
 
 from volrender.console import progress, report
 from volrender.page import as_dpi, as_target, as_width
+from volrender.recipe import FOLDERS
 
 if TYPE_CHECKING:
     from volrender.reader import Printed
@@ -19,6 +20,14 @@ Output = Annotated[Path, Parameter(alias="-o", help="The figure: .png, .tif, .pd
 Picture = Annotated[Path, Parameter(help="A PNG that volrender wrote.")]
 Width = Annotated[str | None, Parameter(help="single (89 mm), 1.5 (120), double (183), or mm.")]
 Dpi = Annotated[float | None, Parameter(help="Pixels per inch.")]
+Recipe = Annotated[str, Parameter(help="Inputs kept: names (default), paths, none.", show_default=False)]
+
+
+def as_recipe(text: str) -> str | None:
+    """What a picture is to say of its files, as `save` takes it."""
+    if text not in (*FOLDERS, "none"):
+        raise ValueError(f"--recipe must be {', '.join(FOLDERS)} or none; got {text!r}")
+    return None if text == "none" else text
 
 
 def figure(
@@ -28,11 +37,12 @@ def figure(
     output: Output,
     width: Width = None,
     dpi: Dpi = None,
+    recipe: Recipe = "names",
 ) -> None:
     """Draw a whole page from a spec."""
     from volrender.spec import read_spec
 
-    _draw(lambda: read_spec(spec), output, width, dpi)
+    _draw(lambda: read_spec(spec), output, width, dpi, recipe)
 
 
 def redo(
@@ -46,6 +56,7 @@ def redo(
     ] = (),
     width: Width = None,
     dpi: Dpi = None,
+    recipe: Recipe = "names",
 ) -> None:
     """Draw a picture again, from the recipe that it carries."""
     from volrender import spec
@@ -57,7 +68,7 @@ def redo(
             raise ValueError(f"--input must be old=new, such as T1.nii.gz=other.nii.gz; got {text!r}")
         given[old] = new
     target = output or picture.with_name(f"{picture.stem}-redone.png")
-    _draw(lambda: spec.redo(picture, given), target, width, dpi)
+    _draw(lambda: spec.redo(picture, given), target, width, dpi, recipe)
 
 
 def show_recipe(picture: Picture, /) -> None:
@@ -95,16 +106,17 @@ def _printable(text: str) -> str:
     return "".join(c for c in text if c.isprintable() or c == "\n")
 
 
-def _draw(make: Callable[[], Printed], output: Path, width: str | None, dpi: float | None) -> None:
+def _draw(make: Callable[[], Printed], output: Path, width: str | None, dpi: float | None, recipe: str) -> None:
     """Check the output before any work, make the figure and write it, as it says or as it is asked for."""
     target, mm, dots = (
         as_target(output),
         None if width is None else as_width(width),
         None if dpi is None else as_dpi(dpi),
     )
+    folders = as_recipe(recipe)
     with progress(target.name, 2) as advance:
         made = make()
         advance()
-        replace(made, width=mm or made.width, dpi=dots or made.dpi).save(target)
+        replace(made, width=mm or made.width, dpi=dots or made.dpi).save(target, recipe=folders)
         advance()
     report(target)

@@ -31,6 +31,7 @@ GLASS = 0.015  # the alpha of cubes around a finding
 DIVERGING = "coolwarm"
 BODY: RGB = (0.94, 0.83, 0.74)  # the one tone of a body whose colormap was not chosen: what has color is the finding
 SURVEYED = 2_000_000
+PEAKS = 2.0, 99.8  # percentiles of what is the brightest on each ray
 THRESHOLDED = 0.05  # of the robust top: a gap from 0 to the smallest value that is wider is a threshold
 # Okabe & Ito, Color Universal Design (2008), without black, ordered for contrast on gray; then each the color that is
 # furthest from those before it, also for who sees no red or no green (Machado et al., IEEE TVCG 15, 2009).
@@ -292,6 +293,17 @@ class Look:
         shown = _above_zero(array, nodes)
         alpha[shown] = interpolate(array[shown], nodes)
         return alpha
+
+
+def projected(data: NDArray[Any], air: float) -> tuple[float, float] | None:
+    """The robust range of what a maximum projection shows, seen along the axes of (i, j, k); None if it is one value.
+
+    Nearly all rays through a body meet something bright: on the range of its voxels the picture would be of one tone.
+    """
+    peaks = np.concatenate([np.fmax.reduce(data, axis=axis).ravel() for axis in range(3)])
+    front = peaks[np.isfinite(peaks) & (peaks > air)]
+    low, high = np.percentile(front, PEAKS) if front.size else (0.0, 0.0)
+    return (float(low), float(high)) if low < high else None
 
 
 def interpolate(values: ArrayLike, nodes: Nodes) -> NDArray[np.float64]:

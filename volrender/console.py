@@ -102,6 +102,7 @@ def working(what: str) -> Iterator[Callable[..., None]]:
             if own:
                 bar.start()
             task = bar.add_task(now, total=100)
+            bar.refresh()  # for what holds Python's lock from here
         if task is not None:
             bar.update(task, completed=round(100 * part), description=now)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import re
 import sys
 from importlib import metadata
 from typing import Any
@@ -15,13 +16,14 @@ from volrender.draw import engines, opengl
 from volrender.version import __version__
 
 SHOWN = ("numpy", "matplotlib", "pyvista", "vtk", "numba")
-# What puts a software OpenGL where there is none, or lets VTK find one.
+# What puts a software OpenGL where there is none. VTK loads EGL or OSMesa when it draws; no wheel brings either.
 LINES = {
     "Debian, Ubuntu": "sudo apt install libegl1 libgl1-mesa-dri",
     "Fedora": "sudo dnf install mesa-libEGL mesa-dri-drivers",
     "conda": 'conda install -c conda-forge "vtk>=9.5" "mesalib<25.1"',  # the last with OSMesa
-    "pip": 'pip install --upgrade "vtk>=9.5" "pyvista>=0.47" "numba>=0.60"',
 }
+LEAST = {"vtk": (9, 5), "pyvista": (0, 47), "numba": (0, 60)}
+NO_WHEEL = "no package brings OpenGL; vtk loads the system's EGL or OSMesa"
 HARDWARE = {
     "Debian, Ubuntu": "sudo apt install libegl1 libgl1-mesa-dri libglx-mesa0",
     "Fedora": "sudo dnf install mesa-libEGL mesa-dri-drivers mesa-vulkan-drivers",
@@ -86,8 +88,19 @@ def _version(name: str) -> str | None:
 def _improvements(window: opengl.Window | None) -> dict[str, str]:
     """The line, for each way to install, that would let pyvista draw scenes, or draw them on the hardware there is."""
     if window is None:
-        return LINES
+        return LINES | {"pip": _pip() or NO_WHEEL}
     return HARDWARE if opengl.devices() and not window.hardware else {}
+
+
+def _pip() -> str:
+    """The line that installs what is missing or too old; "" if nothing is."""
+    wanted = [f'"{name}>={".".join(map(str, least))}"' for name, least in LEAST.items() if _age(name) < least]
+    return f"pip install --upgrade {' '.join(wanted)}" if wanted else ""
+
+
+def _age(name: str) -> tuple[int, ...]:
+    """The first two numbers of a version, (0,) of what is not installed."""
+    return tuple(int(number) for number in re.findall(r"\d+", _version(name) or "0")[:2])
 
 
 def show(found: dict[str, Any]) -> None:

@@ -33,11 +33,15 @@ class Call:
 
 @dataclass(frozen=True)
 class SourceFile:
-    """What a volume was read from: a file or folder, how it was named, and its state at that time."""
+    """What a volume was read from: a file or folder, how it was named, and its state at that time.
+
+    A name that is `kept` is that of a recipe, and stays in the next.
+    """
 
     path: Path
     name: str
     state: tuple[Any, ...]
+    kept: bool = False
 
     @staticmethod
     def at(name: str) -> SourceFile:
@@ -108,11 +112,11 @@ def begin(made: V, call: Call, file: SourceFile | None = None) -> V:
 
 
 def named(volume: V, name: str) -> V:
-    """The volume, its file known by another name."""
+    """The volume, its file known by the name that it has in a recipe."""
     origin: Origin | None = vars(volume)["origin"]
     assert origin is not None
     assert origin.file is not None
-    object.__setattr__(volume, "origin", replace(origin, file=replace(origin.file, name=name)))
+    object.__setattr__(volume, "origin", replace(origin, file=replace(origin.file, name=name, kept=True)))
     return volume
 
 
@@ -120,6 +124,21 @@ def archive(name: str) -> str:
     """The part of a source's name that is on disk."""
     before, bang, _ = name.partition("!")
     return before if bang and before.lower().endswith(".zip") else name
+
+
+def way(path: Path, folder: Path) -> str | None:
+    """Where a file is, seen from a folder: ``"../data/T1.nii.gz"``; None if that would tell whose files they are.
+
+    The folders on the way down are told only below a folder that is someone's: two below the root at least, as
+    ``/home/someone`` is, and none that the user's own home lies in.
+    """
+    try:
+        shared = Path(os.path.commonpath([path.parent, folder]))
+    except ValueError:  # on another drive
+        return None
+    home, down = Path(os.path.expanduser("~")), path.parent.relative_to(shared).parts  # noqa: PTH111 (never raises)
+    public = len(shared.parts) < 3 or shared in home.parents
+    return None if down and public else Path(os.path.relpath(path, folder)).as_posix()
 
 
 def file_hash(path: Path) -> str:

@@ -147,9 +147,9 @@ class Printable(ABC):
         mm = self.usual_width if width is None else as_width(width)
         return self._recipe({"width": mm, "dpi": as_dpi(dpi)}, folders)
 
-    def _recipe(self, printing: dict[str, Any], folders: str) -> dict[str, Any]:
+    def _recipe(self, printing: dict[str, Any], folders: str, beside: Path | None = None) -> dict[str, Any]:
         said = {"caption": self.caption(), "alt_text": self.alt_text()}
-        return recipes.describe(self, printing, folders) | said
+        return recipes.describe(self, printing, folders, beside) | said
 
     def figure(self, width: str | float | None = None, dpi: float = 150) -> MplFigure:
         """Draw a matplotlib figure.
@@ -208,8 +208,9 @@ class Printable(ABC):
         palette : bool
             Whether a PNG has 8 bits a pixel where nothing is lost by it: grays, or at most 256 colors.
         recipe : {"names", "paths", None}
-            What a PNG says of how it was made, for `volrender.redo`: with the names of files, with their whole paths,
-            or nothing.
+            What a PNG says of how it was made, for `volrender.redo`: with files as they are seen from the picture,
+            ``"../data/T1.nii.gz"``, or by their names alone where that would tell whose they are; with their whole
+            paths; or nothing.
 
         Returns
         -------
@@ -225,7 +226,7 @@ class Printable(ABC):
                 pixels = _pixels(page)
                 texts = dict(SOFTWARE)
                 if recipe is not None:
-                    made = self._recipe({"width": mm, "dpi": dpi, "palette": palette}, recipe)
+                    made = self._recipe({"width": mm, "dpi": dpi, "palette": palette}, recipe, target.absolute().parent)
                     texts |= {"Description": made["alt_text"], recipes.KEYWORD: recipes.as_text(made)}
                 write_beside(target, lambda file: rasters.write_png(file, pixels, dpi, palette=palette, texts=texts))
             elif kind in RASTERS:

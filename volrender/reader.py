@@ -12,7 +12,7 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
@@ -192,9 +192,9 @@ class Reader:
         if how == "sample":
             volume = self._call(keys, sample, {"name": source, **said}, about=how)
         elif other is not None:
-            volume = self._checked(keys, lambda: self.inputs.load(other, said, PurePosixPath(other).name))
+            volume = self._checked(keys, lambda: self.inputs.load(other, said))
         elif how == "array":
-            raise self._wrong(keys, f"was an array in memory: give it as a file, --input {name}=FILE")
+            raise self._wrong(keys, f"was an array in memory: give it as a file, --input {name}=PATH")
         else:
             path = self._checked((*keys, how), lambda: self.inputs.find(source, table.get("sha256")))
             volume = self._checked((*keys, how), lambda: self.inputs.load(path, said, source))
@@ -202,7 +202,7 @@ class Reader:
             volume = self._step((*keys, "steps", n), volume, step)
         drawn = table.get("drawn", {})
         if other is None and isinstance(drawn, Mapping) and drawn.get("voxels", volume.sha256) != volume.sha256:
-            hint = f"give --input {name}=FILE to draw it nevertheless"
+            hint = f"give --input {name}=PATH to draw it nevertheless"
             raise self._wrong(keys, f"its voxels are not those that were drawn, though made in the same way; {hint}")
         return volume
 

@@ -14,7 +14,7 @@ import sys
 from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
 from importlib import metadata
-from pathlib import PurePath
+from pathlib import Path, PurePath
 from typing import Any
 
 import numpy as np
@@ -24,7 +24,7 @@ from matplotlib.colors import Colormap
 from volrender.draw import engines
 from volrender.io.files import warn
 from volrender.layers import CutPlane, Intensity, Isosurface, LabelMap
-from volrender.origin import Call, SourceFile, archive, calls_of
+from volrender.origin import Call, SourceFile, archive, calls_of, way
 from volrender.presets import NAMES
 from volrender.transforms import Transform
 from volrender.version import __version__
@@ -40,7 +40,9 @@ MOST_NUMBERS = 4096  # of an array that is written down
 FOLDERS = ("names", "paths")
 
 
-def describe(picture: Any, printing: Mapping[str, Any], folders: str = "names") -> dict[str, Any]:
+def describe(
+    picture: Any, printing: Mapping[str, Any], folders: str = "names", beside: Path | None = None
+) -> dict[str, Any]:
     """The recipe of a panel or figure.
 
     Parameters
@@ -49,12 +51,14 @@ def describe(picture: Any, printing: Mapping[str, Any], folders: str = "names") 
     printing : mapping
         How it was printed.
     folders : {"names", "paths"}
-        Whether files are named as they were given, or by their whole paths. A name that leads out of the folder it was
-        given in is left without its folders.
+        Whether files are named as they are seen from the picture, or by their whole paths. A name that would tell
+        whose files they are is left without its folders; see `volrender.origin.way`.
+    beside : Path, optional
+        The folder of the picture; without one names are as they were given.
     """
     if folders not in FOLDERS:
         raise ValueError(f"recipe must be names, paths or None; got {folders!r}")
-    writer = Writer(folders == "paths")
+    writer = Writer(folders == "paths", beside)
     figure = writer.made(picture)
     return {
         "recipe": FORM,
@@ -93,8 +97,9 @@ def versions(engine: str = "") -> dict[str, str]:
 class Writer:
     """Writes things down; volumes, layers and panels once, by names that others refer to."""
 
-    def __init__(self, folders: bool) -> None:
+    def __init__(self, folders: bool, beside: Path | None) -> None:
         self.folders = folders
+        self.beside = beside
         self.volumes: dict[str, Any] = {}
         self.layers: dict[str, Any] = {}
         self.panels: dict[str, Any] = {}
@@ -190,11 +195,16 @@ class Writer:
         return {step.name: words} if words else step.name
 
     def _file(self, file: SourceFile) -> str:
-        """A file's name: as it was given, if it leads down from the folder where that was done."""
+        """A file's name: as it is seen from the picture, or was given, if that leads down from where it was done."""
         member = file.name.removeprefix(archive(file.name))
         if self.folders:
             return file.path.as_posix() + member
         path = PurePath(archive(file.name))
+        if file.kept and not path.is_absolute():
+            return file.name
+        seen = None if self.beside is None else way(file.path, self.beside)
+        if seen is not None:
+            return seen + member
         out = path.is_absolute() or ".." in path.parts or path.drive
         return (file.path.name if out else path.as_posix()) + member
 

@@ -82,7 +82,7 @@ def redo(path: str | os.PathLike[str], inputs: Mapping[str, str | os.PathLike[st
     Raises
     ------
     FileNotFoundError
-        If a file of the recipe is neither beside the picture nor in the current folder.
+        If a file of the recipe is neither where it was, nor beside the picture or in the current folder.
     ValueError
         If a file is not the one that was drawn, or the recipe is wrong; the sentence says where.
 
@@ -96,6 +96,10 @@ def redo(path: str | os.PathLike[str], inputs: Mapping[str, str | os.PathLike[st
         raise Mistake(f"{file}: its recipe must be of form {FORM}; it is of {recipe.get('recipe')!r}")
     given = {name: os.fspath(source) for name, source in (inputs or {}).items()}
     found = Inputs([file.parent, Path()], given, trusted=False)
+    try:
+        found.require(_files(recipe.get("volumes")))
+    except OSError as error:
+        raise Mistake(f"{file}: {error}") from None
     made = Reader(recipe, lambda keys: str(file), found).read(Figure.__name__)
     if unused := set(given) - found.used:
         raise Mistake(f"{file}: has no input {', '.join(sorted(unused))}; it has {', '.join(found.names) or 'none'}")
@@ -107,3 +111,10 @@ def redo(path: str | os.PathLike[str], inputs: Mapping[str, str | os.PathLike[st
         said = ", ".join(f"{name} {was}" for name, was in changed.items())
         warn(f"{file} was drawn with {said}: the picture may differ")
     return made
+
+
+def _files(volumes: Any) -> dict[str, str]:
+    """Of the volumes in a recipe those that were read, and from which files, if their SHA-256 is known."""
+    tables = volumes if isinstance(volumes, dict) else {}
+    known = {name: table for name, table in tables.items() if isinstance(table, dict) and table.get("sha256")}
+    return {name: table["load"] for name, table in known.items() if isinstance(table.get("load"), str)}

@@ -9,13 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from volrender.color import RGB
-from volrender.console import deaf
+from volrender.console import deaf, working
 from volrender.draw import opengl
 from volrender.layers import Layer
 from volrender.rendering import ENGINES, Rendering
 from volrender.space import View
 
 VARIABLE = "VOLRENDER_ENGINE"
+SLOW = "OpenGL in software, which is slow"
 
 
 def chosen(asked: str = "auto") -> str:
@@ -51,7 +52,9 @@ def render(layers: Sequence[Layer], view: View, background: RGB | None, how: Ren
     if chosen(how.engine) == "pyvista":
         from volrender.draw import scene_pyvista
 
-        with deaf():
+        with working("drawing") as done, deaf():
+            if not opengl.hardware():
+                done(0.0, SLOW)
             return scene_pyvista.render(layers, view, background, how)
     from volrender.draw import scene_raycast
 
