@@ -148,6 +148,7 @@ OPTIONS = [
     ("scene", ["--quality", "draft"]),
     ("scene", ["--light", "flat"]),
     ("scene", ["--silhouette"]),
+    ("scene", ["--silhouette", "royalblue"]),
     ("slices", ["--clip", "x=0:"]),
     ("slices", ["--camera", "anterior"]),
     ("slices", ["-x", "0", "4"]),

@@ -171,7 +171,10 @@ def scene(
     quality: Annotated[str, Parameter(help="final, or draft: quick.")] = "final",
     light: Annotated[str, Parameter(help="studio, or flat: no shades.")] = "studio",
     engine: Annotated[str, Parameter(help="auto, pyvista (OpenGL) or raycast.")] = "auto",
-    silhouette: Annotated[bool, Parameter(help="Outline bodies, surfaces and labels.", show_default=False)] = False,
+    silhouette: Annotated[
+        bool | str,
+        Parameter(help="Outline every layer; a color may follow.", show_default=False),
+    ] = False,
 ) -> None:
     """Draw a 3-D view: the first file as a volume, the others as surfaces."""
     from volrender.panels import Scene
