@@ -242,17 +242,92 @@ def test_an_outline_runs_around_what_is_nearer():
 
 
 @pytest.mark.parametrize("engine", ["raycast", "pyvista"])
-@pytest.mark.parametrize(("background", "darker"), [("white", True), ("black", False)])
-def test_the_outline_of_a_body_is_its_border_and_differs_from_the_page(engine, background, darker):
-    raster = Scene(
-        Intensity(ball(40, 15.0)), silhouette=True, light="flat", background=background, engine=engine
-    ).render((160, 160))
-    row = raster[80, :80, :3].astype(int).mean(axis=-1)
-    page, body = row[0], row[40]
-    first = int(np.flatnonzero(np.abs(row - page) > 40)[0])
-    line = row[first : first + 6]
-    assert (line.min() < 120) if darker else (line.max() > body + 5 or line[:2].max() > 190)
-    assert np.abs(row[first + 5 : 70] - body).max() < 12
+@pytest.mark.parametrize(("ink", "background"), [(True, "white"), (True, "black"), ("cyan", "black")])
+def test_the_outline_of_a_body_is_its_border_in_one_ink(engine, ink, background):
+    """Outside of it there is no rim of the body; its ink is the same on every page."""
+    plain, drawn = (
+        Scene(Intensity(ball(40, 15.0)), silhouette=line, light="flat", background=background, engine=engine)
+        .render((160, 160))[80, :80, :3]
+        .astype(int)
+        for line in (False, ink)
+    )
+    color = np.array((0, 255, 255) if ink == "cyan" else (38, 38, 38))
+    page, body = plain[0], plain[40]
+    first, inside = (
+        int(np.flatnonzero(np.abs(plain - tone).max(axis=-1) > 12)[n]) for tone, n in ((page, 0), (body, -1))
+    )
+    assert np.abs(drawn[first : inside + 2] - color).max(axis=-1).min() < 60
+    assert np.abs(drawn[first] - page).max() > 40  # no rim
+    assert np.abs(drawn[first + 4 : 70] - body).max() < 12
+
+
+def darker(*layers, engine):
+    """By what part a black silhouette darkens each pixel, in flat light."""
+    plain, drawn = (
+        Scene(*layers, camera="anterior", light="flat", engine=engine, silhouette=ink)
+        .render((160, 160))[..., :3]
+        .max(axis=-1)
+        for ink in (False, "black")
+    )
+    return 1 - drawn / plain
+
+
+@pytest.mark.parametrize("engine", ["raycast", "pyvista"])
+def test_all_that_is_seen_is_outlined_in_what_is_translucent_too(engine):
+    """Three balls, each in the next: a line is as strong as what is seen of it."""
+    glass = Isosurface(ball(40, 16.0), 50, color="lavender", opacity=0.3)
+    inner = Isosurface(ball(40, 11.0), 50, color="bisque", opacity=0.4)
+    core = Isosurface(ball(40, 5.0), 50, color="white")
+    scene = Scene(glass, camera="anterior")
+    middle = scene.project([[0, 0, 0], [5, 0, 0], [11, 0, 0], [16, 0, 0]], (160, 160))[:, 0]
+    places = [np.rint(2 * middle[0] - middle[n]).astype(int) for n in (1, 2, 3)]
+    row = darker(glass, inner, core, engine=engine)[80]
+    amount = [row[place - 3 : place + 4].sum() for place in places]
+    assert 0.8 < amount[2] < 1.6
+    assert amount[1] / amount[2] == pytest.approx(0.7, abs=0.15)
+    assert amount[0] / amount[2] == pytest.approx(0.7 * 0.6, abs=0.15)
+    for place in places:
+        row[place - 3 : place + 4] = 0
+    assert row[60:100].max() < 0.05
+    behind = Isosurface(ball(40, 3.0).transform(space.translation(0, -12, 0)), 50, color="red")
+    opaque = Isosurface(ball(40, 16.0), 50, color="lavender")
+    alone, hiding = (darker(opaque, *others, engine=engine) for others in ([], [core, behind]))
+    assert (alone == hiding).all()
+
+
+def test_the_engines_outline_alike():
+    """Surfaces, one in the other, and a dense mist."""
+    layers = [
+        Isosurface(sample("mni152").downsize(60), opacity=0.4),
+        Isosurface(sample("motor"), level=3.1, color="red"),
+    ]
+    layers += [Intensity(ball(20, 8.0).transform(space.translation(-60, 0, -60)), opacity=[(0, 0), (100, 0.3)])]
+    one, two = (darker(*layers, engine=engine) > 0.3 for engine in ("raycast", "pyvista"))
+    near = [ndimage.binary_dilation(lines, iterations=2) for lines in (one, two)]
+    assert one.sum() > 400
+    assert (one & near[1]).sum() > 0.95 * one.sum()
+    assert (two & near[0]).sum() > 0.95 * two.sum()
+
+
+@pytest.mark.parametrize("engine", ["raycast", "pyvista"])
+def test_outlines_are_exact_on_a_transparent_page(engine):
+    layers = (
+        Isosurface(ball(24, 9.0), 50, color="red", opacity=0.3),
+        Intensity(ball(24, 5.0), opacity=[(0, 0), (90, 0.2)]),
+    )
+    clear = Scene(*layers, silhouette=True, background="transparent", engine=engine).render((60, 60)).astype(float)
+    alpha = clear[..., 3:] / 255
+    for ground in ((0, 0, 0), (1, 1, 1), (0.2, 0.4, 0.9)):
+        page = Scene(*layers, silhouette=True, background=ground, engine=engine).render((60, 60)).astype(int)
+        over = np.rint(clear[..., :3] * alpha + 255 * np.array(ground) * (1 - alpha))
+        assert np.abs(over - page[..., :3]).max() <= 1
+
+
+def test_the_ink_of_outlines_is_checked():
+    refuses(
+        ValueError, lambda: Scene(ball(), silhouette="nocolor"), "silhouette", "must be a matplotlib color", "'nocolor'"
+    )
+    refuses(ValueError, lambda: Scene(ball(), silhouette=1), "silhouette, if not True or False", "got 1")
 
 
 @pytest.mark.parametrize("spacing", [(1, 1, 1), (2, 2, 2), (1, 1, 4)])

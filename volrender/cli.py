@@ -174,7 +174,7 @@ def scene(
     quality: Annotated[str, Parameter(help="final, or draft: quick.")] = "final",
     light: Annotated[str, Parameter(help="studio (default), or flat: no shades.", show_default=False)] = "studio",
     engine: Annotated[str, Parameter(help="auto (default), pyvista or raycast.", show_default=False)] = "auto",
-    silhouette: Annotated[bool, Parameter(help="Outline bodies, surfaces and labels.", show_default=False)] = False,
+    silhouette: Annotated[bool, Parameter(help="Outline every layer.", show_default=False)] = False,
 ) -> None:
     """Draw a 3-D view: the first file as a volume, the others as surfaces."""
     from volrender.panels import Scene

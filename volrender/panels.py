@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from volrender.draw.voxels import VoxelCollection
 
 MOST_FACES = 1_500_000  # of cubes, unless their number is asked for
+INK = (0.15, 0.15, 0.15)  # of outlines
 FILL = 0.92  # the part of a picture that the subject takes up in its tighter direction
 
 WINDOW = (900, 900)  # pixels of what `show` opens
@@ -63,8 +64,9 @@ class Scene(Panel):
         Final takes two samples a voxel and smooths edges; draft one, and none.
     light : {"studio", "flat"}
         Soft light from above the viewer's left shoulder; or none, every color as it is given.
-    silhouette : bool
-        Whether bodies, surfaces and labels have an outline.
+    silhouette : bool or color
+        Whether every layer is outlined: what is translucent, and what is seen through it. True is a dark ink on any
+        background; "white" is one for a dark page.
     title : str
     colorbar : bool, optional
         Color bars and the legend; by default for maps with a sign, a unit or a colormap of your choice, and where
@@ -93,7 +95,7 @@ class Scene(Panel):
         camera: Any = (25, 150),
         quality: str = "final",
         light: str = "studio",
-        silhouette: bool = False,
+        silhouette: Any = False,
         title: str = "",
         colorbar: bool | None = None,
         annotate: bool = True,
@@ -103,7 +105,7 @@ class Scene(Panel):
         self._set_up(layers, title, colorbar, background)
         if is_dark(background):
             self.layers = tuple(layer.for_dark() if isinstance(layer, Intensity) else layer for layer in self.layers)
-        self.rendering = Rendering(quality, light, silhouette, engine)
+        self.rendering = Rendering(quality, light, _as_ink(silhouette), engine)
         self.camera = space.as_camera(camera)
         self.annotate = annotate
 
@@ -393,6 +395,12 @@ def _as_mask(mask: Any, volume: Volume) -> Volume:
 def _chosen(mask: Volume) -> Volume:
     """1 where a mask is not 0."""
     return Volume(np.isfinite(mask.data) & (mask.data != 0), mask.affine, "labels", mask.name)
+
+
+def _as_ink(silhouette: Any) -> RGB | None:
+    if isinstance(silhouette, (bool, np.bool_)):
+        return INK if silhouette else None
+    return as_rgb(silhouette, "silhouette, if not True or False,")
 
 
 def _as_size(size: Sequence[int]) -> tuple[int, int]:

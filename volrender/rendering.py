@@ -30,8 +30,8 @@ class Rendering:
     light : {"studio", "flat"}
         Soft light from above the viewer's left shoulder, with ambient occlusion on surfaces; or none: every color as
         it is given.
-    silhouette : bool
-        Whether bodies, surfaces and labels have an outline.
+    silhouette : (red, green, blue), optional
+        The ink in which every layer is outlined; None for no outlines.
     engine : {"auto", "pyvista", "raycast"}
         What draws it.
 
@@ -45,7 +45,7 @@ class Rendering:
 
     quality: str = "final"
     light: str = "studio"
-    silhouette: bool = False
+    silhouette: tuple[float, float, float] | None = None
     engine: str = "auto"
 
     def __post_init__(self) -> None:

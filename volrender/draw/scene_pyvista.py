@@ -20,10 +20,9 @@ from vtkmodules.vtkRenderingVolumeOpenGL2 import vtkOpenGLGPUVolumeRayCastMapper
 
 from volrender import paint
 from volrender.color import BODY, RGB
-from volrender.draw import opengl, volumes_pyvista
+from volrender.draw import opengl, outlines, volumes_pyvista
 from volrender.draw.faces import Face, cut_faces, ended, slice_faces
 from volrender.draw.faces_pyvista import face_mesh
-from volrender.draw.outlines import ink, outline
 from volrender.draw.pixels import straight
 from volrender.draw.shaders import clip_and_light, light_together
 from volrender.draw.surfaces_pyvista import (
@@ -38,12 +37,13 @@ from volrender.draw.surfaces_pyvista import (
 from volrender.draw.volumes_pyvista import (
     cells,
     core_level,
+    depth_and_alpha,
     dress,
+    find_depth,
     is_mist,
     is_projection,
     prepared,
     shading_of,
-    skin_level,
     unseen,
     with_colors,
 )
@@ -57,6 +57,7 @@ BLEND = {
     "minimum": "SetBlendModeToMinimumIntensity",
     "average": "SetBlendModeToAverageIntensity",
 }
+BLACK = (0.0, 0.0, 0.0)
 LARGEST = 8192  # pixels along a side of what is drawn to be averaged
 
 
@@ -65,34 +66,44 @@ def render(layers: Sequence[Layer], view: View, background: RGB | None, how: Ren
 
     A projection has no depth: it is the ground on which the rest is drawn.
     """
+    picture = _picture(layers, view, background, how)
+    if not how.silhouette:
+        return straight(*picture)
+    seen = [_sighting(layer, outlines.finer(view)) for layer in outlines.outlined(layers)]
+    drawn = outlines.drawn(np.dstack(picture), (*how.silhouette, 1.0), seen, view)
+    return straight(drawn[..., :3], drawn[..., 3:])
+
+
+def _picture(
+    layers: Sequence[Layer], view: View, background: RGB | None, how: Rendering
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Premultiplied colors (h, w, 3) of 0 to 1, and alpha (h, w, 1)."""
     flat = [layer for layer in layers if is_projection(layer)]
     rest = [layer for layer in layers if not is_projection(layer)]
     *front, last = (part for part in (rest, flat) if part)
     if background is None:
-        color, alpha = _solved(last, view, how, background)
+        color, alpha = _solved(last, view, how)
     else:
-        (color,) = _rasters(last, view, [background], how, background)
+        (color,) = _rasters(last, view, [background], how)
         alpha = np.ones((*color.shape[:2], 1))
     for part in front:
-        over, amount = _solved(part, view, how, background)
+        over, amount = _solved(part, view, how)
         color, alpha = over + (1 - amount) * color, amount + (1 - amount) * alpha
-    return straight(color / 255, alpha)
+    return color / 255, alpha
 
 
-def _solved(
-    layers: Sequence[Layer], view: View, how: Rendering, page: RGB | None
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _solved(layers: Sequence[Layer], view: View, how: Rendering) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Premultiplied colors (h, w, 3) of 0 to 255, and alpha (h, w, 1).
 
     VTK's own transparent picture is wrong where a volume is partly transparent, so it is drawn on black and on white
     and solved: what a pixel lets through of the difference is its transparency (Smith and Blinn, SIGGRAPH 1996).
     """
-    on_black, on_white = _rasters(layers, view, [(0.0, 0.0, 0.0), (1.0, 1.0, 1.0)], how, page)
+    on_black, on_white = _rasters(layers, view, [BLACK, (1.0, 1.0, 1.0)], how)
     return on_black, np.clip(1 - (on_white - on_black).mean(axis=-1, keepdims=True) / 255, 0, 1)
 
 
 def _rasters(
-    layers: Sequence[Layer], view: View, backgrounds: Sequence[RGB], how: Rendering, page: RGB | None
+    layers: Sequence[Layer], view: View, backgrounds: Sequence[RGB], how: Rendering
 ) -> list[NDArray[np.float64]]:
     """Colors (h, w, 3) of 0 to 255, the mean of a larger picture's."""
     width, height = view.size
@@ -107,9 +118,6 @@ def _rasters(
                 stage.set_background(background)
                 stage.render()
             rasters.append(np.asarray(stage.screenshot(None, return_img=True))[..., :3])
-        if how.silhouette:
-            line = outline(_depth(stage, layers), larger, factor)[..., None]
-            rasters = [(1 - line) * raster + line * (255 * np.array(ink(page))) for raster in rasters]
     finally:
         stage.close()
     shape = (height, factor, width, factor, 3)
@@ -138,21 +146,24 @@ def _seen_through(layer: Layer) -> bool:
     return not isinstance(layer, Intensity) or core_level(layer) is None
 
 
-def _depth(stage: pv.Plotter, layers: Sequence[Layer]) -> NDArray[np.float64]:
-    """How far (mm) the surfaces are from the viewer at each pixel, infinite where there is none.
-
-    Of an opaque body it is the surface of its skin.
-    """
-    for actor in stage.renderer.GetActors():
-        actor.ForceTranslucentOff()
-    for actor in stage.renderer.GetVolumes():
-        actor.SetVisibility(False)
-    for layer in layers:
-        if isinstance(layer, Intensity) and core_level(layer) is not None:
-            shell = _shell(layer, prepared(layer), skin_level(layer))
-            stage.add_mesh(shell, show_scalar_bar=False, reset_camera=False, render=False)
-    stage.render()
-    return np.asarray(np.nan_to_num(-np.asarray(stage.get_image_depth(), dtype=float), nan=np.inf))
+def _sighting(layer: Layer, view: View) -> outlines.Sighting:
+    """Where a layer is seen that is alone: its surfaces, and in a volume where half of the light has ended."""
+    stage = plotter([outlines.solid(layer)], view, BLACK, Rendering(light="flat"))
+    try:
+        for actor in stage.renderer.GetActors():
+            actor.ForceTranslucentOff()
+            actor.ForceOpaqueOn()
+        mappers = [find_depth(volume) for volume in stage.renderer.GetVolumes()]
+        stage.show(auto_close=False, interactive=False)
+        camera = stage.camera
+        depth = np.nan_to_num(-np.asarray(stage.get_image_depth(), dtype=float), nan=np.inf)
+        alpha = np.where(np.isfinite(depth), outlines.front(layer), 0.0)
+        for mapper in mappers:
+            found, amount = depth_and_alpha(mapper, *camera.clipping_range, parallel=camera.parallel_projection)
+            depth, alpha = np.minimum(depth, found), np.maximum(alpha, amount)
+        return outlines.Sighting(depth - camera.distance, alpha)
+    finally:
+        stage.close()
 
 
 def _shell(layer: Intensity, data: NDArray[Any], level: float) -> pv.PolyData:

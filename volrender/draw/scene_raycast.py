@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 
 from volrender.color import RGB
 from volrender.console import working
+from volrender.draw import outlines
 from volrender.draw.compiled import run, telling
-from volrender.draw.outlines import ink, outline
 from volrender.draw.rays import raster
 from volrender.draw.rays.air import with_air
 from volrender.draw.rays.assemble import scenery
@@ -50,8 +50,17 @@ def render(layers: Sequence[Layer], view: View, background: RGB | None, how: Ren
         if not how.draft:
             canvas.smooth_edges()
         if how.silhouette:
-            canvas.draw_outlines(view, ink(background))
+            seen = [_sighting(layer, outlines.finer(view)) for layer in outlines.outlined(layers)]
+            canvas.picture = outlines.drawn(canvas.picture, (*how.silhouette, 1.0), seen, view)
         return canvas.finished(background)
+
+
+def _sighting(layer: Layer, view: View) -> outlines.Sighting:
+    """Where a layer is seen that is alone."""
+    scene = scenery([outlines.solid(layer)], view, Rendering("draft", "flat"))
+    canvas = Canvas(scene, view.size, lambda _: None, outlines.leap(view) / 2)
+    canvas.trace_coarse_to_fine(_stride([layer], view))
+    return outlines.Sighting(canvas.depth, outlines.front(layer) * canvas.picture[..., 3])
 
 
 def _extent(layers: Sequence[Layer], view: View) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -71,10 +80,15 @@ def _stride(layers: Sequence[Layer], view: View) -> int:
 
 
 class Canvas:
-    """A picture while it is traced: premultiplied float32 (h, w, 4), and the depth of each pixel (mm)."""
+    """A picture while it is traced: premultiplied float32 (h, w, 4), and the depth of each pixel (mm).
 
-    def __init__(self, scene: Scenery, size: tuple[int, int], done: Callable[[float], None]) -> None:
-        self.scene, self.done = scene, done
+    Of a depth that changes by more than `leap` (mm) from pixel to pixel every pixel is traced.
+    """
+
+    def __init__(
+        self, scene: Scenery, size: tuple[int, int], done: Callable[[float], None], leap: float = np.inf
+    ) -> None:
+        self.scene, self.done, self.leap = scene, done, leap
         self.width, self.height = size
         self.picture = np.zeros((self.height, self.width, 4), dtype=np.float32)
         self.depth = np.full((self.height, self.width), np.inf, dtype=np.float32)
@@ -89,18 +103,13 @@ class Canvas:
         self._trace(CENTER, *shares[:2])
         for (half, across), start, end in zip(passes, shares[1:], shares[2:]):
             self.wanted[:] = False
-            self._rows(raster.between, self.picture, self.depth, self.wanted, half, across)
+            self._rows(raster.between, self.picture, self.depth, self.wanted, self.leap, half, across)
             self._trace(CENTER, start, end)
 
     def smooth_edges(self) -> None:
         """Trace the pixels at edges at eight places."""
         self._rows(raster.edges, self.picture, self.wanted)
         self._trace(SPREAD, TRACED, 1.0)
-
-    def draw_outlines(self, view: View, color: RGB) -> None:
-        """Draw a line around what is nearer."""
-        line = outline(self.depth, view)[..., None].astype(np.float32)
-        self.picture += line * (np.array([*color, 1.0], dtype=np.float32) - self.picture)
 
     def finished(self, background: RGB | None) -> NDArray[np.uint8]:
         """The straight-alpha raster (h, w, 4)."""

@@ -13,8 +13,9 @@ import numpy as np
 import pyvista as pv
 from numpy.typing import NDArray
 from scipy import ndimage
-from vtkmodules.vtkCommonDataModel import vtkPiecewiseFunction
-from vtkmodules.vtkRenderingCore import vtkColorTransferFunction
+from vtkmodules.vtkCommonDataModel import vtkImageData, vtkPiecewiseFunction
+from vtkmodules.vtkRenderingCore import vtkColorTransferFunction, vtkVolume
+from vtkmodules.vtkRenderingVolumeOpenGL2 import vtkOpenGLGPUVolumeRayCastMapper
 
 from volrender import paint
 from volrender.color import BODY
@@ -168,9 +169,28 @@ def core_level(layer: Intensity) -> float | None:
     return float(bodily[0]) if len(bodily) else None
 
 
-def skin_level(layer: Intensity) -> float:
-    """The value from which on an opaque body is seen: half way to what its core absorbs."""
-    survey = layer.look.survey
-    low, high = layer.look.span(layer.blend)
-    values = np.linspace(max(low, survey.low), min(high, survey.high), 1024)
-    return float(values[(layer.look.alpha(values, "volume") >= CORE / 2).argmax()])
+def find_depth(actor: vtkVolume) -> vtkOpenGLGPUVolumeRayCastMapper:
+    """Let a volume's mapper note where rays end, and what of their light, instead of painting."""
+    half = "if (g_fragColor.a > 0.5 && l_updateDepth) { l_opaqueFragPos = g_dataPos; l_updateDepth = false; }"
+    actor.GetShaderProperty().AddFragmentShaderReplacement("//VTK::RenderToImage::Impl", True, half, False)
+    mapper = actor.GetMapper()
+    mapper.RenderToImageOn()
+    return mapper
+
+
+def depth_and_alpha(
+    mapper: vtkOpenGLGPUVolumeRayCastMapper, near: float, far: float, *, parallel: bool
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """How far (mm) from the camera half of each ray's light has ended (h, w), and how much of it ends at all.
+
+    `near` and `far` are the camera's clipping range (mm).
+    """
+    images = vtkImageData(), vtkImageData()
+    mapper.GetDepthImage(images[0])
+    mapper.GetColorImage(images[1])
+    depth, color = (
+        np.flipud(pv.wrap(image).active_scalars.reshape(*image.GetDimensions()[1::-1], -1)) for image in images
+    )
+    part = depth[..., 0].astype(np.float64)
+    found = near + part * (far - near) if parallel else near * far / (far - part * (far - near))
+    return np.where(part < 1, found, np.inf), color[..., 3] / 255

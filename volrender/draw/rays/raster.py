@@ -20,10 +20,13 @@ Mask = NDArray[np.bool_]
 
 
 @Loop
-def between(picture: Pool, depth: Pool, wanted: Mask, half: int, across: bool, first: int, last: int) -> None:
+def between(
+    picture: Pool, depth: Pool, wanted: Mask, leap: float, half: int, across: bool, first: int, last: int
+) -> None:
     """Fill in what can be told of rows first to last: pixels half way on a lattice of `2 * half`; want the others.
 
-    Across, in the lattice's own rows; else in the rows between, at every column of the finer lattice.
+    Across, in the lattice's own rows; else in the rows between, at every column of the finer lattice. Between two
+    depths that are more than `leap` (mm) apart nothing is told.
     """
     height, width = wanted.shape
     for row in range(first, last):
@@ -41,7 +44,9 @@ def between(picture: Pool, depth: Pool, wanted: Mask, half: int, across: bool, f
                 outer = picture[row - 3 * dr, column - 3 * dc, a] + picture[row + 3 * dr, column + 3 * dc, a]
                 told = told and abs(near + far - outer) < 16 * SMOOTH and abs(near - far) < STEADY
                 picture[row, column, a] = min(max((9 * (near + far) - outer) / 16, 0.0), 1.0)
-            depth[row, column] = 0.5 * (depth[row - dr, column - dc] + depth[row + dr, column + dc])
+            behind, ahead = depth[row - dr, column - dc], depth[row + dr, column + dc]
+            told = told and not abs(behind - ahead) > leap
+            depth[row, column] = 0.5 * (behind + ahead)
             wanted[row, column] = not told
 
 
