@@ -6,7 +6,7 @@ from helpers import ball, ramp, refuses
 
 from volrender import Box, Camera, CutPlane, Intensity, Isosurface, LabelMap, Plane, Slices, Volume, sample
 from volrender.io import Label
-from volrender.layers import SURFACE
+from volrender.layers import ABOVE, BELOW, SAND
 from volrender.words import FOREIGN, choices, our_words, unknown_word
 
 EYE = np.eye(4)
@@ -150,7 +150,8 @@ def test_looks_follow_the_volume():
 
 def test_an_isosurface_by_default_parts_background_from_foreground():
     assert 0 < Isosurface(BALL).level < 100
-    assert Isosurface(BALL).color == SURFACE
+    assert Isosurface(BALL).color == SAND
+    assert [Isosurface(sample("motor"), level).color for level in (3.1, -3.1)] == [ABOVE, BELOW]
     assert Isosurface(BALL, level=50, color="red").color == (1, 0, 0)
 
 

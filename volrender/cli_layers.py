@@ -12,10 +12,10 @@ import numpy as np
 from cyclopts import Parameter
 
 from volrender import presets
-from volrender.color import BODY, QUALITATIVE, as_rgb
+from volrender.color import QUALITATIVE, as_rgb
 from volrender.console import complain
 from volrender.intensity import finite_range
-from volrender.layers import SURFACE, Intensity, Isosurface, LabelMap, Layer
+from volrender.layers import ABOVE, Intensity, Isosurface, LabelMap, Layer
 from volrender.levels import as_level
 from volrender.presets import NAMES
 from volrender.sources import load
@@ -243,13 +243,12 @@ def _surfaces(volume: Volume, asked: float | str | None, clips: Sequence[Clip], 
     """Both sides of a signed map, one side of any other, in the tone of a body if there is nothing else."""
     level = _level(volume, asked)
     if not volume.survey.signed:
-        return [Isosurface(volume, level=asked, color=BODY if alone else SURFACE, clip=clips)]
+        return [Isosurface(volume, level=asked, color=None if alone else ABOVE, clip=clips)]
     at = 0.5 * volume.survey.robust[1] if level is None else level
-    sides = [(at, "#c1272d"), (-at, "#2a62c4")]
-    found = [(v, c) for v, c in sides if volume.survey.low <= v <= volume.survey.high]
+    found = [side for side in (at, -at) if volume.survey.low <= side <= volume.survey.high]
     if not found:
         raise _outside(volume, at)
-    return [Isosurface(volume, level=v, color=c, clip=clips) for v, c in found]
+    return [Isosurface(volume, level=side, clip=clips) for side in found]
 
 
 def parse_clip(text: str) -> Clip:

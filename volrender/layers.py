@@ -24,7 +24,9 @@ from volrender.volume import Volume
 from volrender.words import our_words
 
 BLENDS = ("composite", "maximum", "minimum", "average")
-SURFACE: RGB = (0.80, 0.21, 0.24)
+ABOVE: RGB = (0.76, 0.15, 0.18)
+BELOW: RGB = (0.16, 0.38, 0.77)
+SAND: RGB = (0.90, 0.70, 0.50)  # a body's surface; its line on gray slices can be seen
 
 
 def _as_volume(volume: Any, owner: str) -> Volume:
@@ -150,8 +152,8 @@ class Isosurface:
         In data units; "otsu" for Otsu's threshold, or a percentile of all finite values, such as "95%". By default
         half way between background and foreground. The layer's `level` is the number. Below 0 the surface encloses
         what is at or below the level, as for the negative side of a statistical map.
-    color : color
-        Any matplotlib color.
+    color : color, optional
+        Any matplotlib color; by default that of sand; in a statistical map red above 0 and blue below.
     opacity : float
         0 to 1.
     smooth : bool
@@ -178,7 +180,7 @@ class Isosurface:
 
     volume: Volume
     level: float | str | None = None
-    color: Color = SURFACE
+    color: Color | None = None
     opacity: float = 1.0
     smooth: bool = True
     clip: Any = ()
@@ -197,7 +199,8 @@ class Isosurface:
                 f"{survey.low:g} to {survey.high:g}; got {level:g}"
             )
         object.__setattr__(self, "level", level)
-        object.__setattr__(self, "color", color.as_rgb(self.color))
+        usual = (ABOVE if self.side > 0 else BELOW) if survey.hollow else SAND
+        object.__setattr__(self, "color", usual if self.color is None else color.as_rgb(self.color))
         object.__setattr__(self, "opacity", _as_alpha(self.opacity))
         object.__setattr__(self, "clip", space.as_clips(self.clip))
         decimate = space.finite(self.decimate, "decimate")
