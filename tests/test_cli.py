@@ -23,7 +23,7 @@ from volrender.space import Box
 from volrender.volume import Volume
 
 READING = ["info", "voxels", "scene", "slices", "histogram"]
-COMMANDS = ["demo", *READING, "figure", "redo", "show-recipe", "caption"]
+COMMANDS = ["demo", *READING, "timecourse", "figure", "redo", "show-recipe", "caption"]
 DRAWING = ["voxels", "slices", "histogram", "scene"]
 SMALL = ["--width", "40", "--dpi", "60"]
 CALL = [sys.executable, "-c", "import sys; from volrender.cli import main; sys.exit(main())"]

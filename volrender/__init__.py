@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from volrender.layers import LabelMap as LabelMap
     from volrender.panels import Histogram as Histogram
     from volrender.panels import Scene as Scene
+    from volrender.panels import Timecourse as Timecourse
     from volrender.panels import Voxels as Voxels
     from volrender.presets import preset as preset
     from volrender.registration import checkerboard as checkerboard
@@ -57,7 +58,7 @@ _HOMES = {
     "figure": ("Figure",),
     "intensity": ("contrast", "expand_coordinates", "explode", "normalize", "scale_by", "window"),
     "layers": ("CutPlane", "Intensity", "Isosurface", "LabelMap"),
-    "panels": ("Histogram", "Scene", "Voxels"),
+    "panels": ("Histogram", "Scene", "Timecourse", "Voxels"),
     "presets": ("preset",),
     "registration": ("checkerboard", "register"),
     "slices": ("Slices",),

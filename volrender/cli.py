@@ -300,6 +300,30 @@ def histogram(
         save(Histogram(layer, title=printing.title, background=printing.background))
 
 
+@app.command(help_epilogue="Example: volrender timecourse bold.nii.gz --mask roi.nii.gz --interval 2 -o course.png")
+def timecourse(
+    file: Annotated[str, Parameter(help="A 4-D volume.")],
+    /,
+    *,
+    printing: Printing,
+    mask: Annotated[str | None, Parameter(help="Where to take the mean; a curve for each of its labels.")] = None,
+    interval: Annotated[float | None, Parameter(help="Seconds between frames.")] = None,
+) -> None:
+    """Draw the mean of each frame of a series as a curve."""
+    from volrender.panels import Timecourse
+
+    with _printing(printing, 1) as (save, advance):
+        with naming(file):
+            series = load(file)
+        with naming(mask or file):
+            inside = None if mask is None else load(mask, kind="labels")
+            course = Timecourse(
+                series, mask=inside, interval=interval, title=printing.title, background=printing.background
+            )
+        advance()
+        save(course)
+
+
 app.command(cli_page.figure, help_epilogue="Example: volrender figure page.toml -o figure1.png")
 app.command(
     cli_page.redo, help_epilogue="Example: volrender redo figure1.png --input T1.nii.gz=sub-02_T1.nii.gz -o figure2.png"

@@ -86,11 +86,12 @@ class Inputs:
             if self.other(volume, file) is None and not any(place.exists() for place in self._places(_disk(file)))
         }
         if lost:
-            last = [_disk(file).name for file in files.values()]
+            last = [_disk(file).name for file in set(files.values())]
             words = [short if last.count(short := _disk(file).name) == 1 else name for name, file in lost.items()]
-            asked = " ".join(f"--input {word}=PATH" for word in words)
+            asked = " ".join(f"--input {word}=PATH" for word in dict.fromkeys(words))
+            missing = " and no ".join(dict.fromkeys(lost.values()))
             where = "where it was, beside the picture or in the current folder"
-            raise FileNotFoundError(f"there is no {' and no '.join(lost.values())} {where}: say where, with {asked}")
+            raise FileNotFoundError(f"there is no {missing} {where}: say where, with {asked}")
 
     def load(self, path: str, words: Mapping[str, Any], name: str | None = None) -> Volume:
         """A file's volume, known by the name that it has in a recipe, if any; read once for all that is made of it."""

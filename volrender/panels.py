@@ -28,6 +28,7 @@ from volrender.panel import FOOT, Panel, orient, with_labels
 from volrender.rendering import Rendering
 from volrender.slices import Slices
 from volrender.sources import load
+from volrender.timecourses import Timecourse as Timecourse
 from volrender.volume import Volume
 from volrender.words import our_words
 
