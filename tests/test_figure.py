@@ -7,7 +7,7 @@ import pytest
 from helpers import ball, refuses
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure as MplFigure
-from printed import MM, assert_lettering_is_clear, assert_pictures_are_clear, png_facts, words
+from printed import MM, assert_lettering_is_clear, assert_pictures_are_clear, png_facts, texts, words
 
 from volrender import (
     Annotation,
@@ -145,6 +145,16 @@ def test_nothing_overlaps_or_is_cut_whatever_the_panels(seed):
     ).figure(dpi=DPI)
     assert_lettering_is_clear(page, slack=0.1 * DPI / MM)
     assert_pictures_are_clear(page, slack=0.1 * DPI / MM)
+
+
+@pytest.mark.parametrize("dpi", [72, 90, 300])
+def test_texts_are_as_wide_at_any_resolution(dpi):
+    zmap = Intensity(replace(ZMAP, name=LONG))
+    page = Figure([[Slices(BALL, zmap, z=0, title=LONG), Histogram(zmap)]], width=89, title=LONG + LONG).figure(dpi=dpi)
+    frame = Frame.paperless(89)
+    for text, box in texts(page):
+        if "\n" not in text.get_text() and text.get_fontsize() == frame.font_size and not text.get_rotation():
+            assert box.width * MM / dpi < frame.text_width(text.get_text()) + 2 * MM / dpi
 
 
 def curve(ax):

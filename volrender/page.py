@@ -107,6 +107,15 @@ def as_target(path: str | os.PathLike[str]) -> Path:
     return target
 
 
+class Page(MplFigure):
+    """A page on which letters are as wide as in print at any resolution: hinted ones are a tenth off at 90 dpi."""
+
+    def draw(self, renderer: Any) -> None:
+        """Draw all that is on it."""
+        with rc_context({"text.hinting": "no_hinting"}):
+            super().draw(renderer)
+
+
 class Printable(ABC):
     """What can be printed: a panel, or a figure of panels."""
 
@@ -178,7 +187,7 @@ class Printable(ABC):
                 warn(f"the page is {sides[1] * MM_PER_INCH:.0f} mm high at a width of {width:g} mm: give it more width")
             inches = [round(side * dpi) / dpi if whole else side for side in sides]
             clear = self.background == TRANSPARENT
-            page = MplFigure(figsize=(inches[0], inches[1]), dpi=dpi, facecolor="none" if clear else self.background)
+            page = Page(figsize=(inches[0], inches[1]), dpi=dpi, facecolor="none" if clear else self.background)
             FigureCanvasAgg(page)
             self.compose(Frame.whole(page, self.font_size, self.background))
             if missing := _missing(page):
