@@ -112,7 +112,7 @@ def test_a_picture_is_made_again_to_the_byte(folder, make):
     ids=lambda words: words[0],
 )
 def test_a_picture_of_the_command_line_is_made_again(folder, command):
-    assert main([*command, "-o", "one.png", "--width", "40", "--dpi", "60"]) == 0
+    assert main([*command, "-o", "one.png", "--width", "50", "--dpi", "60"]) == 0
     assert main(["redo", "one.png"]) == 0
     assert (folder / "one-redone.png").read_bytes() == (folder / "one.png").read_bytes()
 
@@ -132,7 +132,7 @@ def test_within_masks():
 def test_a_scene_is_made_again_to_the_byte(folder):
     head, _, labels = layers()
     scene = vr.Scene(head, vr.Isosurface(head.volume, 30, opacity=0.5), labels, camera="left", quality="draft")
-    scene.save("one.png", width=30, dpi=DPI)
+    scene.save("one.png", width=50, dpi=DPI)
     vr.redo("one.png").save("two.png")
     assert (folder / "two.png").read_bytes() == (folder / "one.png").read_bytes()
     drawn = vr.read_recipe("one.png")["versions"]

@@ -132,6 +132,10 @@ class Printable(ABC):
         """The height (mm) that suits a width (mm), with text of `font_size` points."""
 
     @abstractmethod
+    def _check_width(self, width: float) -> None:
+        """Refuse a width (mm) in which the lettering has no room."""
+
+    @abstractmethod
     def compose(self, frame: Frame) -> None:
         """Draw into a frame of paper."""
 
@@ -178,6 +182,7 @@ class Printable(ABC):
 
     def _page(self, width: float, dpi: float, *, whole: bool) -> MplFigure:
         """The page (mm), of whole pixels or exactly as large as asked for."""
+        self._check_width(width)
         with drawing(self.font_size):
             sides = [side / MM_PER_INCH for side in (width, self.height(width, self.font_size))]
             if np.prod(sides) * dpi**2 > MOST_PIXELS:
