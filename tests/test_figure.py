@@ -544,6 +544,13 @@ def test_proportions_letters_and_drawings_that_are_none():
     refuses(ValueError, lambda: Figure(two, widths=[None, [1]]), "widths of row 2 must be numbers above 0")
     refuses(ValueError, lambda: Figure(two, widths=[None]), "widths must be a list for each of the 2 rows")
     refuses(TypeError, lambda: Figure(two, widths=3), "widths must be a list of numbers")
+    refuses(TypeError, lambda: Figure(two, title=5), "title must be a text; got 5")
+    for make in (Slices, Scene, Voxels, Histogram):
+        refuses(TypeError, lambda make=make: make(BALL, title=5), "title must be a text; got 5")
+    refuses(TypeError, lambda: Drawing(curve, title=5), "title must be a text; got 5")
+    refuses(TypeError, lambda: Slices(BALL, colorbar="no"), "colorbar must be True or False; got 'no'")
+    refuses(TypeError, lambda: Scene(BALL, annotate="no"), "annotate must be True or False; got 'no'")
+    refuses(TypeError, lambda: Voxels(BALL, axes=1), "axes must be True or False; got 1")
     refuses(ValueError, lambda: Figure(two, letters="1"), "letters must be True, False, 'a', 'A' or a list of texts")
     refuses(ValueError, lambda: Figure(two, letters=["a"]), "letters must be one text for each of the 3 panels")
     refuses(ValueError, lambda: Figure(two, colorbars="all"), "colorbars must be one of row, page, panel; got 'all'")

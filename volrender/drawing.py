@@ -17,7 +17,7 @@ from volrender.draw.annotate import INK, MM_PER_INCH, Frame, broken
 from volrender.page import as_background
 from volrender.panel import Panel
 from volrender.space import finite
-from volrender.words import our_words
+from volrender.words import as_text, our_words
 
 TARGETS = ("axes", "subfigure")
 EDGE = 0.3  # mm left free at the sides
@@ -72,7 +72,7 @@ class Drawing(Panel):
         self.function = function
         self.on = on
         self.ratio = float(ratio)
-        self.title = title
+        self.title = as_text(title, "title")
         self.colorbar = False
         self.background = as_background(background)
         self.font_size = 7.0

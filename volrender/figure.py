@@ -23,7 +23,7 @@ from volrender.panel import Panel, too_narrow
 from volrender.panels import as_panel
 from volrender.rows import BETWEEN, Row
 from volrender.sharing import shared, without
-from volrender.words import our_words
+from volrender.words import as_text, our_words
 
 SHARING = ("row", "page", "panel")
 NARROWEST = 6.0  # mm for each point of type: what a panel keeps in a row that is to be low
@@ -103,7 +103,7 @@ class Figure(Printable):
         self.heights = None if heights is None else _as_proportions(heights, len(self.rows), "heights", "rows")
         self.widths = _as_widths(widths, [len(row) for row in self.rows])
         self.letters = _as_letters(letters, sum(map(len, self.rows)))
-        self.title = title
+        self.title = as_text(title, "title")
         if colorbars not in SHARING:
             raise ValueError(f"colorbars must be one of {', '.join(SHARING)}; got {colorbars!r}")
         if not isinstance(font_size, (int, float)) or not 3 <= font_size <= 30:

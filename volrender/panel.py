@@ -27,7 +27,7 @@ from volrender.layers import CutPlane, Intensity, Isosurface, LabelMap, Layer
 from volrender.page import Printable, as_background, drawing
 from volrender.sources import load
 from volrender.volume import Volume
-from volrender.words import given
+from volrender.words import as_bool, as_text, given
 
 FOOT = 3.0  # lines of text under a 3-D picture, for its scale bar and directions
 
@@ -63,12 +63,10 @@ class Panel(Printable):
                 f"{owner} shows volumes of different spaces, {' and '.join(spaces)}: register them, or resample one "
                 "through the transform between them"
             )
-        if not isinstance(title, str):
-            raise TypeError(f"title must be a text; got {title!r}")
         if alike := _alike(self.layers):
             warn(f"{owner} shows {' and '.join(alike)} in one color: give each its own")
-        self.title = title
-        self.colorbar = colorbar
+        self.title = as_text(title, "title")
+        self.colorbar = None if colorbar is None else as_bool(colorbar, "colorbar")
         self.background = as_background(background)
         self.font_size = 7.0
 
@@ -145,7 +143,9 @@ class Panel(Printable):
     @property
     def titled(self) -> str:
         """The title, and a sentence on what the panel shows."""
-        return f"{self.title.rstrip('.')}. {self.said}".rstrip() if self.title else self.said
+        title = self.title.rstrip(".")
+        told = not title or self.said.lower().startswith(title.lower())  # as of a histogram, "Histogram"
+        return self.said if told else f"{title}. {self.said}".rstrip()
 
     @property
     def said(self) -> str:

@@ -30,7 +30,7 @@ from volrender.rendering import Rendering
 from volrender.slices import Slices
 from volrender.sources import load
 from volrender.volume import Volume
-from volrender.words import our_words
+from volrender.words import as_bool, our_words
 
 if TYPE_CHECKING:
     import pyvista
@@ -106,7 +106,7 @@ class Scene(Panel):
             self.layers = tuple(layer.for_dark() if isinstance(layer, Intensity) else layer for layer in self.layers)
         self.rendering = Rendering(quality, light, silhouette, engine)
         self.camera = space.as_camera(camera)
-        self.annotate = annotate
+        self.annotate = as_bool(annotate, "annotate")
         self.least = BESIDE if annotate else Panel.least
 
     @property
@@ -306,11 +306,11 @@ class Voxels(Panel):
         self._mask = None if mask is None else _as_mask(mask, self.layers[0].volume)
         self.mask = None if self._mask is None else _chosen(self._mask)
         self.edgecolor = None if edgecolor is None else as_rgb(edgecolor, "edgecolor")
-        self.vector = vector
+        self.vector = as_bool(vector, "vector")
         self.camera = space.as_camera(camera)
         if self.camera.perspective:
             raise ValueError("Voxels are drawn in parallel projection; take a Camera without perspective")
-        self.axes = axes
+        self.axes = as_bool(axes, "axes")
         self.least = NUMBERED if axes else BESIDE
 
     @property

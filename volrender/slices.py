@@ -22,7 +22,7 @@ from volrender.layers import LabelMap, Layer
 from volrender.panel import Panel, with_labels
 from volrender.space import AXES, Floats, Plane
 from volrender.volume import Volume
-from volrender.words import our_words
+from volrender.words import as_bool, our_words
 
 if TYPE_CHECKING:
     from volrender.draw.tiles import Layout, Tile
@@ -96,14 +96,12 @@ class Slices(Panel):
         self._check_places()
         if camera is not None and camera not in world.CAMERAS:
             raise ValueError(f"camera of Slices must be one of {', '.join(world.CAMERAS)}; got {camera!r}")
-        if not isinstance(radiological, bool):
-            raise TypeError(f"radiological must be True or False; got {radiological!r}")
+        self.radiological = as_bool(radiological, "radiological")
         if radiological and camera in NEUROLOGICAL:
             raise ValueError(
                 f"radiological slices are not seen from camera={camera!r}: take {NEUROLOGICAL[camera]!r}, or none"
             )
         self.camera = camera
-        self.radiological = radiological
         self.annotate = as_annotation(annotate)
         self._axes = self._as_axes(space)
         self._owner = space if isinstance(space, Volume) else self.layers[0].volume if space == "native" else None
