@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.collections import LineCollection
 
 from volrender.cuts import Cut
-from volrender.draw import slices
+from volrender.draw import tiles
 from volrender.draw.annotate import Frame, Raster
 
 
@@ -44,12 +44,13 @@ class Drawn:
 def places(panel, figure):
     """Where the tiles of a drawn panel lie, and its raster."""
     frame = Frame.whole(figure, panel.font_size, panel.background)
-    width = frame.width - panel._sidebar(frame, "slice").width
-    part = frame.part(0, 0, width, frame.height - panel._head(frame))
     (raster,) = figure.findobj(Raster)
     size = raster.get_array().shape[1::-1]
-    rows = slices.arrange(panel._tiles, part, width, panel.annotate)
-    return slices.places(part, rows, panel.annotate, size)[0], raster
+    whole = frame.part(0, 0, frame.width, frame.height - panel._head(frame))
+    layout = panel._layout(whole, whole.height)
+    scale = layout.scale_in(whole.height)
+    tall = max(layout.height(scale), panel._sidebar(frame).least_height)
+    return tiles.places(layout, whole.part(0, 0, layout.frame.width, tall), scale, size), raster
 
 
 def drawn(panel, width=89, dpi=100, figure=None):

@@ -34,7 +34,7 @@ def test_slices_with_a_map():
     [
         ({"x": 0}, "Sagittal slice at x = 0 mm of ball (gray, 0 to 100). Coordinates"),
         ({"z": 0, "radiological": True}, "Radiological convention: the subject's left is on the right"),
-        ({"plane": vr.Plane(normal=(1, 1, 0), origin=(2, 0, 0))}, "through (2, 0, 0) mm across (0.707, 0.707, 0)"),
+        ({"plane": vr.Plane(normal=(1, 1, 0), origin=(2, 0, 0))}, "through (2, 0, 0) mm across (0.71, 0.71, 0)"),
         ({"z": 0, "title": "Patients."}, "Patients. Axial slice at"),
         ({"z": 0, "space": hill(tilted(2)[1])}, "along the axes of"),
     ],
@@ -161,3 +161,16 @@ def test_a_picture_carries_its_words(tmp_path, capsys):
     assert vr.read_recipe(path)["alt_text"] == panel.alt_text()
     panel.save(path, width=30, dpi=50, recipe=None)
     refuses(ValueError, lambda: vr.read_recipe(path), "carries no recipe")
+
+
+def test_a_title_is_not_said_twice():
+    assert vr.Histogram(vr.sample("mni152"), title="Histogram").caption().startswith("Histogram, with the opacity")
+    assert vr.Histogram(vr.sample("mni152"), title="Values.").caption().startswith("Values. Histogram, with")
+
+
+def test_an_oblique_slice_has_the_words_of_its_caption_over_it():
+    panel = vr.Slices(vr.sample("mni152"), plane=vr.Plane(normal=(-0.3, -0.5, -1), origin=(1.25, -20.333, 40)))
+    assert panel.cuts[0].label == "(1.2, −20.3, 40) mm\nacross (0.26, 0.43, 0.86)"
+    assert "blique slice through (1.2, −20.3, 40) mm across (0.26, 0.43, 0.86) of" in panel.caption()
+    said = [text.get_text() for text in panel.figure(60, 60).axes[0].texts]
+    assert said[2:4] == ["(1.2, −20.3, 40) mm", "across (0.26, 0.43, 0.86)"]

@@ -7,7 +7,7 @@ import pytest
 from helpers import ball, refuses
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure as MplFigure
-from printed import MM, assert_lettering_is_clear, assert_pictures_are_clear, png_facts, words
+from printed import MM, assert_lettering_is_clear, assert_pictures_are_clear, png_facts, texts, words
 
 from volrender import (
     Annotation,
@@ -23,9 +23,12 @@ from volrender import (
     Volume,
     Voxels,
 )
-from volrender.draw.annotate import Frame
+from volrender.draw import slices
+from volrender.draw.annotate import Frame, Raster
 from volrender.io import Label
+from volrender.panel import Panel
 from volrender.rows import BETWEEN
+from volrender.sharing import shared
 
 DPI = 100
 BALL = ball(14, 5.0, spacing=10.0)
@@ -81,6 +84,23 @@ def test_a_panels_lettering_is_clear(name, width, font_size):
     panel = make(name)
     panel.font_size = font_size
     assert_lettering_is_clear(panel.figure(width, DPI), slack=0.1 * DPI / MM)
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_a_panel_is_as_narrow_as_its_lettering_allows_and_not_narrower(name):
+    panel = make(name)
+    least = np.ceil(10 * panel.narrowest(7.0)) / 10
+    assert_lettering_is_clear(panel.figure(max(least, 10), DPI), slack=0.1 * DPI / MM)
+    if least > 10.5:
+        refuses(
+            ValueError,
+            lambda: panel.figure(least - 0.2),
+            f"{type(panel).__name__} needs a width of {least:g} mm or more for its lettering of 7 points; got",
+        )
+    page = Figure([[panel]], width=10)
+    refuses(
+        ValueError, page.figure, f"the {type(panel).__name__} a of the Figure needs a width of {least:g} mm or more"
+    )
 
 
 @pytest.mark.parametrize("camera", ["left", "anterior", "superior", "inferior", (5, 5), (85, 40), (-30, 225), (15, 20)])
@@ -147,6 +167,16 @@ def test_nothing_overlaps_or_is_cut_whatever_the_panels(seed):
     assert_pictures_are_clear(page, slack=0.1 * DPI / MM)
 
 
+@pytest.mark.parametrize("dpi", [72, 90, 300])
+def test_texts_are_as_wide_at_any_resolution(dpi):
+    zmap = Intensity(replace(ZMAP, name=LONG))
+    page = Figure([[Slices(BALL, zmap, z=0, title=LONG), Histogram(zmap)]], width=89, title=LONG + LONG).figure(dpi=dpi)
+    frame = Frame.paperless(89)
+    for text, box in texts(page):
+        if "\n" not in text.get_text() and text.get_fontsize() == frame.font_size and not text.get_rotation():
+            assert box.width * MM / dpi < frame.text_width(text.get_text()) + 2 * MM / dpi
+
+
 def curve(ax):
     ax.plot([0, 1e4], [0, 1])
     ax.set(xlabel="time since the beginning (s)", ylabel="signal (%)", title="Mine")
@@ -177,16 +207,14 @@ def crowded():
 def test_what_a_panel_draws_stays_at_its_place(monkeypatch, rows, options):
     drawn = []
 
-    def watched(compose):
-        def composes(panel, frame):
-            before = set(frame.figure.findobj(mpl.axes.Axes))
-            compose(panel, frame)
-            drawn.append((frame, [ax for ax in frame.figure.findobj(mpl.axes.Axes) if ax not in before]))
+    place = Panel.place
 
-        return composes
+    def watched(panel, frame, *options):
+        before = set(frame.figure.findobj(mpl.axes.Axes))
+        place(panel, frame, *options)
+        drawn.append((frame, [ax for ax in frame.figure.findobj(mpl.axes.Axes) if ax not in before]))
 
-    for kind in (Slices, Voxels, Histogram, Drawing):
-        monkeypatch.setattr(kind, "compose", watched(kind.compose))
+    monkeypatch.setattr(Panel, "place", watched)
     panels = crowded()
     page = Figure([[panels[n] for n in row] for row in rows], **options).figure(dpi=DPI)
     assert_lettering_is_clear(page, slack=0.1 * DPI / MM)
@@ -219,8 +247,9 @@ def test_the_panels_of_a_row_are_equally_high_and_fill_it(row, width):
     widths = widths_of(page)
     heights = [panel.height(w) for panel, w in zip(page.rows[0], widths)]
     assert sum(widths) + BETWEEN * (len(row) - 1) == pytest.approx(page.width)
-    # A narrow histogram is kept higher by its words.
-    assert np.allclose(heights, heights[0], rtol=0.03 if page.width > 100 or "histogram" not in row else 0.3)
+    # What is as narrow as its lettering allows is higher than the others.
+    tight = any(w < panel.narrowest(7.0) + 0.1 for panel, w in zip(page.rows[0], widths))
+    assert np.allclose(heights, heights[0], rtol=0.3 if tight else 0.03)
 
 
 def test_a_panel_never_gets_less_than_a_third_of_its_share():
@@ -295,6 +324,55 @@ def test_equal_color_bars_of_a_row_are_one():
     assert len(bars_of(Figure([row[:2], row[:2]]).figure(dpi=DPI))) == 2
     assert len(bars_of(Figure([row[:2], row[:2]], colorbars="page").figure(dpi=DPI))) == 1
     assert len(bars_of(row[0].figure(dpi=DPI))) == 1
+
+
+def test_a_legend_of_a_row_is_one():
+    row = [Slices(BALL, LabelMap(REGIONS), z=0), Slices(BALL, LabelMap(REGIONS, outline=True), z=[0, 5])]
+    said = words(Figure([row]).figure(dpi=DPI))
+    assert [said.count(f"region {n}") for n in (1, 2)] == [1, 1]
+    assert words(Figure([row], colorbars="panel").figure(dpi=DPI)).count("region 1") == 2
+    assert words(Figure([row, row], colorbars="page").figure(dpi=DPI)).count("region 1") == 1
+    other = Slices(BALL, LabelMap(REGIONS, colors={1: "red", 2: "green"}), z=0)
+    assert words(Figure([[row[0], other]]).figure(dpi=DPI)).count("region 1") == 2  # one name of two colors
+
+
+def test_legends_that_are_mostly_alike_are_joined():
+    regions = replace(REGIONS, data=np.where(BALL.data > 0, np.indices(BALL.shape)[0] // 3, 0))
+    colors = {1: "red", 2: "green", 3: "blue"}
+    many, two, one, other = (
+        Slices(BALL, LabelMap(regions, colors={n: colors[n] for n in shown}), z=0)
+        for shown in ((1, 2, 3), (1, 2), (3,), (2, 3))
+    )
+    assert [name for name, _ in shared([two, many]).entries] == ["region 1", "region 2", "region 3"]
+    assert shared([two, one]).entries == shared([two, other]).entries == []
+
+
+def pictures(page):
+    """The left, top, right and bottom (mm) of every picture."""
+    boxes = [ax.get_window_extent() for ax in page.axes if any(isinstance(image, Raster) for image in ax.images)]
+    height = page.bbox.height
+    return np.array([[b.x0, height - b.y1, b.x1, height - b.y0] for b in boxes]) * MM / page.dpi
+
+
+def test_pictures_of_a_row_begin_at_one_height_whatever_their_titles():
+    row = [Slices(BALL, z=n, title=title) for n, title in enumerate(("", "One", "A title of several words, " * 3))]
+    found = pictures(Figure([row], width=120).figure(dpi=DPI))
+    assert np.ptp(found[:, 1]) < 0.3
+    assert np.ptp(found[:, 2] - found[:, 0]) < 0.3
+
+
+@pytest.mark.parametrize("width", [120, 183])
+@pytest.mark.parametrize("heights", [None, [1]])
+def test_slices_of_one_grid_have_one_scale_in_a_row(monkeypatch, width, heights):
+    oblong = Volume(np.full((12, 30, 18), 9.0), np.diag([5.0, 5, 5, 1]))
+    found = []
+    monkeypatch.setattr(slices, "draw", lambda frame, layers, layout, scale, cross: found.append(scale))
+    row = [Slices(oblong, x=30), Slices(oblong, y=70, title="Another"), Slices(oblong, Intensity(ZMAP), z=40)]
+    Figure([row], width=width, heights=heights).figure(dpi=DPI)
+    assert np.ptp(found) < 1e-6
+    found.clear()
+    Figure([row], width=183, widths=[3, 2, 2]).figure(dpi=DPI)  # as wide as they are asked for
+    assert np.ptp(found) > 0.1
 
 
 def test_letters_as_they_are_asked_for():
@@ -466,13 +544,20 @@ def test_proportions_letters_and_drawings_that_are_none():
     refuses(ValueError, lambda: Figure(two, widths=[None, [1]]), "widths of row 2 must be numbers above 0")
     refuses(ValueError, lambda: Figure(two, widths=[None]), "widths must be a list for each of the 2 rows")
     refuses(TypeError, lambda: Figure(two, widths=3), "widths must be a list of numbers")
+    refuses(TypeError, lambda: Figure(two, title=5), "title must be a text; got 5")
+    for make in (Slices, Scene, Voxels, Histogram):
+        refuses(TypeError, lambda make=make: make(BALL, title=5), "title must be a text; got 5")
+    refuses(TypeError, lambda: Drawing(curve, title=5), "title must be a text; got 5")
+    refuses(TypeError, lambda: Slices(BALL, colorbar="no"), "colorbar must be True or False; got 'no'")
+    refuses(TypeError, lambda: Scene(BALL, annotate="no"), "annotate must be True or False; got 'no'")
+    refuses(TypeError, lambda: Voxels(BALL, axes=1), "axes must be True or False; got 1")
     refuses(ValueError, lambda: Figure(two, letters="1"), "letters must be True, False, 'a', 'A' or a list of texts")
     refuses(ValueError, lambda: Figure(two, letters=["a"]), "letters must be one text for each of the 3 panels")
     refuses(ValueError, lambda: Figure(two, colorbars="all"), "colorbars must be one of row, page, panel; got 'all'")
     refuses(TypeError, lambda: Drawing(3), "Drawing needs a function of matplotlib axes; got int")
     refuses(ValueError, lambda: Drawing(curve, on="paper"), "on must be axes or subfigure; got 'paper'")
     refuses(ValueError, lambda: Drawing(curve, ratio=0), "ratio must be 0.05 to 20; got 0")
-    refuses(ValueError, lambda: Drawing(curve).figure(12), "too small for its lettering")
+    refuses(ValueError, lambda: Drawing(curve).figure(12), "Drawing needs a width of 35 mm or more")
 
 
 def test_rows_that_are_none():

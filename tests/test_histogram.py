@@ -131,3 +131,16 @@ def test_only_intensities_have_a_histogram():
     refuses(TypeError, lambda: Histogram(LabelMap(mask)), "Histogram shows an Intensity; got LabelMap")
     refuses(TypeError, lambda: Histogram(mask), "got LabelMap")
     refuses(ValueError, lambda: Histogram(Volume(np.full((2, 2, 2), np.nan), EYE, name="empty")).figure(), "empty: ")
+
+
+def notes(parts):
+    """What is said over the bars of a volume with so many voxels of each value, in percent."""
+    values = np.concatenate([np.full(100 * share, value, np.int16) for value, share in parts.items()])
+    figure = Histogram(Intensity(Volume(values.reshape(-1, 10, 10), EYE))).figure(89, 100)
+    return sorted(text.get_text() for ax in figure.axes for text in ax.texts if "%" in text.get_text())
+
+
+def test_bars_that_are_cut_say_how_much_they_hold_and_how_many_they_are():
+    body = {100 + n: 1 for n in range(10)}
+    assert notes({0: 90, **body}) == ["↑ 90 %"]
+    assert notes({0: 50, 6: 40, **body}) == ["↑ 90 % in 2 bars"]

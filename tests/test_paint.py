@@ -341,6 +341,20 @@ def test_nothing_left_to_see_is_an_error(layer):
         )
 
 
+def test_a_clip_of_everything_is_found_without_a_look_at_the_voxels(monkeypatch):
+    cases = (
+        (Plane(x=-99), "its clips remove all of it; it lies from ("),
+        ([Box(x=(-99, 0)), Box(x=(-1, 99))], "its clips remove all of it; it lies from ("),
+        ((), "its opacity hides everything; its values"),
+    )
+    for clip, why in cases:
+        layer = Intensity(ball(), clip=clip, opacity=None if clip else 0.0)
+        refuses(ValueError, lambda layer=layer: paint.subject_points([layer]), why)
+    layer = Intensity(ball(), clip=Plane(x=-99))
+    monkeypatch.setattr(paint, "foreground", None)
+    refuses(ValueError, lambda: paint.subject_points([layer]), "its clips remove all of it")
+
+
 # Planes
 
 

@@ -151,8 +151,7 @@ def cuts(shown: Sequence[Cut]) -> str:
     for cut in shown:
         axis, equals, at = cut.label.partition(" = ")
         kind = PLANES[cut.axis] if equals else "oblique"
-        normal = ", ".join(number(value) for value in cut.normal)
-        groups.setdefault((kind, axis if equals else ""), []).append(at if equals else f"{cut.label} across ({normal})")
+        groups.setdefault((kind, axis if equals else ""), []).append(at if equals else cut.label.replace("\n", " "))
     said = []
     for (kind, axis), places in groups.items():
         what = f"{kind} slice{'s' if len(places) > 1 else ''}"

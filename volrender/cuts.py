@@ -60,7 +60,7 @@ class Cut:
     right, up : (3,) floats
         Unit vectors of the plane that run to the right and up in the picture.
     label : str
-        What stands over it, e.g. "z = 20 mm".
+        What stands over it, e.g. "z = 20 mm"; of an oblique one a point and, in a second line, its normal.
     """
 
     normal: Floats
@@ -135,7 +135,9 @@ def along(plane: Plane) -> Cut:
         return across(np.eye(3), w, offset * float(np.sign(normal[w])))
     right, up = np.delete(np.eye(3), w, axis=0)
     assert plane.origin is not None
-    label = f"({', '.join(number(value) for value in plane.origin)}) mm"
+    said = np.round(plane.origin, 1), np.round(_upward(normal), 2)
+    point, direction = (", ".join(map(number, values)) for values in said)
+    label = f"({point}) mm\nacross ({direction})"
     return _seen(normal, offset, right, up, label)
 
 
@@ -206,10 +208,15 @@ def _seen(normal: Floats, offset: float, right: Floats, up: Floats, label: str) 
     """The cut with its directions made square, the right first, and the normal's largest part above 0."""
     sign = np.sign(normal[_main(normal)])
     length = np.linalg.norm(normal)
-    normal = normal / (sign * length)
+    normal = _upward(normal) / length
     right = _square(right, normal)
     up = _square(_square(up, normal), right)
     return Cut(normal + 0.0, float(sign * offset), right + 0.0, up + 0.0, label)
+
+
+def _upward(normal: Floats) -> Floats:
+    """The normal whose largest part is above 0."""
+    return np.asarray(normal * np.sign(normal[_main(normal)]))
 
 
 def _square(direction: Floats, to: Floats) -> Floats:

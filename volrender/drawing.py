@@ -13,11 +13,11 @@ from matplotlib.figure import FigureBase, SubFigure
 from matplotlib.transforms import Bbox
 
 from volrender.affines import Floats
-from volrender.draw.annotate import INK, MM_PER_INCH, Frame, broken, title
+from volrender.draw.annotate import INK, MM_PER_INCH, Frame, broken
 from volrender.page import as_background
 from volrender.panel import Panel
 from volrender.space import finite
-from volrender.words import our_words
+from volrender.words import as_text, our_words
 
 TARGETS = ("axes", "subfigure")
 EDGE = 0.3  # mm left free at the sides
@@ -72,7 +72,7 @@ class Drawing(Panel):
         self.function = function
         self.on = on
         self.ratio = float(ratio)
-        self.title = title
+        self.title = as_text(title, "title")
         self.colorbar = False
         self.background = as_background(background)
         self.font_size = 7.0
@@ -90,9 +90,8 @@ class Drawing(Panel):
         """Its function's name, unless there is a title."""
         return "" if self.title else f"Plot drawn by {self.name}."
 
-    def height(self, width: float, font_size: float = 7.0) -> float:
-        """The height (mm): the ratio's, and a title's."""
-        return self.ratio * width + self._head(self._paperless(width, font_size))
+    def _body(self, frame: Frame) -> float:
+        return self.ratio * frame.width
 
     def draw(self, target: Axes | FigureBase) -> None:
         """Draw into a figure or subfigure, or straight onto the user's axes."""
@@ -101,19 +100,16 @@ class Drawing(Panel):
         else:
             super().draw(target)
 
-    def compose(self, frame: Frame) -> None:
+    def _picture(self, frame: Frame, most: float) -> None:
         """Let the function draw, and bring what it drew to its place."""
-        place = frame.part(0, 0, frame.width, frame.height - self._head(frame))
-        part = subfigure(place)
+        part = subfigure(frame)
         with rc_context(_inks(frame)):
             self.function(part.subplots() if self.on == "axes" else part)
         for axis in (axis for ax in part.axes for axis in (ax.xaxis, ax.yaxis)):
             # Said here, or matplotlib chooses the ticks by the user's settings when it draws.
             axis.set_tick_params(labelsize=axis.get_tick_params().get("labelsize", frame.font_size))
-        _break(part, place)
+        _break(part, frame)
         _fit(part)
-        if self.title:
-            title(frame, self.title)
 
 
 def subfigure(frame: Frame) -> SubFigure:

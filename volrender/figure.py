@@ -7,8 +7,8 @@ must be lower than its panels are at the page's width becomes narrower, so that 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from copy import copy
 from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import repeat
 from typing import Any
 
@@ -16,13 +16,14 @@ import numpy as np
 
 from volrender import captions, rows
 from volrender.draw.annotate import Frame, title, title_height
-from volrender.draw.sidebar import Bar, Sidebar
+from volrender.draw.sidebar import Key, Sidebar
 from volrender.drawing import Drawing
 from volrender.page import Printable, as_background, as_width
-from volrender.panel import Panel, same_bar
+from volrender.panel import Panel, too_narrow
 from volrender.panels import as_panel
 from volrender.rows import BETWEEN, Row
-from volrender.words import our_words
+from volrender.sharing import shared, without
+from volrender.words import as_text, our_words
 
 SHARING = ("row", "page", "panel")
 NARROWEST = 6.0  # mm for each point of type: what a panel keeps in a row that is to be low
@@ -31,12 +32,16 @@ STEPS = 31  # widths that are tried for it
 
 @dataclass(frozen=True)
 class Part:
-    """A row that was asked for, or a part of one: its panels, their proportions, the bars they share, its row."""
+    """A row that was asked for, or a part of one.
+
+    Its panels, their proportions, what they share, the number of the row, and how high (mm) it is to be at most.
+    """
 
     panels: list[Panel]
     shares: list[float] | None
-    bars: list[Bar]
+    key: Key
     row: int
+    most: float
 
 
 @our_words
@@ -98,14 +103,14 @@ class Figure(Printable):
         self.heights = None if heights is None else _as_proportions(heights, len(self.rows), "heights", "rows")
         self.widths = _as_widths(widths, [len(row) for row in self.rows])
         self.letters = _as_letters(letters, sum(map(len, self.rows)))
-        self.title = title
+        self.title = as_text(title, "title")
         if colorbars not in SHARING:
             raise ValueError(f"colorbars must be one of {', '.join(SHARING)}; got {colorbars!r}")
         if not isinstance(font_size, (int, float)) or not 3 <= font_size <= 30:
             raise ValueError(f"font_size must be between 3 and 30 points; got {font_size}")
         self.font_size = float(font_size)
         self.background = as_background(background)
-        self._bars, self._placed = _shared(self.rows, colorbars)
+        self.colorbars = colorbars
         self._laid: tuple[float, list[Row]] | None = None  # at a width (mm)
 
     def __repr__(self) -> str:
@@ -138,29 +143,57 @@ class Figure(Printable):
         """Each panel with its letter, "" without."""
         return zip(self.letters or repeat(""), (panel for row in self.rows for panel in row))
 
+    @cached_property
+    def _key(self) -> Key:
+        """What stands beside the page."""
+        return shared([panel for row in self.rows for panel in row]) if self.colorbars == "page" else Key()
+
+    @cached_property
+    def _placed(self) -> list[tuple[list[Panel], Key]]:
+        """For each row its panels, without what they share, and this."""
+        keys = [shared(row) if self.colorbars == "row" else Key() for row in self.rows]
+        return [([without(panel, self._key, key) for panel in row], key) for row, key in zip(self.rows, keys)]
+
+    def _check_width(self, width: float) -> None:
+        """Refuse a page (mm) without room for the lettering of its panels."""
+        frame = Frame.paperless(width, self.font_size, self.background)
+        letters = iter(self.letters or repeat(""))
+        for panels, key in self._placed:
+            side = Sidebar(frame, *self._key).width + Sidebar(frame, *key).width
+            for panel in panels:
+                needed, letter = panel.narrowest(self.font_size) + side, next(letters)
+                if width < needed - 1e-6:
+                    which = f"the {type(panel).__name__}{f' {letter}' if letter else ''} of the Figure"
+                    raise ValueError(too_narrow(which, needed, self.font_size, width))
+
     def _parts(self, frame: Frame, room: float) -> list[Part]:
         """The rows, those broken that have no room for the lettering of all their panels."""
         found = []
-        for n, ((panels, bars), shares) in enumerate(zip(self._placed, self.widths)):
-            side = Sidebar(frame, bars, []).width
-            for part in rows.broken(panels, room - side, self.font_size):
+        for n, ((panels, key), shares) in enumerate(zip(self._placed, self.widths)):
+            side = Sidebar(frame, *key).width
+            parts = rows.broken(panels, room - side, self.font_size)
+            for part in parts:
                 own = None if shares is None else [shares[k] for k in part]
-                found.append(Part([panels[k] for k in part], own, bars, n))
+                few = [panels[k] for k in part]
+                most = rows.most(few, room - side) if len(parts) > 1 else np.inf
+                found.append(Part(few, own, key, n, most))
         return found
 
     def _row(self, part: Part, frame: Frame, room: float, most: float = np.inf) -> Row:
         """A row in the middle of `room` mm: of that width, or the widest that is no more than `most` mm high."""
-        side, panels = Sidebar(frame, part.bars, []), part.panels
-        needed = max(rows.needed(panels, self.font_size), NARROWEST * self.font_size * len(panels))
+        side, panels, size = Sidebar(frame, *part.key), part.panels, self.font_size
+        needed = max(rows.needed(panels, size), NARROWEST * size * len(panels))
         best: Row | None = None
         for share in np.linspace(1, 0.1, STEPS):
             width = float(share) * room - side.width
             if best is not None and (width < needed or best.height <= most):
                 break
-            widths = rows.widths(panels, part.shares, width, self.font_size)
-            height = max(side.least_height, *(p.height(w, self.font_size) for p, w in zip(panels, widths)))
+            widths = rows.widths(panels, part.shares, width, size)
+            head = max(panel.head(w, size) for panel, w in zip(panels, widths))
+            body = max(panel.body(w, size) for panel, w in zip(panels, widths))
+            height = head + max(side.least_height, body)
             if best is None or height < best.height:
-                best = Row(panels, widths, (room - width - side.width) / 2, height, part.bars)
+                best = Row(panels, widths, (room - width - side.width) / 2, head, height, part.key, part.shares is None)
         assert best is not None
         return best
 
@@ -175,9 +208,9 @@ class Figure(Printable):
         return self._laid[1]
 
     def _lay(self, frame: Frame) -> list[Row]:
-        room = frame.width - Sidebar(frame, self._bars, []).width
+        room = frame.width - Sidebar(frame, *self._key).width
         parts = self._parts(frame, room)
-        found = [self._row(part, frame, room) for part in parts]
+        found = [self._row(part, frame, room, part.most) for part in parts]
         if self.heights is None:
             return found
         natural = [sum(row.height for part, row in zip(parts, found) if part.row == n) for n in range(len(self.rows))]
@@ -201,7 +234,7 @@ class Figure(Printable):
         frame = Frame.paperless(width, self.font_size, self.background)
         tall = [row.height + self._head(frame) for row in self._layout(frame)]
         whole = sum(tall) + BETWEEN * (len(tall) - 1)
-        return max(whole, Sidebar(frame, self._bars, []).least_height) + self._top(frame)
+        return max(whole, Sidebar(frame, *self._key).least_height) + self._top(frame)
 
     def compose(self, frame: Frame) -> None:
         """Draw every panel into its place, the letters, and the color bars that panels share."""
@@ -209,17 +242,19 @@ class Figure(Printable):
         letters = iter(self.letters)
         if self.title:
             title(frame, self.title)
-        side = Sidebar(frame, self._bars, [])
+        side = Sidebar(frame, *self._key)
         side.draw(frame.width - side.width, 0, top)
         for row in self._layout(frame):
-            for panel, left, width in row.places:
+            body = row.height - row.head
+            most = rows.scales(row, self.font_size)
+            for (panel, left, width), scale in zip(row.places, most):
                 # A figure letter is bold and a point larger than the text, as journals set it.
                 style: dict[str, Any] = {"fontsize": self.font_size + 1, "fontweight": "bold", "color": frame.ink}
                 canvas.text(left + 0.3, top - 0.3, next(letters, ""), va="top", ha="left", **style)
                 # The letter stands at its picture: what keeps its shape lies at the top of a row that is higher.
-                height = row.height if panel.elastic else min(row.height, panel.height(width, self.font_size))
-                panel.compose(frame.part(left, top - head - height, width, height))
-            Sidebar(frame, row.bars, []).draw(row.right, top - head - row.height, row.height)
+                tall = row.head + (body if panel.elastic else min(body, panel.body(width, self.font_size)))
+                panel.place(frame.part(left, top - head - tall, width, tall), row.head, scale)
+            Sidebar(frame, *row.key).draw(row.right, top - head - row.height, body)
             top -= head + row.height + BETWEEN
 
 
@@ -275,29 +310,3 @@ def _as_letters(value: Any, count: int) -> list[str]:
 def _letter(first: int, n: int) -> str:
     """A to z, then aa to az, ..."""
     return (_letter(first, n // 26 - 1) if n >= 26 else "") + chr(first + n % 26)
-
-
-def _shared(rows: list[list[Panel]], colorbars: str) -> tuple[list[Bar], list[tuple[list[Panel], list[Bar]]]]:
-    """The color bars that stand beside the page; for each row its panels, without those that they share, and these."""
-    page = _repeated([panel for row in rows for panel in row]) if colorbars == "page" else []
-    placed = []
-    for row in rows:
-        bars = _repeated(row) if colorbars == "row" else []
-        placed.append(([_without(panel, [*page, *bars]) for panel in row], bars))
-    return page, placed
-
-
-def _repeated(panels: list[Panel]) -> list[Bar]:
-    """The color bars that two panels or more would show."""
-    bars = [bar for panel in panels for bar in panel.bars]
-    firsts = [bar for n, bar in enumerate(bars) if not any(same_bar(bar, other) for other in bars[:n])]
-    return [bar for bar in firsts if sum(same_bar(bar, other) for other in bars) > 1]
-
-
-def _without(panel: Panel, bars: list[Bar]) -> Panel:
-    """The panel without color bars that stand elsewhere."""
-    if not bars:
-        return panel
-    bare = copy(panel)
-    bare.elsewhere = tuple(bars)
-    return bare

@@ -7,7 +7,7 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.figure import FigureBase
 
-from volrender.draw.annotate import Frame, title
+from volrender.draw.annotate import Frame
 from volrender.layers import Intensity
 from volrender.panel import Panel
 from volrender.words import our_words
@@ -45,12 +45,11 @@ class Histogram(Panel):
 
         return max(super().narrowest(font_size), histogram.least_width(self._paperless(100, font_size)))
 
-    def height(self, width: float, font_size: float = 7.0) -> float:
+    def _body(self, frame: Frame) -> float:
         """A little over half of the width (mm), or what the words beside the axes need."""
         from volrender.draw import histogram
 
-        frame = self._paperless(width, font_size)
-        return max(0.55 * width, frame.text_width(histogram.OPACITY) + 3 * frame.line_height) + self._head(frame)
+        return max(0.55 * frame.width, frame.text_width(histogram.OPACITY) + 3 * frame.line_height)
 
     def draw(self, target: Axes | FigureBase) -> None:
         """Draw into a figure or subfigure, or onto the user's own axes."""
@@ -72,10 +71,8 @@ class Histogram(Panel):
         assert isinstance(layer, Intensity)
         return layer
 
-    def compose(self, frame: Frame) -> None:
+    def _picture(self, frame: Frame, most: float) -> None:
         """Draw the bars and the curve."""
         from volrender.draw import histogram
 
-        histogram.draw(frame.part(0, 0, frame.width, frame.height - self._head(frame)), self._layer)
-        if self.title:
-            title(frame, self.title)
+        histogram.draw(frame, self._layer)

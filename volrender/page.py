@@ -107,6 +107,15 @@ def as_target(path: str | os.PathLike[str]) -> Path:
     return target
 
 
+class Page(MplFigure):
+    """A page on which letters are as wide as in print at any resolution: hinted ones are a tenth off at 90 dpi."""
+
+    def draw(self, renderer: Any) -> None:
+        """Draw all that is on it."""
+        with rc_context({"text.hinting": "no_hinting"}):
+            super().draw(renderer)
+
+
 class Printable(ABC):
     """What can be printed: a panel, or a figure of panels."""
 
@@ -121,6 +130,10 @@ class Printable(ABC):
     @abstractmethod
     def height(self, width: float, font_size: float = 7.0) -> float:
         """The height (mm) that suits a width (mm), with text of `font_size` points."""
+
+    @abstractmethod
+    def _check_width(self, width: float) -> None:
+        """Refuse a width (mm) in which the lettering has no room."""
 
     @abstractmethod
     def compose(self, frame: Frame) -> None:
@@ -169,6 +182,7 @@ class Printable(ABC):
 
     def _page(self, width: float, dpi: float, *, whole: bool) -> MplFigure:
         """The page (mm), of whole pixels or exactly as large as asked for."""
+        self._check_width(width)
         with drawing(self.font_size):
             sides = [side / MM_PER_INCH for side in (width, self.height(width, self.font_size))]
             if np.prod(sides) * dpi**2 > MOST_PIXELS:
@@ -178,7 +192,7 @@ class Printable(ABC):
                 warn(f"the page is {sides[1] * MM_PER_INCH:.0f} mm high at a width of {width:g} mm: give it more width")
             inches = [round(side * dpi) / dpi if whole else side for side in sides]
             clear = self.background == TRANSPARENT
-            page = MplFigure(figsize=(inches[0], inches[1]), dpi=dpi, facecolor="none" if clear else self.background)
+            page = Page(figsize=(inches[0], inches[1]), dpi=dpi, facecolor="none" if clear else self.background)
             FigureCanvasAgg(page)
             self.compose(Frame.whole(page, self.font_size, self.background))
             if missing := _missing(page):

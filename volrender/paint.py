@@ -403,9 +403,20 @@ def nothing(layer: Layer) -> ValueError:
         "LabelMap": "none of its labels is left",
         "CutPlane": "its plane misses the volume",
     }[type(layer).__name__]
-    removed = ", or its clips remove it" if layer.clip else ""
+    if layer.clip:
+        hidden = "its clips remove all of it" if _is_clipped_away(layer) else f"{hidden}, or its clips remove it"
+        lows, highs = volume.bounds.T
+        hidden += f"; it lies from ({', '.join(f'{x:g}' for x in lows)}) to ({', '.join(f'{x:g}' for x in highs)}) mm"
     where = f"the {type(layer).__name__} of {volume.name or 'a volume'}"
-    return ValueError(f"nothing is to be seen of {where}: {hidden}{removed}; its values run from {low} to {high}")
+    return ValueError(f"nothing is to be seen of {where}: {hidden}; its values run from {low} to {high}")
+
+
+def _is_clipped_away(layer: Layer) -> bool:
+    """Whether what would be seen of a layer of which nothing is lies in its clips."""
+    if _is_within(layer.volume, layer.clip):
+        return True
+    source = (layer.field if isinstance(layer, Intensity) else layer.volume).canonical
+    return not isinstance(layer, CutPlane) and bool(foreground(layer, source.data).any())
 
 
 def layer_points(layer: Layer) -> NDArray[np.float64]:
@@ -467,11 +478,19 @@ def framing_step(source: Volume, most: int = FRAMING_VOXELS) -> int:
 def seen(layer: Layer, source: Volume, step: int) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
     """Which of every `step`-th voxel show something that no clip removes, and the affine of their grid."""
     affine = source.affine @ np.diag([step, step, step, 1.0])
+    if _is_within(source, layer.clip):
+        return np.zeros(source.data[::step, ::step, ::step].shape, dtype=bool), affine
     shown = foreground(layer, source.data[::step, ::step, ::step])
     if layer.clip:
         index = np.argwhere(shown)
         shown[tuple(index[space.removed(layer.clip, space.apply_affine(affine, index))].T)] = False
     return shown, affine
+
+
+def _is_within(volume: Volume, clips: Sequence[space.Clip]) -> bool:
+    """Whether one clip holds a whole volume: it is convex, so it does if it holds the corners."""
+    corners = space.corners(volume.shape, volume.affine)
+    return any(space.removed([clip], corners).all() for clip in clips)
 
 
 def line_ends(mask: NDArray[np.bool_]) -> NDArray[np.intp]:

@@ -5,8 +5,9 @@ A bare volume, path or nibabel image given to a panel becomes an `Intensity`, or
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from itertools import combinations
@@ -19,14 +20,14 @@ from numpy.typing import NDArray
 
 from volrender import captions, space
 from volrender.color import RGB, as_rgb
-from volrender.draw.annotate import Frame, compass, number, scale_bar, title_height
-from volrender.draw.sidebar import MAX_LEGEND, Bar, Sidebar
+from volrender.draw.annotate import Frame, compass, number, scale_bar, title, title_height
+from volrender.draw.sidebar import MAX_LEGEND, Bar, Entry, Key, Sidebar
 from volrender.io.files import warn
 from volrender.layers import CutPlane, Intensity, Isosurface, LabelMap, Layer
 from volrender.page import Printable, as_background, drawing
 from volrender.sources import load
 from volrender.volume import Volume
-from volrender.words import given
+from volrender.words import as_bool, as_text, given
 
 FOOT = 3.0  # lines of text under a 3-D picture, for its scale bar and directions
 
@@ -46,9 +47,9 @@ class Panel(Printable):
     title: str
     colorbar: bool | None
     elastic: ClassVar[bool] = False  # whether it fills a place that is higher than it needs
-    least: ClassVar[float] = 2.5  # mm for each point of type, that it takes beside its color bars
+    least: float = 2.5  # mm for each point of type, that it takes beside its color bars
     drawn_as: ClassVar[str] = "slice"  # whose opacity curves the color bars show
-    elsewhere: tuple[Bar, ...] = ()  # color bars that the figure draws, for several panels
+    elsewhere: Key = Key()  # what the figure draws for several panels
 
     def _set_up(self, layers: Sequence[Any], title: str, colorbar: bool | None, background: Any) -> None:
         owner = type(self).__name__
@@ -62,12 +63,10 @@ class Panel(Printable):
                 f"{owner} shows volumes of different spaces, {' and '.join(spaces)}: register them, or resample one "
                 "through the transform between them"
             )
-        if not isinstance(title, str):
-            raise TypeError(f"title must be a text; got {title!r}")
         if alike := _alike(self.layers):
             warn(f"{owner} shows {' and '.join(alike)} in one color: give each its own")
-        self.title = title
-        self.colorbar = colorbar
+        self.title = as_text(title, "title")
+        self.colorbar = None if colorbar is None else as_bool(colorbar, "colorbar")
         self.background = as_background(background)
         self.font_size = 7.0
 
@@ -112,6 +111,7 @@ class Panel(Printable):
             frame = whole.part(place.x0 * whole.width, place.y0 * whole.height, width, height)
         else:
             raise TypeError(f"draw takes matplotlib axes, a figure or a subfigure; got {type(target).__name__}")
+        self._check_width(frame.width)
         with drawing(self.font_size):
             self.compose(frame)
 
@@ -143,7 +143,9 @@ class Panel(Printable):
     @property
     def titled(self) -> str:
         """The title, and a sentence on what the panel shows."""
-        return f"{self.title.rstrip('.')}. {self.said}".rstrip() if self.title else self.said
+        title = self.title.rstrip(".")
+        told = not title or self.said.lower().startswith(title.lower())  # as of a histogram, "Histogram"
+        return self.said if told else f"{title}. {self.said}".rstrip()
 
     @property
     def said(self) -> str:
@@ -165,17 +167,20 @@ class Panel(Printable):
                 bar = Bar(layer.look, "slice" if body else "overlay" if n and panel == "slice" else panel, label)
                 if all((bar.look.clim, bar.look.cmap.name) != (b.look.clim, b.look.cmap.name) for b in bars):
                     bars.append(bar)
-        return [bar for bar in bars if not any(same_bar(bar, other) for other in self.elsewhere)]
+        return [bar for bar in bars if not any(same_bar(bar, other) for other in self.elsewhere.bars)]
 
     @property
-    def bars(self) -> list[Bar]:
-        """The color bars that stand beside the panel."""
-        return self._bars(self.drawn_as)
+    def key(self) -> Key:
+        """The color bars and the legend that stand beside the panel."""
+        entries = self._entries
+        wanted = len(self.layers) > 1 or len(entries) > 1 if self.colorbar is None else self.colorbar
+        told = all(entry in self.elsewhere.entries for entry in entries)
+        return Key(self._bars(self.drawn_as), [] if told or not wanted else entries)
 
     @cached_property
-    def _entries(self) -> list[tuple[str, RGB]]:
+    def _entries(self) -> list[Entry]:
         """Legend entries of the surfaces and labels; a long legend is cut, so what is seen most comes first."""
-        entries: list[tuple[str, RGB]] = []
+        entries: list[Entry] = []
         for layer in self._visible:
             if isinstance(layer, Isosurface):
                 assert isinstance(layer.level, float)
@@ -201,20 +206,71 @@ class Panel(Printable):
         """The labels at places evenly spread over what is seen of the layer."""
         return layer.volume.data.ravel()
 
-    def _sidebar(self, frame: Frame, panel: str) -> Sidebar:
-        entries = self._entries
-        wanted = len(self.layers) > 1 or len(entries) > 1 if self.colorbar is None else self.colorbar
-        return Sidebar(frame, self._bars(panel), entries if wanted else [])
+    def _sidebar(self, frame: Frame) -> Sidebar:
+        return Sidebar(frame, *self.key)
 
     def narrowest(self, font_size: float) -> float:
         """The width (mm) below which the panel's lettering has no room."""
         frame = self._paperless(100, font_size)
         words = max((frame.text_width(word) for word in self.title.split()), default=0.0)
-        return max(self.least * font_size + self._sidebar(frame, self.drawn_as).width, min(words, 30.0) * 1.1)
+        return max(self.least * font_size + self._sidebar(frame).width, min(words, 30.0) * 1.1)
+
+    def _check_width(self, width: float) -> None:
+        """Refuse a width (mm) in which the lettering has no room."""
+        if width < (needed := self.narrowest(self.font_size)) - 1e-6:
+            raise ValueError(too_narrow(type(self).__name__, needed, self.font_size, width))
+
+    def height(self, width: float, font_size: float = 7.0) -> float:
+        """The height (mm) that suits a width (mm), with text of `font_size` points."""
+        frame = self._paperless(width, font_size)
+        return self.body(width, font_size) + self._head(frame)
+
+    def body(self, width: float, font_size: float) -> float:
+        """The height (mm) of all but the title."""
+        return self._body(self._paperless(width, font_size))
+
+    def head(self, width: float, font_size: float) -> float:
+        """The height (mm) that the title takes."""
+        return self._head(self._paperless(width, font_size))
 
     def _head(self, frame: Frame) -> float:
-        """The height (mm) that the title takes."""
         return title_height(frame, self.title)
+
+    @property
+    def peer(self) -> Hashable:
+        """What panels have in common that are to be compared, and so have one scale; None where there is no scale."""
+        return None
+
+    def sized(self, width: float, font_size: float, height: float = 0.0) -> tuple[float, float]:
+        """Paper mm for a world mm in a width (mm), or in a height without title too, and how many world mm high the
+        picture then is; of panels that have a `peer`.
+        """
+        raise NotImplementedError
+
+    def least_scale(self, font_size: float) -> float:
+        """Paper mm for a world mm that a panel with a `peer` has at least."""
+        return self.sized(self.narrowest(font_size), font_size)[0]
+
+    def compose(self, frame: Frame) -> None:
+        """Draw everything into a frame of paper."""
+        self.place(frame, self._head(frame))
+
+    def place(self, frame: Frame, head: float, most: float = np.inf) -> None:
+        """Draw everything into a frame, the title at the foot of a band of `head` mm.
+
+        `most` is how many paper mm a world mm has at most.
+        """
+        if self.title:
+            title(frame.part(0, frame.height - head, frame.width, self._head(frame)), self.title)
+        self._picture(frame.part(0, 0, frame.width, frame.height - head), most)
+
+    @abstractmethod
+    def _body(self, frame: Frame) -> float:
+        """The height (mm) of all but the title in a frame's width."""
+
+    @abstractmethod
+    def _picture(self, frame: Frame, most: float) -> None:
+        """Draw all but the title."""
 
     def _paperless(self, width: float, font_size: float) -> Frame:
         """A frame to measure text in, before there is a figure."""
@@ -242,6 +298,12 @@ def with_labels(layers: Sequence[Layer], found: Mapping[int, NDArray[Any]]) -> l
             shown = {label: rgb for label, (_, rgb) in layer.table.items() if label in there}
             visible[n] = replace(layer, colors=shown) if 0 < len(shown) < len(layer.table) else layer
     return visible
+
+
+def too_narrow(what: str, needed: float, font_size: float, width: float) -> str:
+    """What is said of a width (mm) in which the lettering has no room."""
+    least = np.ceil(10 * needed) / 10
+    return f"{what} needs a width of {least:g} mm or more for its lettering of {font_size:g} points; got {width:g} mm"
 
 
 def same_bar(one: Bar, other: Bar) -> bool:

@@ -7,7 +7,8 @@ engine is imported then. A bare volume, path or nibabel image becomes an `Intens
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +20,7 @@ from numpy.typing import ArrayLike, NDArray
 from volrender import captions, paint, sightlines, space
 from volrender.color import RGB, as_rgb
 from volrender.draw import engines
-from volrender.draw.annotate import Frame, Raster, is_dark, title
+from volrender.draw.annotate import Frame, Raster, is_dark
 from volrender.histograms import Histogram as Histogram
 from volrender.io.files import warn
 from volrender.layers import CutPlane, Intensity, LabelMap, Layer
@@ -30,7 +31,7 @@ from volrender.slices import Slices
 from volrender.sources import load
 from volrender.timecourses import Timecourse as Timecourse
 from volrender.volume import Volume
-from volrender.words import our_words
+from volrender.words import as_bool, our_words
 
 if TYPE_CHECKING:
     import pyvista
@@ -41,7 +42,8 @@ if TYPE_CHECKING:
 MOST_FACES = 1_500_000  # of cubes, unless their number is asked for
 INK = (0.15, 0.15, 0.15)  # of outlines
 FILL = 0.92  # the part of a picture that the subject takes up in its tighter direction
-
+BESIDE, NUMBERED = 3.6, 4.5  # mm for each point of type: a scale bar beside the directions, numbers along three axes
+MANY = 10**9  # pixels: a side of a picture that is no limit
 WINDOW = (900, 900)  # pixels of what `show` opens
 
 
@@ -88,7 +90,6 @@ class Scene(Panel):
     """
 
     drawn_as = "volume"
-    least = 3.6  # a scale bar beside the directions
 
     def __init__(
         self,
@@ -108,7 +109,8 @@ class Scene(Panel):
             self.layers = tuple(layer.for_dark() if isinstance(layer, Intensity) else layer for layer in self.layers)
         self.rendering = Rendering(quality, light, _as_ink(silhouette), engine)
         self.camera = space.as_camera(camera)
-        self.annotate = annotate
+        self.annotate = as_bool(annotate, "annotate")
+        self.least = BESIDE if annotate else Panel.least
 
     @property
     def view(self) -> str:
@@ -197,19 +199,37 @@ class Scene(Panel):
     def _foot(self, frame: Frame) -> float:
         return FOOT * frame.line_height if self.annotate else 0.0
 
-    def height(self, width: float, font_size: float = 7.0) -> float:
+    def _body(self, frame: Frame) -> float:
         """The height (mm) in which the subject fills the panel."""
-        frame = self._paperless(width, font_size)
-        side = self._sidebar(frame, self.drawn_as)
-        picture = max((width - side.width) * self._ratio, side.least_height)
-        return picture + self._foot(frame) + self._head(frame)
+        side = self._sidebar(frame)
+        return max((frame.width - side.width) * self._ratio, side.least_height) + self._foot(frame)
 
-    def compose(self, frame: Frame) -> None:
+    @property
+    def peer(self) -> Hashable:
+        """Scenes of a volume on one grid, in parallel projection."""
+        ground = self.layers[0].volume
+        free = self.camera.perspective or self.camera.zoom != 1
+        return None if free else ("scene", ground.shape, ground.affine.tobytes())
+
+    def sized(self, width: float, font_size: float, height: float = 0.0) -> tuple[float, float]:
+        """Paper mm for a world mm, and the height of the picture in world mm."""
+        frame = self._paperless(width, font_size)
+        tall = (height or self._body(frame)) - self._foot(frame)
+        scale = float(min(np.array([width - self._sidebar(frame).width, tall]) / self._reach))
+        return scale, tall / scale
+
+    @cached_property
+    def _reach(self) -> NDArray[np.float64]:
+        """The width and height (world mm) of a picture that the subject just fills, in parallel projection."""
+        return np.array([self._view((1, MANY)).mm_per_pixel, self._view((MANY, 1)).mm_per_pixel])
+
+    def _picture(self, frame: Frame, most: float) -> None:
         """Draw the raster at exactly its pixels, and the lettering around it."""
-        side, foot, head = self._sidebar(frame, self.drawn_as), self._foot(frame), self._head(frame)
-        width, height = frame.width - side.width, frame.height - foot - head
+        side, foot = self._sidebar(frame), self._foot(frame)
+        width, height = frame.width - side.width, frame.height - foot
         ax, size = frame.picture(0, foot, width, height)
         view = self._view(size)
+        view = replace(view, mm_per_pixel=max(view.mm_per_pixel, 1 / (most * frame.dots_per_mm)))
         raster = engines.render(self.layers, view, self._ground, self.rendering)
         if (raster == (0 if self._ground is None else [*np.rint(255 * np.array(self._ground)), 255])).all():
             raise ValueError(
@@ -220,8 +240,6 @@ class Scene(Panel):
         side.draw(width, foot, height)
         if self.annotate:
             orient(frame, width, view.mm_per_pixel * frame.dots_per_mm, self.camera)
-        if self.title:
-            title(frame, self.title)
 
 
 @our_words
@@ -262,7 +280,6 @@ class Voxels(Panel):
     """
 
     drawn_as = "voxel"
-    least = 4.0  # numbers along the axes
 
     def __init__(
         self,
@@ -292,11 +309,12 @@ class Voxels(Panel):
         self._mask = None if mask is None else _as_mask(mask, self.layers[0].volume)
         self.mask = None if self._mask is None else _chosen(self._mask)
         self.edgecolor = None if edgecolor is None else as_rgb(edgecolor, "edgecolor")
-        self.vector = vector
+        self.vector = as_bool(vector, "vector")
         self.camera = space.as_camera(camera)
         if self.camera.perspective:
             raise ValueError("Voxels are drawn in parallel projection; take a Camera without perspective")
-        self.axes = axes
+        self.axes = as_bool(axes, "axes")
+        self.least = NUMBERED if axes else BESIDE
 
     @property
     def view(self) -> str:
@@ -326,11 +344,10 @@ class Voxels(Panel):
 
         return VoxelCollection(self._cubes, self.explode, self.edgecolor, vector=self.vector)
 
-    def height(self, width: float, font_size: float = 7.0) -> float:
+    def _body(self, frame: Frame) -> float:
         """The height (mm) in which the cubes fill the panel."""
         from volrender.draw.box import margins
 
-        frame = self._paperless(width, font_size)
         foot = self._foot(frame)
         left, right, top, bottom = margins(frame, self.camera, self.axes)
         cubes = self._cubes
@@ -338,9 +355,9 @@ class Voxels(Panel):
         flat = np.ptp(corners @ self.camera.axes[:2].T, axis=0)
         if self.axes:
             flat = np.abs(self.camera.axes[:2]) @ np.ptp(corners, axis=0)
-        side = self._sidebar(frame, self.drawn_as)
-        tall = (width - side.width - left - right) * float(np.clip(flat[1] / flat[0], 0.4, 1.5)) + top + bottom + foot
-        return max(tall, side.least_height) + self._head(frame)
+        side = self._sidebar(frame)
+        tall = (frame.width - side.width - left - right) * float(np.clip(flat[1] / flat[0], 0.4, 1.5))
+        return max(tall + top + bottom + foot, side.least_height)
 
     def _seen_labels(self, layer: LabelMap) -> NDArray[Any]:
         return paint.labels_toward(layer, self.camera)
@@ -363,20 +380,16 @@ class Voxels(Panel):
         else:
             super().draw(target)
 
-    def compose(self, frame: Frame) -> None:
+    def _picture(self, frame: Frame, most: float) -> None:
         """Draw the 3-D axes and the sidebar."""
         from volrender.draw import voxels
 
-        side, head = self._sidebar(frame, self.drawn_as), self._head(frame)
-        width, height = frame.width - side.width, frame.height - head
-        foot = self._foot(frame)
-        place = frame.part(0, foot, width, height - foot)
-        scale = voxels.draw(place, self._collection(), self.camera, self.axes)
+        side, foot = self._sidebar(frame), self._foot(frame)
+        width = frame.width - side.width
+        scale = voxels.draw(frame.part(0, foot, width, frame.height - foot), self._collection(), self.camera, self.axes)
         if not self.axes:
             orient(frame, width, scale, self.camera)
-        side.draw(width, 0, height)
-        if self.title:
-            title(frame, self.title)
+        side.draw(width, 0, frame.height)
 
 
 def _as_mask(mask: Any, volume: Volume) -> Volume:

@@ -5,7 +5,7 @@ Which planes, how they are seen and what they show of the subject is decided her
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -16,16 +16,16 @@ from volrender import captions, focus, paint
 from volrender import space as world
 from volrender.annotation import as_annotation
 from volrender.cuts import Cut, across, along, mirrored, number, own_axes, section
-from volrender.draw.annotate import Frame, title
+from volrender.draw.annotate import Frame
 from volrender.io.files import warn
 from volrender.layers import LabelMap, Layer
 from volrender.panel import Panel, with_labels
 from volrender.space import AXES, Floats, Plane
 from volrender.volume import Volume
-from volrender.words import our_words
+from volrender.words import as_bool, our_words
 
 if TYPE_CHECKING:
-    from volrender.draw.slices import Tile
+    from volrender.draw.tiles import Layout, Tile
 
 AIR = 4.0  # mm around what is seen
 SPACES = ("world", "native")
@@ -96,14 +96,12 @@ class Slices(Panel):
         self._check_places()
         if camera is not None and camera not in world.CAMERAS:
             raise ValueError(f"camera of Slices must be one of {', '.join(world.CAMERAS)}; got {camera!r}")
-        if not isinstance(radiological, bool):
-            raise TypeError(f"radiological must be True or False; got {radiological!r}")
+        self.radiological = as_bool(radiological, "radiological")
         if radiological and camera in NEUROLOGICAL:
             raise ValueError(
                 f"radiological slices are not seen from camera={camera!r}: take {NEUROLOGICAL[camera]!r}, or none"
             )
         self.camera = camera
-        self.radiological = radiological
         self.annotate = as_annotation(annotate)
         self._axes = self._as_axes(space)
         self._owner = space if isinstance(space, Volume) else self.layers[0].volume if space == "native" else None
@@ -236,7 +234,7 @@ class Slices(Panel):
     @cached_property
     def _tiles(self) -> list[list[Tile]]:
         """The tiles of each direction, with its reference view if there is to be one."""
-        from volrender.draw.slices import Tile
+        from volrender.draw.tiles import Tile
 
         groups = []
         for group in self._groups:
@@ -305,36 +303,52 @@ class Slices(Panel):
 
     def narrowest(self, font_size: float) -> float:
         """The width (mm) of one tile with its lettering, and of the color bars."""
-        from volrender.draw import slices
+        from volrender.draw import tiles
 
         frame = self._paperless(100, font_size)
-        tiles = max(slices.least_width(group, frame, self.annotate) for group in self._tiles)
-        return max(super().narrowest(font_size), tiles + self._sidebar(frame, "slice").width)
+        column = max(tiles.least_width(group, frame, self.annotate) for group in self._tiles)
+        return max(super().narrowest(font_size), column + self._sidebar(frame).width)
 
-    def height(self, width: float, font_size: float = 7.0) -> float:
-        """The height (mm) of the rows of tiles."""
-        from volrender.draw import slices
+    def least_scale(self, font_size: float) -> float:
+        """Paper mm for a world mm at which the lettering over each tile just has room."""
+        from volrender.draw import tiles
 
-        frame = self._paperless(width, font_size)
-        side = self._sidebar(frame, "slice")
-        rows = slices.arrange(self._tiles, frame, width - side.width, self.annotate)
-        scale = slices.scale_for(rows, width - side.width, frame)
-        return max(slices.height_of(rows, scale, frame, self.annotate), side.least_height) + self._head(frame)
+        frame = self._paperless(100, font_size)
+        return max(1 / tiles.coarsest_scale(group, frame, self.annotate) for group in self._tiles)
 
-    def compose(self, frame: Frame) -> None:
+    def _layout(self, frame: Frame, height: float = 0.0, most: float = np.inf) -> Layout:
+        """The tiles in a frame's width, beside the color bars, with at most so many paper mm for a world mm."""
+        from volrender.draw import slices, tiles
+
+        place = frame.part(0, 0, frame.width - self._sidebar(frame).width, frame.height)
+        gap = tiles.gap(frame, bare=slices.ground(self.layers) is None)
+        return tiles.arrange(self._tiles, place, self.annotate, gap, height, 1 / most)
+
+    def _body(self, frame: Frame) -> float:
+        layout = self._layout(frame)
+        return max(layout.height(layout.scale), self._sidebar(frame).least_height)
+
+    @property
+    def peer(self) -> Hashable:
+        """Slices as many of a volume on one grid."""
+        ground = self.layers[0].volume
+        return "slices", ground.shape, ground.affine.tobytes(), tuple(map(len, self._tiles))
+
+    def sized(self, width: float, font_size: float, height: float = 0.0) -> tuple[float, float]:
+        """Paper mm for a world mm, and the height of the pictures in world mm."""
+        layout = self._layout(self._paperless(width, font_size), height)
+        return 1 / (layout.scale_in(height) if height else layout.scale), layout.world_height
+
+    def _picture(self, frame: Frame, most: float) -> None:
         """Draw the tiles and the sidebar, at the top of a frame that is higher than they need."""
         from volrender.draw import slices
 
-        side, head, notes = self._sidebar(frame, "slice"), self._head(frame), self.annotate
-        width, height = frame.width - side.width, frame.height - head
-        rows = slices.arrange(self._tiles, frame, width, notes, height)
-        tall = slices.height_of(rows, slices.scale_in(rows, frame, width, height, notes), frame, notes)
-        tall = min(height, max(tall, side.least_height))
-        bottom = height - tall
-        slices.draw(frame.part(0, bottom, width, tall), self.layers, rows, notes, self._cross)
+        side, layout = self._sidebar(frame), self._layout(frame, frame.height, most)
+        scale = max(layout.scale_in(frame.height), 1 / most)
+        tall = min(frame.height, max(layout.height(scale), side.least_height))
+        bottom, width = frame.height - tall, layout.frame.width
+        slices.draw(frame.part(0, bottom, width, tall), self.layers, layout, scale, self._cross)
         side.draw(width, bottom, tall)
-        if self.title:
-            title(frame, self.title)
 
 
 def _as_positions(values: Any, axis: str) -> list[float] | None:

@@ -124,3 +124,24 @@ def _kept(value: Any) -> Any:
     """A value that nobody changes afterwards."""
     changes = isinstance(value, (list, dict, set)) or hasattr(value, "__array_interface__")
     return copy.copy(value) if changes else value
+
+
+def as_text(value: Any, name: str) -> str:
+    """A checked text.
+
+    Examples
+    --------
+    >>> as_text(5, "title")
+    Traceback (most recent call last):
+    TypeError: title must be a text; got 5
+    """
+    if not isinstance(value, str):
+        raise TypeError(f"{name} must be a text; got {value!r}")
+    return value
+
+
+def as_bool(value: Any, name: str) -> bool:
+    """A checked True or False."""
+    if not isinstance(value, bool):
+        raise TypeError(f"{name} must be True or False; got {value!r}")
+    return value

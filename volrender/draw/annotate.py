@@ -29,7 +29,7 @@ from volrender.space import Camera
 
 MM_PER_INCH = 25.4
 MM_PER_POINT = MM_PER_INCH / 72
-HINTED = 1.04  # a text's width at a low resolution, over that of its outline
+BEARING = 0.07  # mm for each point of type that a text takes beside its outline
 WORD = re.compile(r"(?:\$[^$]*\$|\S)+")  # of a text with formulas
 INK, CHALK = "#1a1a1a", "#f2f2f2"  # lettering on a light page, and on a dark one
 
@@ -122,8 +122,9 @@ class Frame:
         return self.font_size * MM_PER_POINT * 1.3
 
     def text_width(self, text: str) -> float:
-        """The width of a text, mm; hinting makes it a little wider than its outline."""
-        return HINTED * _points(text, self.font_size) * MM_PER_POINT
+        """The width of a text, mm, with what its letters keep free at both ends."""
+        width = _points(text, self.font_size) * MM_PER_POINT
+        return width + BEARING * self.font_size if width else 0.0
 
 
 @cache

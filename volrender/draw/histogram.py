@@ -52,9 +52,10 @@ def draw_axes(ax: Axes, layer: Intensity, font_size: float, ink: str = INK) -> N
     ax.set(xlim=(low, high), ylim=(0, 1.15 * peak))
     tall = np.flatnonzero(share > 1.15 * peak)
     if tall.size:
-        # What the cut bars hold together stands above them, where no bar and no curve runs.
+        # What the cut bars hold stands above them, where no bar and no curve runs.
         total, middle = share[tall].sum(), (edges[tall[0]] + edges[tall[-1] + 1]) / 2
         note = f"{total:.0f} %" if total >= 1 else f"{total:.1g} %"
+        note += f" in {tall.size} bars" if tall.size > 1 else ""
         note, side, back = (f"↑ {note}", "left", -1) if 2 * middle < low + high else (f"{note} ↑", "right", 1)
         above: dict[str, Any] = {"xycoords": ("data", "axes fraction"), "textcoords": "offset points"}
         place: dict[str, Any] = {"xytext": (0.4 * back * font_size, 1), "ha": side, "va": "bottom"}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -24,6 +24,8 @@ MAX_LEGEND = 20
 WHOLE_LEGEND = 5  # entries, for which a panel makes itself high enough
 EMPTY = 0.86  # the gray that stands for "transparent" in a color bar
 LABEL_LINE, LABEL_LINES = 3.2, 3  # mm of a color bar's label in a line for each point of type, and lines
+
+Entry: TypeAlias = tuple[str, RGB]
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,13 @@ class Bar:
             if all(abs(value - other) / (high - low) * height > line for other in chosen):
                 chosen.append(value)
         return sorted(chosen)
+
+
+class Key(NamedTuple):
+    """What colors mean: color bars, and the names of a legend with their colors."""
+
+    bars: Sequence[Bar] = ()
+    entries: Sequence[Entry] = ()
 
 
 class Tones(AxesImage):
@@ -82,7 +91,7 @@ class Sidebar:
 
     frame: Frame
     bars: Sequence[Bar]
-    entries: Sequence[tuple[str, RGB]]
+    entries: Sequence[Entry]
 
     @property
     def width(self) -> float:
