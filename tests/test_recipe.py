@@ -132,13 +132,8 @@ def test_within_masks():
 
 def test_a_scene_is_made_again_to_the_byte(folder):
     head, _, labels = layers()
-<<<<<<< HEAD
     look = {"camera": "left", "quality": "draft", "silhouette": "royalblue"}
-    vr.Scene(head, vr.Isosurface(head.volume, 30, opacity=0.5), labels, **look).save("one.png", width=30, dpi=DPI)
-=======
-    scene = vr.Scene(head, vr.Isosurface(head.volume, 30, opacity=0.5), labels, camera="left", quality="draft")
-    scene.save("one.png", width=50, dpi=DPI)
->>>>>>> page
+    vr.Scene(head, vr.Isosurface(head.volume, 30, opacity=0.5), labels, **look).save("one.png", width=50, dpi=DPI)
     vr.redo("one.png").save("two.png")
     assert (folder / "two.png").read_bytes() == (folder / "one.png").read_bytes()
     drawn = vr.read_recipe("one.png")["versions"]
