@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 from helpers import affines, ball, refuses
 from hypothesis import given, settings
+from scipy import ndimage
+from skimage.metrics import structural_similarity
 
 from volrender import Isosurface, LabelMap, Scene, Slices, Volume, paint, sample, space
 from volrender.draw import nets
@@ -32,6 +34,30 @@ def test_smoothing_keeps_the_volume_of_a_head():
     head = sample("mni152")
     plain, smooth = (isosurface(Isosurface(head, 60, smooth=smooth)).volume for smooth in (False, True))
     assert abs(smooth - plain) <= 0.01 * plain
+
+
+@pytest.mark.parametrize("level", [-3.1, 3.1])
+def test_a_map_keeps_its_volume_and_every_cluster(level):
+    motor = sample("motor")
+    plain, smooth = (isosurface(Isosurface(motor, level, smooth=smooth)) for smooth in (False, True))
+    assert smooth.n_open_edges == 0
+    assert smooth.volume == pytest.approx(plain.volume, rel=0.01)
+    clusters, count = ndimage.label(motor.data * np.sign(level) >= abs(level), np.ones((3, 3, 3)))
+    points = space.apply_affine(np.linalg.inv(motor.affine), smooth.points)
+    reached = np.rint(points).astype(int).clip(0, np.array(motor.shape) - 1)
+    near = ndimage.grey_dilation(clusters, size=(3, 3, 3))
+    assert set(range(1, count + 1)) <= set(near[tuple(reached.T)].tolist())
+
+
+@pytest.mark.usefixtures("gl")
+@pytest.mark.parametrize("level", [-3.1, 3.1])
+def test_a_map_with_gaps_is_one_surface_in_both_engines(level):
+    """Where single voxels fall short of the level there are no pits."""
+    layer = Isosurface(sample("motor"), level)
+    one, two = (Scene(layer, engine=engine).render((180, 180))[..., :3] for engine in ("raycast", "pyvista"))
+    assert structural_similarity(one, two, channel_axis=2) >= 0.975
+    masks = [(raster < 250).any(axis=-1) for raster in (one, two)]
+    assert (masks[0] & masks[1]).sum() / (masks[0] | masks[1]).sum() >= 0.955
 
 
 @settings(max_examples=15)

@@ -7,14 +7,17 @@ engine draws to the world, as a matrix.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pyvista as pv
 from numpy.typing import NDArray
 from scipy import ndimage, sparse
+from scipy.spatial import cKDTree
 
 from volrender.draw import nets
+from volrender.draw.rays.fields import surface_field
 from volrender.io.files import warn
 from volrender.layers import Isosurface, LabelMap
 from volrender.rendering import presmooth
@@ -23,7 +26,11 @@ from volrender.volume import Volume
 
 NEAR = 0.01  # of a voxel: no point of a surface lies nearer to a voxel's centre
 AGREE = 0.7  # the least cosine between the normals of faces and of values that are those of one surface
-COLLAPSE = 0.1  # of its volume: a body that would lose more is too small to be smoothed
+FINER = 3  # parts of a voxel along each axis, from which a smooth surface is made; odd, for one is at its centre
+SAMPLES = 8_000_000  # parts, at most
+PUSH = 0.25  # of a voxel: how far a smooth surface may be moved to be as large as the plain one
+SPECK = 2.0  # voxels: a smaller body
+VOTES = 100  # points of a body that tell which it is among the smooth ones
 
 
 def placement(volume: Volume) -> NDArray[np.float64]:
@@ -58,10 +65,14 @@ def isosurface(layer: Isosurface) -> pv.PolyData:
     ValueError
         If the level encloses nothing.
     """
-    grid = grid_of(layer.volume, _above(layer), pad=1)
-    mesh = grid.contour([0.0], method="flying_edges", compute_normals=False, compute_scalars=False)
+    field = surface_field(layer)
+    values = np.empty(field.volume.shape, dtype=np.float32)
+    replace(field, weights=None).fill(values)
+    mesh = _contour(layer.volume, values)
     if layer.smooth:
-        mesh = _smoothed(mesh, np.asarray(grid.spacing), np.array(layer.volume.canonical.shape))
+        field.fill(values)
+        parts = FINER if FINER**3 * values.size <= SAMPLES else 1
+        mesh = _as_large(_contour(layer.volume, refined(values, parts), parts), mesh, layer)
     matrix = placement(layer.volume)
     outward = _steepest(layer, mesh) @ np.linalg.inv(matrix[:3, :3]) if layer.smooth else None
     mesh = mesh.transform(matrix, inplace=False)
@@ -72,6 +83,37 @@ def isosurface(layer: Isosurface) -> pv.PolyData:
     if outward is not None:
         _turn(mesh, outward)
     return mesh
+
+
+def _contour(volume: Volume, values: NDArray[np.float32], parts: int = 1) -> pv.PolyData:
+    """Where values are 0 at the centres of voxels, or of so many parts of them along each axis, closed at the edge."""
+    step = spacing(volume.canonical.affine) / parts
+    above = _closed(values)
+    grid = pv.ImageData(dimensions=above.shape, spacing=step, origin=-step - step * (parts - 1) / 2)
+    grid.point_data["values"] = above.ravel(order="F")
+    return grid.contour([0.0], method="flying_edges", compute_normals=False, compute_scalars=False)
+
+
+def refined(values: NDArray[np.float32], parts: int) -> NDArray[np.float32]:
+    """Values at the middles of parts of voxels along each axis, by a cubic through the voxels (Catmull-Rom)."""
+    for axis, size in enumerate(values.shape if parts > 1 else ()):
+        at = ((np.arange(size * parts) + 0.5) / parts - 0.5).clip(0, size - 1)
+        behind = np.minimum(at.astype(np.intp), max(size - 2, 0))
+        u = (at - behind).astype(np.float32)
+        weights = (
+            ((2 - u) * u - 1) * u / 2,
+            ((3 * u - 5) * u * u + 2) / 2,
+            ((4 - 3 * u) * u + 1) * u / 2,
+            (u - 1) * u * u / 2,
+        )
+        along = [1, 1, 1]
+        along[axis] = -1
+        values = np.sum(
+            [w.reshape(along) * values.take((behind + n - 1).clip(0, size - 1), axis) for n, w in enumerate(weights)],
+            axis=0,
+            dtype=np.float32,
+        )
+    return values
 
 
 def with_normals(mesh: pv.PolyData) -> pv.PolyData:
@@ -105,27 +147,19 @@ def _steepest(layer: Isosurface, mesh: pv.PolyData) -> NDArray[np.float64]:
 def _turn(mesh: pv.PolyData, outward: NDArray[np.float64]) -> None:
     """Take directions as the normals of a mesh, but where they leave those of its faces, as where a volume ends."""
     own = np.asarray(mesh.point_data["Normals"], dtype=np.float64)
-    outward = outward / np.maximum(np.linalg.norm(outward, axis=1, keepdims=True), 1e-30)
+    outward = _unit(outward)
     agree = (own * outward).sum(axis=1, keepdims=True)
     mesh.point_data["Normals"] = np.where(agree > AGREE, outward, own).astype(np.float32)
 
 
-def _above(layer: Isosurface) -> NDArray[np.float32]:
-    """How far the values lie beyond the level, never quite 0, with a border that puts the edge on the outer faces.
+def _closed(values: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The values, never quite 0, with a border that puts the edge on the outer faces.
 
     At a voxel that has just the level several points of the surface would fall together.
     """
-    level, survey = layer.level, layer.volume.survey
-    assert isinstance(level, float)
-    if level == (survey.high if layer.side > 0 else survey.low):
-        raise ValueError(
-            f"the surface of {layer.volume.name or 'the volume'} at {level:g} is empty: "
-            f"choose a level inside its data, {survey.low:g} to {survey.high:g}"
-        )
-    above = np.subtract(finite_data(layer.volume), level, dtype=np.float64).astype(np.float32) * layer.side
-    above = np.pad(above, 1, mode="edge")
+    above = np.pad(values, 1, mode="edge")
     flat, near = above.ravel(), np.zeros(above.shape, dtype=bool)
-    near[1:-1, 1:-1, 1:-1] = np.abs(above[1:-1, 1:-1, 1:-1]) < NEAR * np.abs(above).max()
+    near[1:-1, 1:-1, 1:-1] = np.abs(values) < NEAR * np.abs(values).max()
     places = np.flatnonzero(near)
     steps = [sign * stride // above.itemsize for stride in above.strides for sign in (-1, 1)]
     least = NEAR * np.max([np.abs(flat[places + step]) for step in steps], axis=0)
@@ -138,33 +172,44 @@ def _above(layer: Isosurface) -> NDArray[np.float32]:
     return above
 
 
-def _smoothed(mesh: pv.PolyData, step: NDArray[np.float64], shape: NDArray[np.intp]) -> pv.PolyData:
-    """Smooth by a windowed sinc (Taubin et al., ECCV 1996), each body keeping its volume and the cut edge its plane.
+def _as_large(mesh: pv.PolyData, plain: pv.PolyData, layer: Isosurface) -> pv.PolyData:
+    """A smooth surface, pushed along its normals so that each body is as large as in the plain one.
 
-    A body of a few voxels would collapse; it stays as it is.
+    The normals are those of the smoothed values: between points that lie close together a triangle's own can turn it.
+
+    No point moves by more than a part of a voxel, a speck does not shrink to a point, a cavity stays where it is under
+    the skin, and the edge of the volume keeps its planes.
     """
-    before = np.asarray(mesh.points, dtype=np.float64)
-    faces = mesh.regular_faces
-    points = _as_large(before, np.asarray(mesh.smooth_taubin(n_iter=20, pass_band=0.1).points, dtype=np.float64), faces)
+    if mesh.n_points == 0 or plain.n_points == 0:
+        return mesh
+    step, shape = spacing(layer.volume.canonical.affine), np.array(layer.volume.canonical.shape)
+    points, faces = np.asarray(mesh.points, dtype=np.float64), mesh.regular_faces
+    areas, body = _areas(points, faces), _bodies(faces, len(points))
+    target = _matched(points, body, plain)
+    surface = np.bincount(body[faces[:, 0]], weights=np.linalg.norm(areas, axis=1))
+    missing = np.where(target <= 0, 0, target - _volumes(points, faces, areas, body)) / np.maximum(surface, 1e-30)
+    push = missing.clip(np.where(target < SPECK * step.prod(), 0, -PUSH * step.min()), PUSH * step.min())
     low, high = -0.5 * step, (shape - 0.5) * step
-    edge = (before <= low + 1e-4 * step) | (before >= high - 1e-4 * step)
-    mesh.points = np.where(edge, before, points.clip(low, high)).astype(np.float32)
+    edge = (points <= low + 1e-4 * step) | (points >= high - 1e-4 * step)
+    own, smooth = _normals(faces, areas, len(points)), _unit(_steepest(layer, mesh))
+    outward = np.where((own * smooth).sum(axis=1, keepdims=True) > 0, smooth, own)
+    pushed = (points + outward * push[body][:, None]).clip(low, high)
+    mesh.points = np.where(edge, points, pushed).astype(np.float32)
     return mesh
 
 
-def _as_large(before: NDArray[np.float64], points: NDArray[np.float64], faces: NDArray[np.intp]) -> NDArray[np.float64]:
-    """Smoothed points, pushed along their normals so that each body is as large as before.
-
-    A body that lost more than the part `COLLAPSE` is too small to be smoothed, and stays as it was.
-    """
-    body = _bodies(faces, len(before))
-    areas = _areas(points, faces)
-    volume, left = (_volumes(p, faces, a, body) for p, a in ((before, _areas(before, faces)), (points, areas)))
-    collapsed = np.abs(volume - left) >= COLLAPSE * np.abs(volume)
-    surface = np.bincount(body[faces[:, 0]], weights=np.linalg.norm(areas, axis=1))
-    missing = (volume - left) / np.maximum(surface, 1e-30)
-    pushed = points + _normals(faces, areas, len(points)) * missing[body][:, None]
-    return np.where(collapsed[body][:, None], before, pushed)
+def _matched(points: NDArray[np.float64], body: NDArray[np.intp], plain: pv.PolyData) -> NDArray[np.float64]:
+    """For each body, the volume of those of the plain surface that lie nearest to it."""
+    before, faces = np.asarray(plain.points, dtype=np.float64), plain.regular_faces
+    other = _bodies(faces, len(before))
+    volumes = _volumes(before, faces, _areas(before, faces), other)
+    order = np.argsort(other, kind="stable")
+    rank = np.arange(len(order)) - np.searchsorted(other[order], other[order])
+    some = order[rank % np.maximum(np.bincount(other)[other[order]] // VOTES, 1) == 0]
+    _, nearest = cKDTree(points).query(before[some])
+    shape = (len(volumes), int(body.max()) + 1)
+    votes = sparse.coo_array((np.ones(len(some)), (other[some], body[nearest])), shape=shape).tocsr()
+    return np.asarray(np.bincount(np.ravel(votes.argmax(axis=1)), volumes, shape[1]), dtype=np.float64)
 
 
 def _bodies(faces: NDArray[np.intp], n_points: int) -> NDArray[np.intp]:
@@ -193,7 +238,11 @@ def _normals(faces: NDArray[np.intp], areas: NDArray[np.float64], n_points: int)
     """The unit normal at each point: of the triangles around it, by their areas."""
     at = faces.T.ravel()
     sums = np.stack([np.bincount(at, weights=np.tile(part, 3), minlength=n_points) for part in areas.T], axis=1)
-    return np.asarray(sums / np.maximum(np.linalg.norm(sums, axis=1, keepdims=True), 1e-30))
+    return _unit(sums)
+
+
+def _unit(vectors: NDArray[Any]) -> NDArray[np.float64]:
+    return np.asarray(vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-30))
 
 
 def _decimated(mesh: pv.PolyData, layer: Isosurface) -> pv.PolyData:
