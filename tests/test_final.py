@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from helpers import ball, refuses
+from helpers import ball, refuses, tilted
 from matplotlib.colors import ListedColormap
 from scipy import ndimage
 
@@ -175,6 +175,21 @@ def test_the_subject_fills_most_of_the_panel_from_anywhere(view, perspective):
     assert 0.85 <= fill <= 0.95
     assert abs((rows.min() + rows.max()) / 2 - 99.5) < 3
     assert abs((columns.min() + columns.max()) / 2 - 119.5) < 3
+
+
+@pytest.mark.parametrize("engine", ["raycast", "pyvista"])
+@pytest.mark.parametrize(("where", "view"), [(slice(None), (25, 150)), (slice(70, 90), (10, 270))])
+def test_thin_tips_of_large_label_maps_are_in_the_picture(where, view, engine):
+    """Of so many voxels not every one is a cell of its own to frame a picture, and a tip is one voxel thick."""
+    data = np.zeros((160, 140, 150), np.uint8)
+    data[60:100, 50:90, 55:95] = 1
+    data[3:157, 71, 75] = data[81, 3:137, 75] = data[81, 71, 5:145] = 2
+    data[where.stop or 160 :] = 0
+    data[: where.start or 0] = 0
+    turned = Volume(data, tilted(1, seed=5)[0] @ np.diag([0.5, 0.5, 0.5, 1]), "labels")
+    raster = Scene(LabelMap(turned), camera=Camera(*view), engine=engine, light="flat").render((180, 150))
+    rows, columns = np.nonzero(seen(raster))
+    assert 0.85 <= max((np.ptp(rows) + 1) / 150, (np.ptp(columns) + 1) / 180) <= 0.95
 
 
 @pytest.mark.parametrize("engine", ["raycast", "pyvista"])

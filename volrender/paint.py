@@ -428,13 +428,20 @@ def layer_points(layer: Layer) -> NDArray[np.float64]:
     sharp = isinstance(layer, Intensity) and layer.blend == "composite" and softness(layer) == 0
     if isinstance(layer, Intensity) and sharp and not layer.clip and step < 3:
         return space.apply_affine(source.affine, _crossings(layer, source.data))
-    ends, affine = _shown_ends(layer, source, step)
-    if not len(ends) and step > 1:  # what is small can slip through
-        ends, affine = _shown_ends(layer, source, 1)
+    if not isinstance(layer, Intensity):
+        shown, affine = _occupied(layer, source, step)
+        return _cube_corners(line_ends(shown), 0.5, affine)
+    shown, affine = seen(layer, source, step)
+    if not shown.any() and step > 1:  # what is small can slip through
         step = 1
-    half = 0.5 / step
+        shown, affine = seen(layer, source, step)
+    return _cube_corners(line_ends(shown), 0.5 / step, affine)
+
+
+def _cube_corners(centers_ijk: NDArray[np.intp], half: float, affine: NDArray[np.float64]) -> NDArray[np.float64]:
+    """World corners (8 n, 3) of cubes on a grid."""
     cube = np.array([[x, y, z] for x in (-half, half) for y in (-half, half) for z in (-half, half)])
-    return space.apply_affine(affine, (ends[:, None, :] + cube).reshape(-1, 3))
+    return space.apply_affine(affine, (centers_ijk[:, None, :] + cube).reshape(-1, 3))
 
 
 def _crossings(layer: Intensity, data: NDArray[Any]) -> NDArray[np.float64]:
@@ -464,10 +471,33 @@ def _crossings(layer: Intensity, data: NDArray[Any]) -> NDArray[np.float64]:
     return np.concatenate(found) if thick or body.any() else np.empty((0, 3))
 
 
-def _shown_ends(layer: Layer, source: Volume, step: int) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
-    """The line ends of what is seen of every `step`-th voxel, and the affine of their grid."""
-    shown, affine = seen(layer, source, step)
-    return line_ends(shown), affine
+def _occupied(layer: Layer, source: Volume, step: int) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
+    """Which cells of `step` voxels a side have something that no clip removes, and the affine of their grid.
+
+    Every voxel is looked at, so that a thin tip is not missed. Where they fill a small part of the volume, finer cells.
+    """
+    starts = range(0, len(source.data), step)
+    shown = np.stack([_cells(foreground(layer, source.data[i : i + step]), step) for i in starts])
+    affine = source.affine @ space.translation(*[(step - 1) / 2] * 3) @ np.diag([step, step, step, 1.0])
+    _remove(layer, shown, affine)
+    index = np.argwhere(shown)
+    if step == 1:
+        return shown, affine
+    if not len(index):  # what a clip leaves of a cell can be less than its middle
+        return _occupied(layer, source, 1)
+    first, last = step * index.min(axis=0), step * (index.max(axis=0) + 1)
+    inner = source.data[tuple(slice(a, b) for a, b in zip(first, last))]
+    inner_source = replace(source, data=inner, affine=source.affine @ space.translation(*first))
+    finer = framing_step(inner_source)
+    return (shown, affine) if finer == step else _occupied(layer, inner_source, finer)
+
+
+def _cells(mask: NDArray[np.bool_], step: int) -> NDArray[np.bool_]:
+    """Which cells of `step` voxels along j and k have a true voxel in a mask (i, j, k)."""
+    cells = mask.any(axis=0)
+    for axis in (0, 1):
+        cells = np.logical_or.reduceat(cells, np.arange(0, cells.shape[axis], step), axis=axis)
+    return cells
 
 
 def framing_step(source: Volume, most: int = FRAMING_VOXELS) -> int:
@@ -481,10 +511,15 @@ def seen(layer: Layer, source: Volume, step: int) -> tuple[NDArray[np.bool_], ND
     if _is_within(source, layer.clip):
         return np.zeros(source.data[::step, ::step, ::step].shape, dtype=bool), affine
     shown = foreground(layer, source.data[::step, ::step, ::step])
+    _remove(layer, shown, affine)
+    return shown, affine
+
+
+def _remove(layer: Layer, shown: NDArray[np.bool_], affine: NDArray[np.float64]) -> None:
+    """Take out of a mask what a layer's clips remove."""
     if layer.clip:
         index = np.argwhere(shown)
         shown[tuple(index[space.removed(layer.clip, space.apply_affine(affine, index))].T)] = False
-    return shown, affine
 
 
 def _is_within(volume: Volume, clips: Sequence[space.Clip]) -> bool:
