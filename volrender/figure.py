@@ -57,14 +57,14 @@ class Figure(Printable):
     heights : list of numbers, optional
         How high the rows are, in proportion; by default as high as their panels.
     widths : list of numbers, or a list of them for each row, optional
-        How wide the panels are, in proportion; by default so that those of a row are equally high. None stands for a
-        row that is left to itself. No panel is narrower than its lettering: a row without room for all becomes two.
+        How wide the panels are, in proportion; by default so that those of a row are equally high, and those that are
+        to be compared have one scale. None stands for a row that is left to itself. No panel is narrower than its lettering: a row without room for all becomes two.
     letters : bool, "a", "A" or list of str
         How the panels are lettered.
     title : str
         A line over the page.
     colorbars : {"row", "page", "panel"}
-        Where equal color bars become one, beside the row or the page.
+        Where equal color bars, and legends that are mostly alike, become one: beside the row or the page.
     font_size : float
         Points; the same at any width and resolution.
     background : color or "transparent"

@@ -123,6 +123,7 @@ def _curve(ax: Axes, look: Look, limits: tuple[float, float], font_size: float, 
 def _tidy(ax: Axes, font_size: float, ink: str, side: str = "left") -> None:
     ax.tick_params(labelsize=font_size, width=0.5, length=2, pad=1.5)
     ax.tick_params(axis="both" if side == "left" else "y", colors=ink)
+    ax.tick_params(axis="x", pad=2.5)  # the last number is clear of the other axis' first
     shown = (side, "bottom") if side == "left" else (side,)
     for name, spine in ax.spines.items():
         spine.set(linewidth=0.5, visible=name in shown, color=ink)
