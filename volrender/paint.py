@@ -497,7 +497,7 @@ def _cells(mask: NDArray[np.bool_], step: int) -> NDArray[np.bool_]:
     cells = mask.any(axis=0)
     for axis in (0, 1):
         cells = np.logical_or.reduceat(cells, np.arange(0, cells.shape[axis], step), axis=axis)
-    return cells
+    return np.asarray(cells)
 
 
 def framing_step(source: Volume, most: int = FRAMING_VOXELS) -> int:
