@@ -338,6 +338,21 @@ def test_outlines_are_exact_on_a_transparent_page(engine):
         assert np.abs(over - page[..., :3]).max() <= 1
 
 
+@pytest.mark.usefixtures("gl")
+def test_a_draft_of_a_map_has_no_specks():
+    layer = Intensity(sample("motor"), level=3.1, opacity=0.1)
+    raster = Scene(layer, quality="draft", engine="pyvista").render((150, 150))[..., :3].astype(float)
+    assert (raster - ndimage.median_filter(raster, size=(3, 3, 1))).std() < 3.5
+
+
+@pytest.mark.usefixtures("gl")
+def test_a_plotter_tells_that_a_projection_can_hide_what_is_with_it():
+    layers = Intensity(ball(), blend="maximum"), Isosurface(ball(20, 4.0), 50)
+    with pytest.warns(UserWarning, match=r"maximum projection can hide other layers.* save\(\)"):
+        Scene(*layers).plotter((40, 40)).close()
+    Scene(layers[0]).plotter((40, 40)).close()
+
+
 def test_the_ink_of_outlines_is_checked():
     refuses(
         ValueError, lambda: Scene(ball(), silhouette="nocolor"), "silhouette", "must be a matplotlib color", "'nocolor'"

@@ -99,6 +99,15 @@ def test_a_translucent_surface_inside_a_volume():
     assert np.allclose(middle(sheet, thick), expected, atol=0.04)
 
 
+@pytest.mark.parametrize("opacity", [0.5, 1.0])
+def test_a_volume_ends_and_begins_at_the_surfaces_in_it(opacity):
+    """To 2 of 255 steps: no sample counts on both sides of a surface."""
+    sheet, thick = plate(0, "blue", opacity, thickness=2), fog(0, "red", 0.05, thickness=10)
+    half, inside = through(0.05, 4), through(0.05, 2)
+    expected = over(("red", half), ("blue", opacity), ("red", inside), ("blue", opacity), ("red", half))
+    assert np.abs(middle(sheet, thick) - expected).max() <= 2 / 255
+
+
 @pytest.mark.parametrize("order", [1, -1])
 def test_two_volumes_one_behind_the_other(order):
     near, far = fog(12, "blue", 0.1), fog(-12, "red", 0.2)

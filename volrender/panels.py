@@ -156,10 +156,7 @@ class Scene(Panel):
 
     def plotter(self, size: tuple[int, int] = (800, 800)) -> pyvista.Plotter:
         """The pyvista Plotter with everything in it, off screen, for those who go on from there; close it yourself."""
-        from volrender.draw import scene_pyvista
-
-        ground = self._ground or (1.0, 1.0, 1.0)
-        return scene_pyvista.plotter(self.layers, self._view(_as_size(size)), ground, self.rendering)
+        return self._plotter(_as_size(size))
 
     def show(self) -> None:
         """Show it: in a notebook inline, elsewhere in pyvista's window, to be turned; it returns when that is closed.
@@ -171,14 +168,23 @@ class Scene(Panel):
         """
         if self._shown_inline():
             return
-        from volrender.draw import scene_pyvista
-
-        ground = self._ground or (1.0, 1.0, 1.0)
-        stage = scene_pyvista.plotter(self.layers, self._view(WINDOW), ground, self.rendering, window=True)
+        stage = self._plotter(WINDOW, window=True)
         try:
             stage.show(auto_close=False)
         finally:
             stage.close()
+
+    def _plotter(self, size: tuple[int, int], *, window: bool = False) -> pyvista.Plotter:
+        from volrender.draw import scene_pyvista
+
+        projections = [layer for layer in self.layers if isinstance(layer, Intensity) and layer.blend != "composite"]
+        if 0 < len(projections) < len(self.layers):
+            warn(
+                f"in a pyvista Plotter the {projections[0].blend} projection can hide other layers, as VTK gives it "
+                "a depth; save() and render() draw it behind them"
+            )
+        ground = self._ground or (1.0, 1.0, 1.0)
+        return scene_pyvista.plotter(self.layers, self._view(size), ground, self.rendering, window=window)
 
     @cached_property
     def _visible(self) -> list[Layer]:

@@ -24,7 +24,7 @@ from volrender.draw import opengl, outlines, volumes_pyvista
 from volrender.draw.faces import Face, cut_faces, ended, slice_faces
 from volrender.draw.faces_pyvista import face_mesh
 from volrender.draw.pixels import straight
-from volrender.draw.shaders import clip_and_light, light_together
+from volrender.draw.shaders import clip_and_light, end_at_surfaces, light_together
 from volrender.draw.surfaces_pyvista import (
     cut,
     grid_of,
@@ -196,10 +196,12 @@ class Stage:
         self.view = view
         self.how = how
         self.material = MATERIAL if how.lit else FLAT
+        self.peeled = False
 
     def add_all(self, layers: Sequence[Layer]) -> None:
         """Add lights, layers, cut faces and the camera."""
         layers = [ended(layer) for layer in layers]
+        self.peeled = _is_peeled(layers)
         for position, intensity in LIGHTS if self.how.lit else FRONTAL:
             self.stage.add_light(pv.Light(position=position, light_type="camera light", intensity=intensity))
         mist = [layer for layer in layers if isinstance(layer, Intensity) and is_mist(layer)]
@@ -219,7 +221,7 @@ class Stage:
     def _smooth(self, layers: Sequence[Layer]) -> None:
         """Order what is translucent, and darken folds: VTK does not do both at once."""
         self.stage.disable_anti_aliasing()
-        if _is_peeled(layers):
+        if self.peeled:
             self.stage.enable_depth_peeling(number_of_peels=8, occlusion_ratio=0)
             self.stage.renderer.SetUseDepthPeelingForVolumes(any(isinstance(layer, Intensity) for layer in layers))
             for actor in self.stage.renderer.GetActors():
@@ -267,7 +269,9 @@ class Stage:
         clip_and_light(actor, layer, self.view)
         self.stage.add_actor(actor, reset_camera=False, render=False)
         level = core_level(layer)
-        if level is not None:
+        if level is None:
+            end_at_surfaces(actor, peeled=self.peeled)
+        else:
             self._add_core(layer, data, level)
 
     def _add_mist(self, layers: Sequence[Intensity]) -> None:
@@ -284,6 +288,7 @@ class Stage:
             together.SetVolume(self._volume(layer), n)
         if self.how.lit:
             light_together(together, [shading_of(layer) for layer in layers])
+        end_at_surfaces(together, peeled=self.peeled)
         self.stage.add_actor(together, reset_camera=False, render=False)
 
     def _mapper(self, layers: Sequence[Intensity]) -> vtkOpenGLGPUVolumeRayCastMapper:

@@ -52,6 +52,16 @@ LIGHT = f"""
 """
 
 
+TO_SURFACE = "  g_terminatePointMax -= 1.0;\n"
+FROM_PEEL = """
+  if (dot(g_dataPos - g_dirStep - startPoint.xyz, g_dirStep) >= 0.0)
+  {
+    g_dataPos -= g_dirStep;
+    g_terminatePointMax += 1.0;
+  }
+"""
+
+
 def clip_and_light(actor: vtkVolume, layer: Intensity, view: View) -> None:
     """Cut a volume by its clips and, where it is shaded, light it."""
     shader = actor.GetShaderProperty()
@@ -68,6 +78,17 @@ def light_together(actor: vtkVolume, materials: Sequence[Mapping[str, float]]) -
     rows = [f"vec4({m['ambient']}, {m['diffuse']}, {m['specular']}, {m['power']})" for m in materials]
     chosen = " : ".join([*(f"volIdx == {n} ? {row}" for n, row in enumerate(rows[:-1])), rows[-1]])
     _light_by(actor.GetShaderProperty(), TOGETHER | {"material": chosen, "viewer": ONWARD})
+
+
+def end_at_surfaces(actor: vtkVolume, *, peeled: bool) -> None:
+    """Let the rays of a translucent volume begin and end at surfaces.
+
+    VTK takes a sample past each, and between translucent ones, where it goes from peel to peel, it jitters each start
+    and then leaves out a sample.
+    """
+    actor.GetShaderProperty().AddFragmentShaderReplacement(
+        "//VTK::Shading::Init", True, (FROM_PEEL if peeled else "") + TO_SURFACE + "//VTK::Shading::Init\n", False
+    )
 
 
 def _removed(layer: Intensity, clip: Clip, view: View) -> str:

@@ -30,15 +30,18 @@ from volrender.volume import Volume
 
 SHADING = {name: MATERIAL[name] for name in ("ambient", "diffuse", "specular")} | {"power": MATERIAL["specular_power"]}
 DRAFT_SAMPLE = 1.0  # voxels between samples along a ray
-STEEP = 1 / 8  # of the usual distance, through a map: its voxels are large, and at its threshold it is opaque at once
+# Of the usual distance, through a map: its voxels are large, and at its threshold it is opaque at once. A draft with
+# less is full of specks.
+STEEP, DRAFT_STEEP = 1 / 8, 1 / 4
 CORE = 0.6  # what of a millimetre is absorbed where an opaque body has its core
 MOST_VOXELS = 400_000_000  # of one volume in the memory of graphics
 
 
 def step(layers: Sequence[Intensity], *, draft: bool) -> float:
     """The mm between samples along a ray through volumes."""
-    finer = STEEP if any(paint.is_sharp(layer) for layer in layers) else 1.0
-    return (DRAFT_SAMPLE if draft else shaders.SAMPLE * finer) * min(min(layer.volume.spacing) for layer in layers)
+    usual, steep = (DRAFT_SAMPLE, DRAFT_STEEP) if draft else (shaders.SAMPLE, STEEP)
+    finer = steep if any(paint.is_sharp(layer) for layer in layers) else 1.0
+    return usual * finer * min(min(layer.volume.spacing) for layer in layers)
 
 
 def cells(volume: Volume, data: NDArray[Any]) -> pv.ImageData:
