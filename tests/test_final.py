@@ -437,6 +437,33 @@ def test_a_camera_that_looks_past_everything_is_refused():
     refuses(ValueError, scene.figure, "nothing is to be seen", "look_at")
 
 
+PARTS = ("core", "shell", "pole", "behind")
+
+
+def nested():
+    """A ball of three labels: a core, a shell with a pole of its own; and a loose neighbour behind it."""
+    away = np.indices((30, 30, 30)) - 14.5
+    radius = np.linalg.norm(away, axis=0)
+    data = np.where(radius < 6, 1, np.where(radius < 11, np.where(away[0] > 8, 3, 2), 0))
+    data[1:3, 14:16, 14:16] = 4
+    return Volume(data, EYE, "labels", labels=dict(enumerate(PARTS, 1)))
+
+
+@pytest.mark.parametrize(
+    ("change", "camera", "expected"),
+    [
+        ({}, (0, 0), ["shell", "pole"]),
+        ({}, (0, 180), ["shell", "behind"]),
+        ({"clip": Plane(y=14.5)}, (0, 90), ["core", "shell", "pole", "behind"]),
+        ({"opacity": 0.5}, (0, 0), ["core", "shell", "pole", "behind"]),
+    ],
+)
+def test_a_legend_has_the_labels_that_are_seen(change, camera, expected):
+    scene = Scene(LabelMap(nested(), **change), camera=camera)
+    assert [name for name, _ in scene._entries] == expected
+    assert all((name in scene.caption()) == (name in expected) for name in PARTS)
+
+
 def test_a_layer_that_others_hide_is_told_and_not_in_the_legend():
     inner, outer = Isosurface(ball(24, 4.0), 50, color="red"), Isosurface(ball(24, 9.0), 40, color="gray")
     scene = Scene(outer, inner, engine="raycast")

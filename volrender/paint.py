@@ -32,6 +32,7 @@ FRAMING_VOXELS = 2_000_000
 MOST_SMOOTHED = 40_000_000  # voxels around the points beyond which a spline would take too long
 HARDLY_ANY = 0.001  # of the voxels
 RIND = 3.0  # voxels over which a minimum projection sets in under a subject's surface
+DISC = 2.25  # thirds of a voxel around its centre, within which it hides what is behind it
 SPECK = 0.2  # voxels from its centre to its border, of what is hardly seen
 BETWEEN = 17  # places between two voxels where the end of a map is looked for
 BLUR = 0.48  # of a voxel, for labels on a cut face: a single voxel is still seen
@@ -358,17 +359,28 @@ def _opacities(layer: Intensity | CutPlane, values: NDArray[Any] | None = None) 
     return faint, usual
 
 
-def labels_toward(layer: LabelMap, camera: space.Camera) -> NDArray[Any]:
-    """The labels that a camera sees, one a pixel as large as a voxel: of the voxels in a line, the nearest one's."""
+def labels_toward(layer: LabelMap, camera: space.Camera) -> tuple[NDArray[Any], NDArray[np.float64]]:
+    """The labels that a camera sees in pixels of a third of a voxel, and where: the nearest voxel in each.
+
+    A voxel covers a disc that reaches beyond its corners, so that nothing is seen through between voxels.
+    """
     source = layer.volume.canonical
-    index = np.argwhere(foreground(layer, source.data))
+    shown = foreground(layer, source.data)
+    _remove(layer, shown, source.affine)
+    index = np.argwhere(shown & ~ndimage.binary_erosion(shown))
     points = space.apply_affine(source.affine, index)
-    kept = ~space.removed(layer.clip, points)
-    index, points = index[kept], points[kept]
-    column, row = np.rint(camera.axes[:2] @ points.T / max(layer.volume.spacing)).astype(np.intp)
-    order = np.argsort(-(points @ camera.toward), kind="stable")
-    _, nearest = np.unique((column * (row.max(initial=0) - row.min(initial=0) + 1) + row)[order], return_index=True)
-    return _at(source.data, index[order[nearest]])
+    order = np.argsort(points @ camera.toward, kind="stable")
+    index, points = index[order], points[order]
+    flat = camera.axes[:2] @ points.T / max(layer.volume.spacing) * 3
+    column, row = np.rint(flat - flat.min(axis=1, initial=np.inf, keepdims=True)).astype(np.intp) + 2
+    nearest = np.full((column.max(initial=0) + 3, row.max(initial=0) + 3), -1)
+    disc = np.argwhere(np.hypot(*(np.indices((5, 5)) - 2)) <= DISC) - 2
+    for right, up in disc.tolist():
+        here = np.full(nearest.shape, -1)
+        here[column + right, row + up] = np.arange(len(index))  # of several in a pixel the last, which is the nearest
+        nearest = np.maximum(nearest, here)
+    found = nearest[nearest >= 0]
+    return _at(source.data, index[found]), points[found]
 
 
 def subject_points(layers: Sequence[Layer]) -> NDArray[np.float64]:
@@ -516,10 +528,11 @@ def seen(layer: Layer, source: Volume, step: int) -> tuple[NDArray[np.bool_], ND
 
 
 def _remove(layer: Layer, shown: NDArray[np.bool_], affine: NDArray[np.float64]) -> None:
-    """Take out of a mask what a layer's clips remove."""
-    if layer.clip:
-        index = np.argwhere(shown)
-        shown[tuple(index[space.removed(layer.clip, space.apply_affine(affine, index))].T)] = False
+    """Take out of a mask what a layer's clips remove; plane by plane, since an index is larger than a voxel."""
+    for i, plane in enumerate(shown if layer.clip else ()):
+        j, k = np.nonzero(plane)
+        gone = space.removed(layer.clip, space.apply_affine(affine, np.stack([np.full(len(j), i), j, k], axis=1)))
+        plane[j[gone], k[gone]] = False
 
 
 def _is_within(volume: Volume, clips: Sequence[space.Clip]) -> bool:

@@ -188,7 +188,7 @@ class Scene(Panel):
 
     @cached_property
     def _visible(self) -> list[Layer]:
-        """The layers that no other hides."""
+        """The layers that no other hides, opaque label maps with those labels that are seen."""
         lost = sightlines.hidden(self.layers, self.camera)
         if lost and len(lost) < len(self.layers):
             names = " and ".join(layer.volume.name or type(layer).__name__ for layer in lost)
@@ -196,11 +196,16 @@ class Scene(Panel):
                 f"nothing is to be seen of {names}, hidden by other layers: cut them open with clip=, or give them a "
                 "low opacity, of a few hundredths per mm for a volume"
             )
-            return [layer for layer in self.layers if layer not in lost]
-        return list(self.layers)
+            kept = [layer for layer in self.layers if layer not in lost]
+        else:
+            kept = list(self.layers)
+        # Of a translucent map what is inside is seen too.
+        maps = {n: one for n, one in enumerate(kept) if isinstance(one, LabelMap) and one.opacity == 1}
+        return with_labels(kept, {n: self._seen_labels(one) for n, one in maps.items() if len(one.table) > 1})
 
     def _seen_labels(self, layer: LabelMap) -> NDArray[Any]:
-        return paint.labels_toward(layer, self.camera)
+        others = [one for one in self.layers if not isinstance(one, LabelMap) or one.volume is not layer.volume]
+        return sightlines.seen_labels(layer, others, self.camera)
 
     def _foot(self, frame: Frame) -> float:
         return FOOT * frame.line_height if self.annotate else 0.0
@@ -366,7 +371,7 @@ class Voxels(Panel):
         return max(tall + top + bottom + foot, side.least_height)
 
     def _seen_labels(self, layer: LabelMap) -> NDArray[Any]:
-        return paint.labels_toward(layer, self.camera)
+        return paint.labels_toward(layer, self.camera)[0]
 
     def _foot(self, frame: Frame) -> float:
         return 0.0 if self.axes else FOOT * frame.line_height

@@ -1,17 +1,19 @@
-"""Which layers of a scene nobody sees, because others hide them: told by straight lines from them to the viewer."""
+"""Which layers and labels of a scene nobody sees, because others hide them: told by straight lines to the viewer."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from volrender import paint
-from volrender.layers import CutPlane, Intensity, Layer
+from volrender.layers import CutPlane, Intensity, LabelMap, Layer
 from volrender.space import Camera
 
 LINES = 400  # from a layer
+OF_LABEL = 60  # lines from a label
 SAMPLES = 160  # along each
 FAINTEST = 1 / 255
 
@@ -31,16 +33,41 @@ def hidden(layers: Sequence[Layer], camera: Camera) -> list[Layer]:
     return [layer for layer in layers if not _is_seen(layer, layers, camera)]
 
 
+def seen_labels(layer: LabelMap, others: Sequence[Layer], camera: Camera) -> NDArray[Any]:
+    """The labels at places evenly spread over what is seen of a label map among other layers.
+
+    Examples
+    --------
+    >>> from volrender import Camera, LabelMap, sample
+    >>> atlas = LabelMap(sample("atlas"))
+    >>> len(atlas.table), len(np.unique(seen_labels(atlas, [], Camera(25, 150))))
+    (138, 31)
+    """
+    labels, points = paint.labels_toward(layer, camera)
+    if not others:
+        return labels
+    order = np.argsort(labels, kind="stable")
+    _, first, counts = np.unique(labels[order], return_index=True, return_counts=True)
+    lines = [start + np.arange(0, n, max(1, n // OF_LABEL)) for start, n in zip(first, counts)]
+    chosen = order[np.concatenate(lines)]
+    return np.asarray(labels[chosen][_passed(points[chosen], others, camera) > FAINTEST])
+
+
 def _is_seen(layer: Layer, layers: Sequence[Layer], camera: Camera) -> bool:
-    others = [other for other in layers if other is not layer and not isinstance(other, CutPlane)]
+    others = [other for other in layers if other is not layer]
     if not others or isinstance(layer, CutPlane):
         return True
     points = paint.layer_points(layer)
-    points = points[:: max(1, len(points) // LINES)]
+    return bool((_passed(points[:: max(1, len(points) // LINES)], others, camera) > FAINTEST).any())
+
+
+def _passed(points: NDArray[np.float64], others: Sequence[Layer], camera: Camera) -> NDArray[np.float64]:
+    """How much light from points (n, 3) gets through other layers: (n,), 0 to 1."""
     passed = np.ones(len(points))
     for other in others:
-        passed *= _through(other, points, camera.toward)
-    return bool((passed > FAINTEST).any())
+        if not isinstance(other, CutPlane):
+            passed *= _through(other, points, camera.toward)
+    return passed
 
 
 def _through(layer: Layer, points: NDArray[np.float64], toward: NDArray[np.float64]) -> NDArray[np.float64]:
