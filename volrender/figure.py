@@ -58,7 +58,8 @@ class Figure(Printable):
         How high the rows are, in proportion; by default as high as their panels.
     widths : list of numbers, or a list of them for each row, optional
         How wide the panels are, in proportion; by default so that those of a row are equally high, and those that are
-        to be compared have one scale. None stands for a row that is left to itself. No panel is narrower than its lettering: a row without room for all becomes two.
+        to be compared have one scale. None stands for a row that is left to itself. No panel is narrower than its
+        lettering: a row without room for all becomes two.
     letters : bool, "a", "A" or list of str
         How the panels are lettered.
     title : str
