@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 from drawn import drawn, places
 from helpers import CODES, ball, hill, refuses, tilted
+from matplotlib.figure import Figure
 from printed import assert_lettering_is_clear
 
 from volrender import (
@@ -525,6 +526,17 @@ def test_the_scale_bar_is_true(width):
         step = np.ptp(tile.extent, axis=1)[0] / tile.picture.shape[1]
         assert np.ptp(line.get_xdata()) * step == pytest.approx(float(label.get_text().split()[0]), rel=0.02)
     assert len(raster.axes.lines) == 1
+
+
+def test_a_place_too_low_or_too_narrow_for_the_lettering_is_refused():
+    panel = Slices(ball(), z=[0, 2], x=0)
+    part = Figure(figsize=(60 / 25.4, 12 / 25.4))
+    refuses(
+        ValueError, lambda: panel.draw(part), "Slices needs a height of 23 mm or more for its lettering of 7 points"
+    )
+    panel.draw(Figure(figsize=(60 / 25.4, 24 / 25.4)))
+    narrow = Figure(figsize=(12 / 25.4, 60 / 25.4))
+    refuses(ValueError, lambda: panel.draw(narrow), "Slices needs a width of 17.5 mm or more")
 
 
 def test_the_outer_faces_may_be_sliced():

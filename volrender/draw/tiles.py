@@ -150,6 +150,11 @@ class Layout:
             return max(0.0 if tile.lines else SMALLEST * self.frame.font_size, ends - AIR / 2, *lines, 0.0)
         return max([ends + (self.frame.text_width(said[0]) if said else 0.0), *lines[1:]])
 
+    @property
+    def coarsest(self) -> float:
+        """The scale at which the lettering over each tile just has room."""
+        return min((tile.size[0] / need for tile in self.tiles if (need := self.need(tile))), default=np.inf)
+
     def fits(self, scale: float, *, unit: bool = False) -> bool:
         """Whether at a scale all lettering has room over its tile."""
         return all(tile.size[0] / scale >= self.need(tile, unit=unit) - 1e-6 for tile in self.tiles)
@@ -198,7 +203,7 @@ def _even(group: Sequence[Tile], most: int) -> list[list[Tile]]:
 def coarsest_scale(tiles: Sequence[Tile], frame: Frame, notes: Annotation) -> float:
     """The scale at which the lettering over each tile just has room."""
     columns = [Layout([[tile] for tile in tiles], frame, notes, GAP, stacked) for stacked in (False, True)]
-    return max(min(tile.size[0] / max(layout.need(tile), 1e-9) for tile in tiles) for layout in columns)
+    return max(layout.coarsest for layout in columns)
 
 
 def least_width(tiles: Sequence[Tile], frame: Frame, notes: Annotation) -> float:
