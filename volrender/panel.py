@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from volrender import captions, space
 from volrender.color import RGB, as_rgb
 from volrender.draw.annotate import Frame, compass, number, scale_bar, title_height
-from volrender.draw.sidebar import MAX_LEGEND, Bar, Sidebar
+from volrender.draw.sidebar import MAX_LEGEND, Bar, Sidebar, merged
 from volrender.io.files import warn
 from volrender.layers import CutPlane, Intensity, Isosurface, LabelMap, Layer
 from volrender.page import Printable, as_background, drawing
@@ -174,7 +174,7 @@ class Panel(Printable):
 
     @cached_property
     def _entries(self) -> list[tuple[str, RGB]]:
-        """Legend entries of the surfaces and labels; a long legend is cut, so what is seen most comes first."""
+        """Legend entries of surfaces and of labels by color; a long legend is cut, so what is seen most comes first."""
         entries: list[tuple[str, RGB]] = []
         for layer in self._visible:
             if isinstance(layer, Isosurface):
@@ -189,7 +189,7 @@ class Panel(Printable):
                 if len(order) > MAX_LEGEND:
                     seen = Counter(self._seen_labels(layer).tolist())
                     order.sort(key=lambda label: (seen[label], layer.sizes[label]), reverse=True)
-                entries.extend(layer.table[label] for label in order)
+                entries.extend(merged([layer.table[label] for label in order]))
         return entries
 
     @cached_property
