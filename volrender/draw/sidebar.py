@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -23,9 +24,35 @@ SHORTEST_BAR = 8.0
 MAX_LEGEND = 20
 WHOLE_LEGEND = 5  # entries, for which a panel makes itself high enough
 EMPTY = 0.86  # the gray that stands for "transparent" in a color bar
+LONGEST = 26  # letters of names in one entry of a legend
+SIDE = re.compile(r"(^|[\s._-])(left|right|lh|rh|l|r)(?=$|[\s._-])", re.IGNORECASE)
 LABEL_LINE, LABEL_LINES = 3.2, 3  # mm of a color bar's label in a line for each point of type, and lines
 
 Entry: TypeAlias = tuple[str, RGB]
+
+
+def merged(entries: Sequence[Entry]) -> list[Entry]:
+    """Legend entries, those of one color as one.
+
+    Examples
+    --------
+    >>> red, blue = (1.0, 0.0, 0.0), (0.0, 0.0, 1.0)
+    >>> merged([("Left-Putamen", red), ("SFG", blue), ("Right-Putamen", red), ("MFG", blue)])
+    [('Putamen', (1.0, 0.0, 0.0)), ('SFG, MFG', (0.0, 0.0, 1.0))]
+    """
+    names: dict[RGB, list[str]] = {}
+    for name, rgb in entries:
+        names.setdefault(rgb, []).append(name)
+    return [(_together(alike), rgb) for rgb, alike in names.items()]
+
+
+def _together(names: Sequence[str]) -> str:
+    """Names in one line: left and right as one, and of too many the first."""
+    sideless = list(dict.fromkeys(SIDE.sub("", name).strip(" ._-") for name in names))
+    if len(sideless) == len(names) or not all(sideless):
+        sideless = list(names)
+    said = ", ".join(sideless)
+    return said if len(said) <= LONGEST or len(sideless) == 1 else f"{sideless[0]} and {len(sideless) - 1} more"
 
 
 @dataclass(frozen=True)
@@ -92,6 +119,9 @@ class Sidebar:
     frame: Frame
     bars: Sequence[Bar]
     entries: Sequence[Entry]
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "entries", merged(self.entries))
 
     @property
     def width(self) -> float:
