@@ -25,7 +25,7 @@ from volrender.volume import Volume
 READING = ["info", "voxels", "scene", "slices", "histogram"]
 COMMANDS = ["demo", *READING, "timecourse", "figure", "redo", "show-recipe", "caption"]
 DRAWING = ["voxels", "slices", "histogram", "scene"]
-SMALL = ["--width", "55", "--dpi", "60"]
+SMALL = ["--width", "60", "--dpi", "60"]
 CALL = [sys.executable, "-c", "import sys; from volrender.cli import main; sys.exit(main())"]
 TRUTH = "must lie within"
 

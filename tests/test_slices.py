@@ -532,7 +532,7 @@ def test_a_place_too_low_or_too_narrow_for_the_lettering_is_refused():
     panel = Slices(ball(), z=[0, 2], x=0)
     part = Figure(figsize=(60 / 25.4, 12 / 25.4))
     refuses(
-        ValueError, lambda: panel.draw(part), "Slices needs a height of 23 mm or more for its lettering of 7 points"
+        ValueError, lambda: panel.draw(part), "Slices needs a height of 19 mm or more for its lettering of 7 points"
     )
     panel.draw(Figure(figsize=(60 / 25.4, 24 / 25.4)))
     narrow = Figure(figsize=(12 / 25.4, 60 / 25.4))

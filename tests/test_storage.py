@@ -122,7 +122,7 @@ def pixels(figure):
 
 def slices(layers):
     """At the default positions, which are the volumes' to tell."""
-    return pixels(Slices(*layers).figure(40, 70))
+    return pixels(Slices(*layers).figure(60, 50))
 
 
 EVERYTHING = Annotation(crosshair=True, reference=True)
@@ -151,7 +151,7 @@ def test_every_storage_order_gives_the_same_slices_of_any_sort(way):
 
 
 def voxels(layers):
-    return pixels(Voxels(*layers, size=6).figure(30, 70))
+    return pixels(Voxels(*layers, size=6).figure(60, 40))
 
 
 def scene(layers):

@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 MOST_FACES = 1_500_000  # of cubes, unless their number is asked for
 INK = (0.15, 0.15, 0.15)  # of outlines
 FILL = 0.92  # the part of a picture that the subject takes up in its tighter direction
-BESIDE, NUMBERED = 3.6, 4.5  # mm for each point of type: a scale bar beside the directions, numbers along three axes
+BESIDE, NUMBERED = 3.6, 4.4  # mm for each point of type: a scale bar beside the directions, numbers along three axes
 MANY = 10**9  # pixels: a side of a picture that is no limit
 WINDOW = (900, 900)  # pixels of what `show` opens
 

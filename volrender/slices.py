@@ -344,7 +344,7 @@ class Slices(Panel):
         from volrender.draw import slices
 
         side, layout = self._sidebar(frame), self._layout(frame, frame.height, most)
-        needed = max(layout.height(layout.coarsest), side.least_height)
+        needed = layout.height(layout.coarsest)
         if frame.height < needed - 1.0:  # a page is of whole pixels
             least = f"a height of {needed:.0f} mm or more for its lettering of {frame.font_size:g} points"
             raise ValueError(f"Slices needs {least}; got {frame.height:.3g} mm")

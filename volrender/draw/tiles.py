@@ -6,7 +6,7 @@ All lengths are paper millimetres unless they are said to be the world's; a scal
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
@@ -22,6 +22,8 @@ MOST = 7  # tiles in a row
 SMALL = 0.6  # of the others' scale: a reference view
 SMALLEST = 2.0  # mm for each point of type: a tile whose letters stand over it
 AIR, SIDE = 4.5, 0.8  # mm that letters and position keep free together; from a letter to the side of its tile
+TIGHT = 0.25  # of the air, in a place that is too low for all
+ROUNDED = 0.7  # mm that a page of whole pixels may be lower or narrower than it was measured
 BAR = 4.0  # mm of a scale bar, at least
 
 
@@ -70,6 +72,8 @@ class Layout:
         Between tiles.
     stacked : bool
         Whether the letters stand under the positions, for which side by side there is no room.
+    air : float
+        How much of the usual air there is around the lettering.
     """
 
     rows: Rows
@@ -77,6 +81,7 @@ class Layout:
     notes: Annotation
     gap: float
     stacked: bool = False
+    air: float = 1.0
 
     @property
     def tiles(self) -> Iterator[Tile]:
@@ -144,20 +149,22 @@ class Layout:
     def need(self, tile: Tile, *, unit: bool = False) -> float:
         """The width of a tile's lettering, with air around it."""
         said = tile.label(unit) if self.notes.positions else []
-        lines = [self.frame.text_width(line) + 2 * SIDE for line in said]
-        ends = sum(self.frame.text_width(letter) for letter in tile.cut.ends) + AIR if self.notes.letters else 0.0
+        lines = [self.frame.text_width(line) + 2 * self.air * SIDE for line in said]
+        ends = sum(self.frame.text_width(letter) for letter in tile.cut.ends) if self.notes.letters else 0.0
+        air = self.air * AIR if self.notes.letters else 0.0
         if self.stacked:
-            return max(0.0 if tile.lines else SMALLEST * self.frame.font_size, ends - AIR / 2, *lines, 0.0)
-        return max([ends + (self.frame.text_width(said[0]) if said else 0.0), *lines[1:]])
+            least = 0.0 if tile.lines else self.air * SMALLEST * self.frame.font_size
+            return max(least, ends + air / 2, *lines, 0.0)
+        return max([ends + air + (self.frame.text_width(said[0]) if said else 0.0), *lines[1:]])
 
     @property
     def coarsest(self) -> float:
         """The scale at which the lettering over each tile just has room."""
         return min((tile.size[0] / need for tile in self.tiles if (need := self.need(tile))), default=np.inf)
 
-    def fits(self, scale: float, *, unit: bool = False) -> bool:
-        """Whether at a scale all lettering has room over its tile."""
-        return all(tile.size[0] / scale >= self.need(tile, unit=unit) - 1e-6 for tile in self.tiles)
+    def fits(self, scale: float, *, unit: bool = False, slack: float = 1e-6) -> bool:
+        """Whether at a scale all lettering has room over its tile, to `slack`."""
+        return all(tile.size[0] / scale >= self.need(tile, unit=unit) - slack for tile in self.tiles)
 
 
 def gap(frame: Frame, *, bare: bool) -> float:
@@ -175,22 +182,32 @@ def arrange(
     """
     if not all(sum(not tile.lines for tile in group) > 1 for group in groups):
         groups = [[tile for group in groups for tile in group]]
-    longest = max(len(group) for group in groups)
+    every = [_layouts(groups, Layout(groups, frame, notes, gap, air=air)) for air in (1.0, TIGHT)]
+    usual = next((layout for layout in every[0] if layout.fits(max(layout.scale, coarsest))), every[0][-1])
+    if not height:
+        return usual
+    largest, tightest = (_largest(layouts, height, coarsest) for layouts in every)
+    if largest is None and usual.fits(max(usual.scale_in(height), coarsest), slack=ROUNDED):
+        return usual
+    lowest = min(every[1], key=lambda layout: layout.height(max(layout.coarsest, layout.scale)))
+    return largest or tightest or lowest
+
+
+def _layouts(groups: Rows, like: Layout) -> list[Layout]:
+    """The ways to lay groups of tiles in rows, those with most in a row first."""
+    most = min(MOST + any(tile.lines for tile in groups[0]), max(len(group) for group in groups))
+    rows = [[row for group in groups for row in _even(group, n)] for n in range(most, 0, -1)]
+    return [replace(like, rows=few, stacked=stacked) for few in rows for stacked in (False, True)]
+
+
+def _largest(layouts: Sequence[Layout], height: float, coarsest: float) -> Layout | None:
+    """The first of the layouts in which the tiles are about largest, if in any their lettering has room."""
     best: tuple[float, Layout] | None = None
-    for most in range(min(MOST + any(tile.lines for tile in groups[0]), longest), 0, -1):
-        rows = [row for group in groups for row in _even(group, most)]
-        for stacked in (False, True):
-            layout = Layout(rows, frame, notes, gap, stacked)
-            scale = max(layout.scale_in(height) if height else layout.scale, coarsest)
-            if layout.fits(scale):
-                if best is None or scale < 0.98 * best[0]:
-                    best = scale, layout
-                break
-        if best is not None and not height:
-            break
-    if best is None:
-        return arrange(groups, frame, notes, gap, coarsest=coarsest) if height else layout
-    return best[1]
+    for layout in layouts:
+        scale = max(layout.scale_in(height), coarsest)
+        if layout.fits(scale) and (best is None or scale < 0.98 * best[0]):
+            best = scale, layout
+    return best and best[1]
 
 
 def _even(group: Sequence[Tile], most: int) -> list[list[Tile]]:
