@@ -233,7 +233,7 @@ def bars(page):
 @pytest.mark.parametrize("entries", [0, 1, 7, 60])
 def test_a_sidebar_stays_on_its_paper(count, entries, height, font_size):
     frame = paper(80, height, 200, font_size)
-    named = [(f"region number {n}", RED) for n in range(entries)]
+    named = [(f"region number {n}", (n / 200, 0.0, 0.0)) for n in range(entries)]
     side = Sidebar(frame, [bar_of(label="left − right hand (z)")] * count, named)
     if height < side.least_height:
         height = side.least_height
@@ -256,7 +256,7 @@ def test_a_long_legend_is_cut_at_twenty():
     frame = paper(80, 120)
     for entries, last in ((20, "19"), (21, "and 1 more"), (138, "and 118 more")):
         frame.figure.clear()
-        Sidebar(frame, [], [(str(n), RED) for n in range(entries)]).draw(0, 0, 120)
+        Sidebar(frame, [], [(str(n), (n / 200, 0.0, 0.0)) for n in range(entries)]).draw(0, 0, 120)
         said = words(frame.figure)
         assert said[:20] == [str(n) for n in range(20)]
         assert said[-1] == last
