@@ -488,13 +488,13 @@ def _occupied(layer: Layer, source: Volume, step: int) -> tuple[NDArray[np.bool_
 
     Every voxel is looked at, so that a thin tip is not missed. Where they fill a small part of the volume, finer cells.
     """
+    if step == 1:
+        return seen(layer, source, 1)
     starts = range(0, len(source.data), step)
     shown = np.stack([_cells(foreground(layer, source.data[i : i + step]), step) for i in starts])
     affine = source.affine @ space.translation(*[(step - 1) / 2] * 3) @ np.diag([step, step, step, 1.0])
     _remove(layer, shown, affine)
     index = np.argwhere(shown)
-    if step == 1:
-        return shown, affine
     if not len(index):  # what a clip leaves of a cell can be less than its middle
         return _occupied(layer, source, 1)
     first, last = step * index.min(axis=0), step * (index.max(axis=0) + 1)
@@ -542,17 +542,28 @@ def _is_within(volume: Volume, clips: Sequence[space.Clip]) -> bool:
 
 
 def line_ends(mask: NDArray[np.bool_]) -> NDArray[np.intp]:
-    """Indices (n, 3) of the first and last true voxel of each line along i: no other can be extreme in any direction.
+    """Indices (n, 3) of true voxels that end a line along each axis: no other can be extreme in any direction.
 
     Examples
     --------
     >>> line_ends(np.ones((4, 1, 1), dtype=bool)).tolist()
     [[0, 0, 0], [3, 0, 0]]
     """
-    j, k = np.nonzero(mask.any(axis=0))
-    first = mask.argmax(axis=0)[j, k]
-    last = mask.shape[0] - 1 - mask[::-1].argmax(axis=0)[j, k]
-    return np.concatenate([np.stack([first, j, k], axis=1), np.stack([last, j, k], axis=1)])
+    ends = np.argwhere(mask.any(axis=0))
+    first, last = (_outermost(mask, 0, ends, side) for side in (1, -1))
+    index = np.concatenate([np.insert(ends, 0, place, axis=1) for place in (first, last)])
+    for axis in (1, 2):
+        line = np.delete(index, axis, axis=1)
+        outer = [index[:, axis] == _outermost(mask, axis, line, side) for side in (1, -1)]
+        index = index[outer[0] | outer[1]]
+    return index
+
+
+def _outermost(mask: NDArray[np.bool_], axis: int, lines: NDArray[np.intp], side: int) -> NDArray[np.intp]:
+    """Where the first true voxel from one side lies in lines along an axis, given by their other indices (n, 2)."""
+    first = np.flip(mask, axis).argmax(axis=axis) if side < 0 else mask.argmax(axis=axis)
+    places = first[lines[:, 0], lines[:, 1]]
+    return np.asarray(mask.shape[axis] - 1 - places if side < 0 else places)
 
 
 def _on_plane(layer: CutPlane) -> NDArray[np.float64]:
