@@ -133,6 +133,6 @@ def assert_drawn_in_place(kind, affine, camera):
     short = ((rounded @ WAYS).max(axis=0) - reach) / FINER
     # What is taken off a whole box is the same on all sides, so its middle is known better than any edge.
     off = (drawn.mean(axis=0) - polygon_center(rounded)) / FINER
-    assert beyond.max() <= 1, beyond.round(2)
-    assert short.max() <= (1 if shape is unclipped else 1.5), short.round(2)  # a cut has acute corners
+    assert beyond.max() <= 1.1, beyond.round(2)
+    assert short.max() <= (1.1 if shape is unclipped else 1.8), short.round(2)  # a cut has acute corners
     assert np.abs(off).max() <= (0.5 if shape is unclipped else 1), off.round(2)
