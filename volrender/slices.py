@@ -306,7 +306,7 @@ class Slices(Panel):
         from volrender.draw import tiles
 
         frame = self._paperless(100, font_size)
-        column = max(tiles.least_width(group, frame, self.annotate) for group in self._tiles)
+        column = tiles.least_width(self._tiles, frame, self.annotate)
         return max(super().narrowest(font_size), column + self._sidebar(frame).width)
 
     def least_scale(self, font_size: float) -> float:
@@ -314,7 +314,7 @@ class Slices(Panel):
         from volrender.draw import tiles
 
         frame = self._paperless(100, font_size)
-        return max(1 / tiles.coarsest_scale(group, frame, self.annotate) for group in self._tiles)
+        return 1 / tiles.coarsest_scale(self._tiles, frame, self.annotate)
 
     def _layout(self, frame: Frame, height: float = 0.0, most: float = np.inf) -> Layout:
         """The tiles in a frame's width, beside the color bars, with at most so many paper mm for a world mm."""
