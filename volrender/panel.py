@@ -139,7 +139,7 @@ class Panel(Printable):
 
     def alt_text(self) -> str:
         """What the picture shows, for those who cannot see it."""
-        return f"{self.titled} {captions.finding(self.layers)}".rstrip()
+        return f"{self.titled} {captions.finding(self._visible)}".rstrip()
 
     @property
     def titled(self) -> str:
