@@ -174,3 +174,22 @@ def test_an_oblique_slice_has_the_words_of_its_caption_over_it():
     assert "blique slice through (1.2, −20.3, 40) mm across (0.26, 0.43, 0.86) of" in panel.caption()
     said = [text.get_text() for text in panel.figure(60, 60).axes[0].texts]
     assert said[2:4] == ["(1.2, −20.3, 40) mm", "across (0.26, 0.43, 0.86)"]
+
+
+def test_what_no_slice_meets_is_warned_of_and_not_told():
+    top = vr.Volume(np.where(np.indices(BODY.shape)[2] > 13, 4, 0), BODY.affine, "labels", name="the top")
+    plane, surface = vr.CutPlane(BODY, vr.Plane(z=-6)), vr.Isosurface(ZMAP, 2)
+    for layers, options in [
+        ([vr.LabelMap(top), surface], {"z": [-28, -29]}),
+        ([vr.LabelMap(top, outline=True), surface, plane], {"z": -28, "annotate": False}),
+        ([vr.LabelMap(top, clip=vr.Box(x=(0, None)))], {"x": 10}),
+    ]:
+        panel = vr.Slices(BODY, *layers, **options)
+        with pytest.warns(UserWarning, match=r"nothing is to be seen of the top.* on the .* slice"):
+            assert panel.key.entries == []
+        assert f"of ball (gray, 0 to 100). {panel.convention}".strip() in panel.caption()
+        assert panel.alt_text().endswith("of ball (gray, 0 to 100).")
+    met = vr.Slices(BODY, vr.LabelMap(top), surface, plane, x=10)
+    assert [name for name, _ in met.key.entries] == ["the top", "z ≥ 2"]
+    assert "with the top (vermilion)" in met.caption()
+    assert "the place of the plane z = −6 mm" in met.caption()

@@ -214,7 +214,8 @@ def test_a_contour_has_the_surfaces_color_and_stops_at_its_clip():
 
 
 def test_a_surface_off_the_slice_leaves_no_line():
-    (tile,) = drawn(Slices(ball(), Isosurface(ball(), level=50), z=9))
+    with pytest.warns(UserWarning, match="nothing is to be seen of ball on the axial slice at z = 9 mm"):
+        (tile,) = drawn(Slices(ball(), Isosurface(ball(), level=50), z=9))
     assert not tile.lines
 
 
@@ -231,7 +232,8 @@ def test_a_cut_plane_leaves_its_trace():
 
 
 def test_a_plane_that_lies_elsewhere_leaves_no_trace():
-    (tile,) = drawn(Slices(hill(CENTERED), CutPlane(hill(CENTERED), Plane(z=5)), z=0))
+    with pytest.warns(UserWarning, match="nothing is to be seen of hill on the axial slice at z = 0 mm"):
+        (tile,) = drawn(Slices(hill(CENTERED), CutPlane(hill(CENTERED), Plane(z=5)), z=0))
     assert not tile.lines
 
 

@@ -22,7 +22,7 @@ from volrender.page import Printable, as_background, as_width
 from volrender.panel import Panel, too_narrow
 from volrender.panels import as_panel
 from volrender.rows import BETWEEN, Row
-from volrender.sharing import shared, without
+from volrender.sharing import on_page, shared
 from volrender.words import as_text, our_words
 
 SHARING = ("row", "page", "panel")
@@ -153,7 +153,8 @@ class Figure(Printable):
     def _placed(self) -> list[tuple[list[Panel], Key]]:
         """For each row its panels, without what they share, and this."""
         keys = [shared(row) if self.colorbars == "row" else Key() for row in self.rows]
-        return [([without(panel, self._key, key) for panel in row], key) for row, key in zip(self.rows, keys)]
+        paper = self.background
+        return [([on_page(panel, paper, self._key, key) for panel in row], key) for row, key in zip(self.rows, keys)]
 
     def _check_width(self, width: float) -> None:
         """Refuse a page (mm) without room for the lettering of its panels."""

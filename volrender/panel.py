@@ -50,6 +50,7 @@ class Panel(Printable):
     least: float = 2.5  # mm for each point of type, that it takes beside its color bars
     drawn_as: ClassVar[str] = "slice"  # whose opacity curves the color bars show
     elsewhere: Key = Key()  # what the figure draws for several panels
+    paper: Any = None  # the background of the figure that it is a part of
 
     def _set_up(self, layers: Sequence[Any], title: str, colorbar: bool | None, background: Any) -> None:
         owner = type(self).__name__
@@ -138,7 +139,7 @@ class Panel(Printable):
 
     def alt_text(self) -> str:
         """What the picture shows, for those who cannot see it."""
-        return f"{self.titled} {captions.finding(self.layers)}".rstrip()
+        return f"{self.titled} {captions.finding(self._visible)}".rstrip()
 
     @property
     def titled(self) -> str:
@@ -274,7 +275,7 @@ class Panel(Printable):
 
     def _paperless(self, width: float, font_size: float) -> Frame:
         """A frame to measure text in, before there is a figure."""
-        return Frame.paperless(width, font_size, self.background)
+        return Frame.paperless(width, font_size, self.background if self.paper is None else self.paper)
 
 
 def _alike(layers: Sequence[Layer]) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from copy import copy
+from typing import Any
 
 from volrender.draw.sidebar import Bar, Entry, Key
 from volrender.panel import Panel, same_bar
@@ -15,13 +16,13 @@ def shared(panels: Sequence[Panel]) -> Key:
     return Key(_repeated([bar for key in keys for bar in key.bars]), _joined([key.entries for key in keys]))
 
 
-def without(panel: Panel, *keys: Key) -> Panel:
-    """The panel without the color bars and the legend that stand elsewhere."""
+def on_page(panel: Panel, background: Any, *keys: Key) -> Panel:
+    """The panel as it lies on a page of a background, without the color bars and the legend that stand elsewhere."""
     bars, entries = [bar for key in keys for bar in key.bars], [entry for key in keys for entry in key.entries]
-    if not bars and not entries:
+    if not bars and not entries and panel.background == background:
         return panel
     bare = copy(panel)
-    bare.elsewhere = Key(bars, entries)
+    bare.elsewhere, bare.paper = Key(bars, entries), background
     return bare
 
 

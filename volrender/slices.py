@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from volrender import captions, focus, paint
+from volrender import captions, crossed, focus, paint
 from volrender import space as world
 from volrender.annotation import as_annotation
 from volrender.cuts import Cut, across, along, mirrored, number, own_axes, section
 from volrender.draw.annotate import Frame
 from volrender.io.files import warn
-from volrender.layers import LabelMap, Layer
+from volrender.layers import CutPlane, LabelMap, Layer
 from volrender.panel import Panel, with_labels
 from volrender.space import AXES, Floats, Plane
 from volrender.volume import Volume
@@ -288,25 +288,29 @@ class Slices(Panel):
 
     @cached_property
     def _visible(self) -> list[Layer]:
-        """The layers, label maps with those labels that are on a slice."""
-        maps = {n: self._seen_labels(layer) for n, layer in enumerate(self.layers) if isinstance(layer, LabelMap)}
-        return with_labels(self.layers, maps)
+        """The layers that are on a slice, label maps with those labels that are."""
+        lost = [layer for layer in self.layers if not any(crossed.meets(layer, *part) for part in self._parts(layer))]
+        names = [layer.volume.name or type(layer).__name__ for layer in lost if len(paint.layer_points(layer))]
+        if names:
+            where = captions.cuts(self.cuts)
+            warn(f"nothing is to be seen of {captions.listed(names)} on the {where}: cut where there is something")
+        kept = [layer for layer in self.layers if layer not in lost]
+        return with_labels(kept, {n: self._seen_labels(one) for n, one in enumerate(kept) if isinstance(one, LabelMap)})
 
     def _seen_labels(self, layer: LabelMap) -> NDArray[Any]:
-        step, found = min(layer.volume.spacing), []
-        for tile in (tile for group in self._tiles for tile in group if not tile.lines):
-            columns, rows = np.ceil(np.ptp(tile.extent, axis=1) / step).astype(int).tolist()
-            sheet = tile.cut.sheet(tile.extent, (max(columns, 1), max(rows, 1)))
-            labels = paint.values_at(layer, sheet)
-            found.append(labels[~world.removed(layer.clip, sheet.points)] if layer.clip else labels.ravel())
-        return np.concatenate(found)
+        return np.concatenate([crossed.labels(layer, *part) for part in self._parts(layer)])
+
+    def _parts(self, layer: Layer) -> list[tuple[Cut, Floats]]:
+        """The cuts on which a layer is drawn, and what of each is shown; planes are in the reference views too."""
+        tiles = [tile for group in self._tiles for tile in group]
+        return [(tile.cut, tile.extent) for tile in tiles if not tile.lines or isinstance(layer, CutPlane)]
 
     def narrowest(self, font_size: float) -> float:
         """The width (mm) of one tile with its lettering, and of the color bars."""
         from volrender.draw import tiles
 
         frame = self._paperless(100, font_size)
-        column = max(tiles.least_width(group, frame, self.annotate) for group in self._tiles)
+        column = tiles.least_width(self._tiles, frame, self.annotate)
         return max(super().narrowest(font_size), column + self._sidebar(frame).width)
 
     def least_scale(self, font_size: float) -> float:
@@ -314,7 +318,7 @@ class Slices(Panel):
         from volrender.draw import tiles
 
         frame = self._paperless(100, font_size)
-        return max(1 / tiles.coarsest_scale(group, frame, self.annotate) for group in self._tiles)
+        return 1 / tiles.coarsest_scale(self._tiles, frame, self.annotate)
 
     def _layout(self, frame: Frame, height: float = 0.0, most: float = np.inf) -> Layout:
         """The tiles in a frame's width, beside the color bars, with at most so many paper mm for a world mm."""

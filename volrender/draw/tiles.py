@@ -217,16 +217,16 @@ def _even(group: Sequence[Tile], most: int) -> list[list[Tile]]:
     return [list(group[start:end]) for start, end in pairwise(ends)]
 
 
-def coarsest_scale(tiles: Sequence[Tile], frame: Frame, notes: Annotation) -> float:
-    """The scale at which the lettering over each tile just has room."""
-    columns = [Layout([[tile] for tile in tiles], frame, notes, GAP, stacked) for stacked in (False, True)]
+def coarsest_scale(groups: Rows, frame: Frame, notes: Annotation) -> float:
+    """The scale at which the lettering over each tile just has room: all groups have one."""
+    columns = [Layout(groups, frame, notes, GAP, stacked) for stacked in (False, True)]
     return max(layout.coarsest for layout in columns)
 
 
-def least_width(tiles: Sequence[Tile], frame: Frame, notes: Annotation) -> float:
-    """The width in which the lettering over and under a column of tiles has room."""
-    words = Layout([tiles], frame, notes, GAP).convention
-    over = max(tile.size[0] for tile in tiles) / coarsest_scale(tiles, frame, notes)
+def least_width(groups: Rows, frame: Frame, notes: Annotation) -> float:
+    """The width in which the lettering over and under a column of all tiles has room."""
+    words = Layout(groups, frame, notes, GAP).convention
+    over = max(tile.size[0] for group in groups for tile in group) / coarsest_scale(groups, frame, notes)
     return max(over, frame.text_width(words) + 2 * SIDE)
 
 
