@@ -45,6 +45,13 @@ def test_a_statistical_map_is_signed_and_symmetric():
     assert color.survey(np.where(abs(MAP) > 2.3, MAP, 0)).smallest == pytest.approx(2.3, abs=0.01)
 
 
+def test_the_negative_side_of_a_map_is_signed():
+    seen = color.survey(np.minimum(MAP, 0))
+    assert seen.signed
+    assert seen.robust[0] == -seen.robust[1]
+    assert not color.survey(-1 - abs(MAP)).signed  # no zeros: all in decibels, say
+
+
 def test_a_thresholded_map_with_few_deactivations_is_signed():
     data = np.zeros((20, 20, 20))
     data[:4, :4] = NOISE.uniform(3, 8, (4, 4, 20))

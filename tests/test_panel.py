@@ -4,10 +4,11 @@ import warnings
 
 import numpy as np
 import pytest
+from helpers import ball
 from matplotlib.colors import to_rgb
 from printed import texts as drawn_texts
 
-from volrender import Histogram, LabelMap, Scene, Slices, Volume, Voxels, sample, space
+from volrender import Histogram, Intensity, LabelMap, Scene, Slices, Volume, Voxels, sample, space
 from volrender.intensity import luma
 
 PANELS = [Scene, Slices, Voxels]
@@ -128,3 +129,12 @@ def test_cubes_stand_around_what_the_camera_looks_at():
         page.append((rows.min(), rows.max()))
     assert page[1][0] > page[0][0]  # what lies above the middle sinks
     assert page[1][1] > page[0][1] - 3
+
+
+def test_intensities_over_other_intensities_are_not_gray_over_gray():
+    under, over = ball(11, 4.0), ball(11, 3.0)
+    first, second = Slices(under, over, z=0).layers
+    assert (first.look.cmap.name, second.look.cmap.name) == ("gray", "inferno")
+    assert Slices(under, Intensity(over, cmap="gray"), z=0).layers[1].look.cmap.name == "gray"
+    shell, core = Scene(Intensity(under, opacity=0.1), Intensity(under, opacity=[(90, 0), (95, 1)])).layers
+    assert [layer.look.chosen for layer in (shell, core)] == [False, False]  # two curves of one volume

@@ -29,8 +29,10 @@ RGB: TypeAlias = tuple[float, float, float]
 GRAY, INK = "gray", "gray_r"
 GLASS = 0.015  # the alpha of cubes around a finding
 DIVERGING = "coolwarm"
+OVERLAY = "inferno"  # of intensities over others: perceptually uniform, and apart from gray
 BODY: RGB = (0.94, 0.83, 0.74)  # the one tone of a body whose colormap was not chosen: what has color is the finding
 SURVEYED = 2_000_000
+NEGATIVE = 0.95  # of the voxels of a map are not 0
 PEAKS = 2.0, 99.8  # percentiles of what is the brightest on each ray
 THRESHOLDED = 0.05  # of the robust top: a gap from 0 to the smallest value that is wider is a threshold
 # Okabe & Ito, Color Universal Design (2008), without black, ordered for contrast on gray; then each the color that is
@@ -103,6 +105,8 @@ def survey(data: NDArray[Any]) -> Survey:
     # An image that was resampled with splines undershoots a little below 0: both sides must have weight.
     below, above = np.percentile(nonzero, (0.5, 99.5)).tolist()
     signed = not whole and min(-below, above) > 0.1 * top >= abs(float(np.median(values)))
+    # Nothing above 0 and much at exactly 0: the one side of a map.
+    signed = signed or (not whole and high == 0 and nonzero.size < NEGATIVE * values.size)
     first, last = np.percentile(front, (0.5, 99.8)).tolist()
     robust = (-top, top) if signed else (first, last) if first < last else (low, high)
     floor = min(float(np.percentile(values, 0.5)), robust[0])

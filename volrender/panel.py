@@ -19,7 +19,7 @@ from matplotlib.figure import FigureBase
 from numpy.typing import NDArray
 
 from volrender import captions, space
-from volrender.color import RGB, as_rgb
+from volrender.color import OVERLAY, RGB, as_rgb
 from volrender.draw.annotate import Frame, compass, number, scale_bar, title, title_height
 from volrender.draw.sidebar import MAX_LEGEND, Bar, Entry, Key, Sidebar
 from volrender.io.files import warn
@@ -40,6 +40,22 @@ def as_layer(item: Any) -> Layer:
     return LabelMap(volume) if volume.kind == "labels" else Intensity(volume)
 
 
+def _told_apart(layers: Sequence[Layer]) -> tuple[Layer, ...]:
+    """The layers, with a colormap where another volume's intensities would be gray over gray."""
+    ground = [layer.volume for layer in layers[:1]]
+    return tuple(
+        replace(layer, cmap=OVERLAY) if n and _is_plain(layer) and layer.volume not in ground else layer
+        for n, layer in enumerate(layers)
+    )
+
+
+def _is_plain(layer: Layer) -> bool:
+    """Whether intensities without a sign are left to be gray, or of one tone."""
+    if not isinstance(layer, Intensity) or layer.blend != "composite" or layer.volume.kind != "intensity":
+        return False
+    return layer.cmap is None and layer.preset is None and not layer.volume.survey.signed
+
+
 class Panel(Printable):
     """What the four panels share: layers, a title, a sidebar with color bars and a legend."""
 
@@ -56,7 +72,7 @@ class Panel(Printable):
         owner = type(self).__name__
         if not layers:
             raise TypeError(f"{owner} needs a layer, or a volume; got none")
-        self.layers = tuple(as_layer(item) for item in layers)
+        self.layers = _told_apart([as_layer(item) for item in layers])
         # What is "aligned", or in a "template", the header does not name; MNI152 may be any of its versions.
         spaces = sorted({layer.volume.space for layer in self.layers} - {"", "aligned", "template"})
         if any(not b.startswith(a) for a, b in combinations(spaces, 2)):
