@@ -17,7 +17,7 @@ from scipy import ndimage, sparse
 from scipy.spatial import cKDTree
 
 from volrender.draw import nets
-from volrender.draw.rays.fields import surface_field
+from volrender.draw.rays.fields import parts_of, refined, surface_field
 from volrender.io.files import warn
 from volrender.layers import Isosurface, LabelMap
 from volrender.rendering import presmooth
@@ -26,8 +26,6 @@ from volrender.volume import Volume
 
 NEAR = 0.01  # of a voxel: no point of a surface lies nearer to a voxel's centre
 AGREE = 0.7  # the least cosine between the normals of faces and of values that are those of one surface
-FINER = 3  # parts of a voxel along each axis, from which a smooth surface is made; odd, for one is at its centre
-SAMPLES = 8_000_000  # parts, at most
 PUSH = 0.25  # of a voxel: how far a smooth surface may be moved to be as large as the plain one
 SPECK = 2.0  # voxels: a smaller body
 VOTES = 100  # points of a body that tell which it is among the smooth ones
@@ -71,7 +69,7 @@ def isosurface(layer: Isosurface) -> pv.PolyData:
     mesh = _contour(layer.volume, values)
     if layer.smooth:
         field.fill(values)
-        parts = FINER if FINER**3 * values.size <= SAMPLES else 1
+        parts = parts_of(values.size)
         mesh = _as_large(_contour(layer.volume, refined(values, parts), parts), mesh, layer)
     matrix = placement(layer.volume)
     outward = _steepest(layer, mesh) @ np.linalg.inv(matrix[:3, :3]) if layer.smooth else None
@@ -92,28 +90,6 @@ def _contour(volume: Volume, values: NDArray[np.float32], parts: int = 1) -> pv.
     grid = pv.ImageData(dimensions=above.shape, spacing=step, origin=-step - step * (parts - 1) / 2)
     grid.point_data["values"] = above.ravel(order="F")
     return grid.contour([0.0], method="flying_edges", compute_normals=False, compute_scalars=False)
-
-
-def refined(values: NDArray[np.float32], parts: int) -> NDArray[np.float32]:
-    """Values at the middles of parts of voxels along each axis, by a cubic through the voxels (Catmull-Rom)."""
-    for axis, size in enumerate(values.shape if parts > 1 else ()):
-        at = ((np.arange(size * parts) + 0.5) / parts - 0.5).clip(0, size - 1)
-        behind = np.minimum(at.astype(np.intp), max(size - 2, 0))
-        u = (at - behind).astype(np.float32)
-        weights = (
-            ((2 - u) * u - 1) * u / 2,
-            ((3 * u - 5) * u * u + 2) / 2,
-            ((4 - 3 * u) * u + 1) * u / 2,
-            (u - 1) * u * u / 2,
-        )
-        along = [1, 1, 1]
-        along[axis] = -1
-        values = np.sum(
-            [w.reshape(along) * values.take((behind + n - 1).clip(0, size - 1), axis) for n, w in enumerate(weights)],
-            axis=0,
-            dtype=np.float32,
-        )
-    return values
 
 
 def with_normals(mesh: pv.PolyData) -> pv.PolyData:
