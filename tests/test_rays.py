@@ -220,7 +220,7 @@ def test_projections_show_the_value_that_they_are_named_after():
 
 
 def test_a_map_ends_smoothly_where_its_voxels_do():
-    """Steps of large voxels against zeros are rounded, and the surface stays half a voxel beyond them, on both sides."""
+    """Steps of large voxels against zeros are rounded; the surface stays half a voxel beyond them, of both signs."""
     far = np.linalg.norm(np.moveaxis(np.indices((20, 20, 20)), 0, -1) - 9.5, axis=-1)
     both = Volume(np.concatenate([6.1 * (far < 8), -6.1 * (far < 8)]), np.diag([3, 3, 3, 1]))
     scene = Scene(Intensity(both, level=3.0, clim=(-8, 8)), camera="posterior", light="flat")

@@ -26,8 +26,9 @@ SLAB = 8  # voxels
 SMOOTH, SMOOTH_LABELS = 0.9, 1.1  # voxels
 HALF = 0.5  # of a smoothed label map's 0 to 1
 LOOKED_AT = 4_000_000  # voxels, of which it is told where a smoothed surface lies
-FINER = 3  # parts of a voxel along each axis, from which a smooth surface is made; odd, for one is at its centre
-SAMPLES = 8_000_000  # parts, at most
+# Parts of a voxel along each axis, from which a smooth surface is made, and how many there may be of them in all. Of
+# three one is at the voxel's centre; two are enough for a sheet thinner than a voxel.
+SAMPLES = {3: 8_000_000, 2: 24_000_000}
 KEPT, KEPT_SPECK = 0.14, 0.9  # of what a voxel was beyond a surface's level: if firm, and where all would vanish
 
 
@@ -159,7 +160,7 @@ def _finite(volume: Volume, *, highest: bool = False) -> Slab:
 
 def parts_of(size: int) -> int:
     """Into how many parts along each axis the voxels of a volume are divided, where a surface is to be smooth."""
-    return FINER if FINER**3 * size <= SAMPLES else 1
+    return next((parts for parts, most in SAMPLES.items() if parts**3 * size <= most), 1)
 
 
 def refined(values: NDArray[np.float32], parts: int) -> NDArray[np.float32]:
