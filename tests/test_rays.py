@@ -219,6 +219,21 @@ def test_projections_show_the_value_that_they_are_named_after():
         assert found == pytest.approx(values[5, 6], abs=6 if blend == "average" else 3)
 
 
+def test_a_map_ends_smoothly_where_its_voxels_do():
+    """Steps of large voxels against zeros are rounded; the surface stays half a voxel beyond them, of both signs."""
+    far = np.linalg.norm(np.moveaxis(np.indices((20, 20, 20)), 0, -1) - 9.5, axis=-1)
+    both = Volume(np.concatenate([6.1 * (far < 8), -6.1 * (far < 8)]), np.diag([3, 3, 3, 1]))
+    scene = Scene(Intensity(both, level=3.0, clim=(-8, 8)), camera="posterior", light="flat")
+    drawn = (scene.render((320, 160))[..., :3] < 250).any(axis=-1)
+    rim = np.argwhere(drawn & ~ndimage.binary_erosion(drawn))[:, ::-1]
+    one, two = scene.project([[28.5] * 3, [88.5, 28.5, 28.5]], (320, 160))
+    voxel = (two[0] - one[0]) / 20
+    for center, mine in ((one, rim[:, 0] < 160), (two, rim[:, 0] >= 160)):
+        radius = np.linalg.norm(rim[mine] - center, axis=1) / voxel
+        assert radius.mean() == pytest.approx(8.15, abs=0.1)
+        assert radius.std() < 0.1
+
+
 def test_colors_of_voxels_are_their_own():
     data = np.zeros((10, 10, 10, 3), dtype=np.uint8)
     data[..., 1] = 200

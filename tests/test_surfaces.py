@@ -11,6 +11,7 @@ from skimage.metrics import structural_similarity
 
 from volrender import Isosurface, LabelMap, Scene, Slices, Volume, paint, sample, space
 from volrender.draw import nets
+from volrender.draw.rays import fields
 from volrender.draw.surfaces_pyvista import isosurface, label_surface
 
 EYE = np.eye(4)
@@ -74,7 +75,19 @@ def test_normals_look_outward_whatever_the_affine(affine):
     assert (np.einsum("ij,ij->i", outward, np.asarray(mesh.point_data["Normals"])) > 0).mean() > 0.99
 
 
-def test_a_surface_is_clean_and_capped_where_the_volume_ends():
+@pytest.mark.parametrize("parts", [3, 2])
+def test_a_sheet_thinner_than_a_voxel_is_whole(parts, monkeypatch):
+    monkeypatch.setattr(fields, "SAMPLES", {parts: fields.SAMPLES[parts]})
+    at = np.moveaxis(np.indices((30, 30, 30)), 0, -1) - 14.5
+    filled = (0.75 - np.abs(at @ [3, 2, 1]) / np.sqrt(14)).clip(0, 0.5) * (np.linalg.norm(at, axis=-1) < 11)
+    mesh = isosurface(Isosurface(Volume(100 * filled, EYE), 30))
+    assert mesh.n_points - mesh.n_cells / 2 == 2  # one piece without holes
+
+
+@pytest.mark.parametrize("large", [False, True])
+def test_a_surface_is_clean_and_capped_where_the_volume_ends(large, monkeypatch):
+    if large:
+        monkeypatch.setattr(fields, "SAMPLES", {})
     data = np.zeros((20, 20, 20), np.float32)
     data[5:, 5:15, :] = 100
     for smooth in (False, True):

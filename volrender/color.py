@@ -285,6 +285,12 @@ class Look:
         high, low = max(high, up), min(low, down)
         return ((low, below), (down, below), (down, 0.0), (up, 0.0), (up, above), (high, above))
 
+    @property
+    def thresholds(self) -> tuple[tuple[float, int], ...]:
+        """Where in a volume rendering something is seen at once: the values, and on which side of each, 1 or -1."""
+        steps = [(a, b) for a, b in pairwise(self.nodes("volume")) if a[0] == b[0] and (a[1] > 0) != (b[1] > 0)]
+        return tuple((below[0], 1 if above[1] > 0 else -1) for below, above in steps)
+
     def alpha(self, values: ArrayLike, panel: str) -> NDArray[np.float32]:
         """Opacity of values on a slice or a voxel; NaN is transparent."""
         array = np.asarray(values)

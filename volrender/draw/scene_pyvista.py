@@ -50,6 +50,7 @@ from volrender.draw.volumes_pyvista import (
 from volrender.layers import CutPlane, Intensity, Isosurface, LabelMap, Layer
 from volrender.rendering import FLAT, FRONTAL, LIGHTS, MATERIAL, Rendering
 from volrender.space import NEAREST, View, apply_affine, removed
+from volrender.volume import Volume
 
 BLEND = {
     "composite": "SetBlendModeToComposite",
@@ -166,11 +167,11 @@ def _sighting(layer: Layer, view: View) -> outlines.Sighting:
         stage.close()
 
 
-def _shell(layer: Intensity, data: NDArray[Any], level: float) -> pv.PolyData:
-    """The surface in the world where a volume crosses a level, closed where it ends."""
-    padded = np.pad(data, 1, constant_values=data.min())
-    shell = grid_of(layer.volume, padded, pad=1).contour([level], method="flying_edges", compute_normals=True)
-    return cut(shell.transform(placement(layer.volume), inplace=False), layer.clip)
+def _shell(layer: Intensity, source: Volume, level: float) -> pv.PolyData:
+    """The surface in the world where a prepared volume crosses a level, closed where it ends."""
+    padded = np.pad(source.data, 1, constant_values=source.data.min())
+    shell = grid_of(source, padded, pad=1).contour([level], method="flying_edges", compute_normals=True)
+    return cut(shell.transform(placement(source), inplace=False), layer.clip)
 
 
 def plotter(
@@ -256,13 +257,13 @@ class Stage:
 
     @add.register
     def _(self, layer: Intensity) -> None:
-        data = prepared(layer)
+        source = prepared(layer)
         mapper = self._mapper([layer])
         getattr(mapper, BLEND[layer.blend])()
         if layer.opacity is None:
             mapper.SetAverageIPScalarRange(layer.look.air, layer.look.survey.high)
         colored = layer.volume.kind == "rgb"
-        mapper.SetInputData(cells(layer.volume, with_colors(layer.volume, data) if colored else data))
+        mapper.SetInputData(cells(layer.volume, with_colors(layer.volume, source.data) if colored else source.data))
         actor = self._volume(layer)
         actor.SetMapper(mapper)
         actor.GetProperty().SetIndependentComponents(not colored)
@@ -272,7 +273,7 @@ class Stage:
         if level is None:
             end_at_surfaces(actor, peeled=self.peeled)
         else:
-            self._add_core(layer, data, level)
+            self._add_core(layer, source, level)
 
     def _add_mist(self, layers: Sequence[Intensity]) -> None:
         """Add translucent volumes that are sampled together along each ray."""
@@ -280,9 +281,10 @@ class Stage:
         together = vtkMultiVolume()
         together.SetMapper(mapper)
         for n, layer in enumerate(layers):
-            data = prepared(layer)
+            source = prepared(layer)
+            data = source.data
             if layer.clip:
-                centers = apply_affine(layer.volume.canonical.affine, np.moveaxis(np.indices(data.shape), 0, -1))
+                centers = apply_affine(source.affine, np.moveaxis(np.indices(data.shape), 0, -1))
                 data = np.where(removed(layer.clip, centers), unseen(layer), data).astype(np.float32)
             mapper.SetInputDataObject(n, cells(layer.volume, data))
             together.SetVolume(self._volume(layer), n)
@@ -311,10 +313,10 @@ class Stage:
         names = {"power": "specular_power"}
         return {names.get(name, name): value for name, value in layer.look.shading.items()}
 
-    def _add_core(self, layer: Intensity, data: NDArray[Any], level: float) -> None:
+    def _add_core(self, layer: Intensity, source: Volume, level: float) -> None:
         """Put an opaque surface just under that of an opaque body, in its tone: it ends rays early, and has a depth."""
         tone = layer.look.rgb(np.array(level)) if layer.look.chosen else BODY
-        core = _shell(layer, data, level)
+        core = _shell(layer, source, level)
         if core.n_points:
             look = {"show_scalar_bar": False, "reset_camera": False, "render": False, "color": tone}
             self.stage.add_mesh(core, scalars=None, smooth_shading=True, **self._material(layer), **look)

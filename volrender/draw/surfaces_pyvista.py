@@ -17,7 +17,7 @@ from scipy import ndimage, sparse
 from scipy.spatial import cKDTree
 
 from volrender.draw import nets
-from volrender.draw.rays.fields import surface_field
+from volrender.draw.rays.fields import parts_of, refined, surface_field
 from volrender.io.files import warn
 from volrender.layers import Isosurface, LabelMap
 from volrender.rendering import presmooth
@@ -26,9 +26,8 @@ from volrender.volume import Volume
 
 NEAR = 0.01  # of a voxel: no point of a surface lies nearer to a voxel's centre
 AGREE = 0.7  # the least cosine between the normals of faces and of values that are those of one surface
-FINER = 3  # parts of a voxel along each axis, from which a smooth surface is made; odd, for one is at its centre
-SAMPLES = 8_000_000  # parts, at most
 PUSH = 0.25  # of a voxel: how far a smooth surface may be moved to be as large as the plain one
+STEPS, PASSED = 20, 0.1  # of a windowed sinc (Taubin et al., ECCV 1996)
 SPECK = 2.0  # voxels: a smaller body
 VOTES = 100  # points of a body that tell which it is among the smooth ones
 
@@ -70,9 +69,13 @@ def isosurface(layer: Isosurface) -> pv.PolyData:
     replace(field, weights=None).fill(values)
     mesh = _contour(layer.volume, values)
     if layer.smooth:
-        field.fill(values)
-        parts = FINER if FINER**3 * values.size <= SAMPLES else 1
-        mesh = _as_large(_contour(layer.volume, refined(values, parts), parts), mesh, layer)
+        parts = parts_of(values.size)
+        if parts > 1:
+            field.fill(values)
+            smooth = _contour(layer.volume, refined(values, parts), parts)
+        else:
+            smooth = _relaxed(mesh, layer.volume)
+        mesh = _as_large(smooth, mesh, layer)
     matrix = placement(layer.volume)
     outward = _steepest(layer, mesh) @ np.linalg.inv(matrix[:3, :3]) if layer.smooth else None
     mesh = mesh.transform(matrix, inplace=False)
@@ -92,28 +95,6 @@ def _contour(volume: Volume, values: NDArray[np.float32], parts: int = 1) -> pv.
     grid = pv.ImageData(dimensions=above.shape, spacing=step, origin=-step - step * (parts - 1) / 2)
     grid.point_data["values"] = above.ravel(order="F")
     return grid.contour([0.0], method="flying_edges", compute_normals=False, compute_scalars=False)
-
-
-def refined(values: NDArray[np.float32], parts: int) -> NDArray[np.float32]:
-    """Values at the middles of parts of voxels along each axis, by a cubic through the voxels (Catmull-Rom)."""
-    for axis, size in enumerate(values.shape if parts > 1 else ()):
-        at = ((np.arange(size * parts) + 0.5) / parts - 0.5).clip(0, size - 1)
-        behind = np.minimum(at.astype(np.intp), max(size - 2, 0))
-        u = (at - behind).astype(np.float32)
-        weights = (
-            ((2 - u) * u - 1) * u / 2,
-            ((3 * u - 5) * u * u + 2) / 2,
-            ((4 - 3 * u) * u + 1) * u / 2,
-            (u - 1) * u * u / 2,
-        )
-        along = [1, 1, 1]
-        along[axis] = -1
-        values = np.sum(
-            [w.reshape(along) * values.take((behind + n - 1).clip(0, size - 1), axis) for n, w in enumerate(weights)],
-            axis=0,
-            dtype=np.float32,
-        )
-    return values
 
 
 def with_normals(mesh: pv.PolyData) -> pv.PolyData:
@@ -172,6 +153,30 @@ def _closed(values: NDArray[np.float32]) -> NDArray[np.float32]:
     return above
 
 
+def _relaxed(mesh: pv.PolyData, volume: Volume) -> pv.PolyData:
+    """The plain surface of a volume too large to be divided, its points smoothed; at the volume's edge they stay.
+
+    In a sheet thinner than a voxel smoothed values at the voxels alone would leave more holes than the plain ones do.
+    """
+    smooth = mesh.smooth_taubin(n_iter=STEPS, pass_band=PASSED)
+    edge = _at_edge(np.asarray(mesh.points, dtype=np.float64), volume)
+    smooth.points = np.where(edge.any(axis=1, keepdims=True), mesh.points, smooth.points)
+    return smooth
+
+
+def _at_edge(points: NDArray[np.float64], volume: Volume) -> NDArray[np.bool_]:
+    """Which coordinates (n, 3) lie on the volume's outer faces."""
+    low, high = _outer_faces(volume)
+    near = 2e-4 * -low
+    return (points <= low + near) | (points >= high - near)
+
+
+def _outer_faces(volume: Volume) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Where along each axis of index space the volume begins and ends (mm)."""
+    step = spacing(volume.canonical.affine)
+    return -0.5 * step, (np.array(volume.canonical.shape) - 0.5) * step
+
+
 def _as_large(mesh: pv.PolyData, plain: pv.PolyData, layer: Isosurface) -> pv.PolyData:
     """A smooth surface, pushed along its normals so that each body is as large as in the plain one.
 
@@ -182,15 +187,14 @@ def _as_large(mesh: pv.PolyData, plain: pv.PolyData, layer: Isosurface) -> pv.Po
     """
     if mesh.n_points == 0 or plain.n_points == 0:
         return mesh
-    step, shape = spacing(layer.volume.canonical.affine), np.array(layer.volume.canonical.shape)
+    step, (low, high) = spacing(layer.volume.canonical.affine), _outer_faces(layer.volume)
     points, faces = np.asarray(mesh.points, dtype=np.float64), mesh.regular_faces
     areas, body = _areas(points, faces), _bodies(faces, len(points))
     target = _matched(points, body, plain)
     surface = np.bincount(body[faces[:, 0]], weights=np.linalg.norm(areas, axis=1))
     missing = np.where(target <= 0, 0, target - _volumes(points, faces, areas, body)) / np.maximum(surface, 1e-30)
     push = missing.clip(np.where(target < SPECK * step.prod(), 0, -PUSH * step.min()), PUSH * step.min())
-    low, high = -0.5 * step, (shape - 0.5) * step
-    edge = (points <= low + 1e-4 * step) | (points >= high - 1e-4 * step)
+    edge = _at_edge(points, layer.volume)
     own, smooth = _normals(faces, areas, len(points)), _unit(_steepest(layer, mesh))
     outward = np.where((own * smooth).sum(axis=1, keepdims=True) > 0, smooth, own)
     pushed = (points + outward * push[body][:, None]).clip(low, high)

@@ -6,6 +6,7 @@ Volumes are built in the closest-RAS index space with spacing in mm, and taken t
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
@@ -20,6 +21,7 @@ from vtkmodules.vtkRenderingVolumeOpenGL2 import vtkOpenGLGPUVolumeRayCastMapper
 from volrender import paint
 from volrender.color import BODY
 from volrender.draw import opengl, shaders
+from volrender.draw.rays.fields import rounded
 from volrender.draw.surfaces_pyvista import finite_data
 from volrender.intensity import downsize
 from volrender.io.files import by, warn
@@ -45,7 +47,7 @@ def step(layers: Sequence[Intensity], *, draft: bool) -> float:
 
 
 def cells(volume: Volume, data: NDArray[Any]) -> pv.ImageData:
-    """The volume as `_grid`, a cell a voxel: a ray caster goes through points only from first to last centre.
+    """The volume as `_grid`, a cell a voxel or part of one: a ray caster takes points only from first to last centre.
 
     Of more voxels than the graphics can hold, fewer are made.
     """
@@ -57,8 +59,8 @@ def cells(volume: Volume, data: NDArray[Any]) -> pv.ImageData:
             f"Scene shows {volume.name or 'a volume'} in {by(fewer)} voxels, not {by(data.shape[:3])}: "
             "the graphics here hold no more; crop() or downsize() it"
         )
-        step = step * np.divide(data.shape[:3], fewer)
         data = downsize(data, fewer)
+    step = step * np.divide(volume.canonical.shape[:3], fewer)
     grid = pv.ImageData(dimensions=np.add(data.shape[:3], 1), spacing=step, origin=origin)
     grid.cell_data["values"] = data.reshape(-1, *data.shape[3:], order="F")
     return grid
@@ -97,12 +99,13 @@ def is_mist(layer: Intensity) -> bool:
     return layer.blend == "composite" and layer.volume.kind != "rgb" and core_level(layer) is None
 
 
-def prepared(layer: Intensity) -> NDArray[Any]:
-    """The values as the ray caster gets them: finite, within the span, smooth enough for normals."""
-    data = _within_span(finite_data(paint.projected(layer), highest=layer.blend == "minimum"), layer)
+def prepared(layer: Intensity) -> Volume:
+    """The volume as the ray caster gets it: finite, within the span, smooth enough for normals."""
+    source = rounded(layer)
+    data = _within_span(finite_data(source, highest=layer.blend == "minimum"), layer)
     if layer.blend == "composite" and (sigma := paint.softness(layer)):
         data = ndimage.gaussian_filter(data.astype(np.float32), sigma, mode="nearest")
-    return np.asarray(data)
+    return replace(source, data=data)
 
 
 def unseen(layer: Intensity) -> float:

@@ -263,7 +263,7 @@ def scenery(layers: Sequence[Layer], view: View, how: Rendering) -> Scenery:
     layers = [ended(layer) for layer in layers]
     stage, pixel = Stage(layers, view, how), view.mm_per_pixel
     faces = [*slice_faces(layers, pixel), *cut_faces(layers, pixel)]
-    spacings = [min(layer.volume.spacing) for layer in layers if isinstance(layer, Intensity)]
+    spacings = [min(stage.fields[row[0]].volume.spacing) for row in (*stage.media, *stage.projections)]
     return stage.scenery(faces, (DRAFT_SAMPLE if how.draft else SAMPLE) * min(spacings, default=1.0))
 
 

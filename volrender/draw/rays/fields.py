@@ -6,7 +6,7 @@ A field is filled in slabs, so that an interrupt is heard and memory is held for
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, TypeAlias
 
@@ -18,7 +18,7 @@ from volrender import paint
 from volrender.draw.compiled import run
 from volrender.draw.rays.grids import blur
 from volrender.layers import Intensity, Isosurface, LabelMap
-from volrender.space import Clip
+from volrender.space import Clip, translation
 from volrender.volume import Volume
 
 Slab: TypeAlias = Callable[[NDArray[Any]], NDArray[Any]]
@@ -26,6 +26,9 @@ SLAB = 8  # voxels
 SMOOTH, SMOOTH_LABELS = 0.9, 1.1  # voxels
 HALF = 0.5  # of a smoothed label map's 0 to 1
 LOOKED_AT = 4_000_000  # voxels, of which it is told where a smoothed surface lies
+# Parts of a voxel along each axis, from which a smooth surface is made, and how many there may be of them in all. Of
+# three one is at the voxel's centre; two are enough for a sheet thinner than a voxel.
+SAMPLES = {3: 8_000_000, 2: 24_000_000}
 KEPT, KEPT_SPECK = 0.14, 0.9  # of what a voxel was beyond a surface's level: if firm, and where all would vanish
 
 
@@ -155,17 +158,72 @@ def _finite(volume: Volume, *, highest: bool = False) -> Slab:
     return slab
 
 
+def parts_of(size: int) -> int:
+    """Into how many parts along each axis the voxels of a volume are divided, where a surface is to be smooth."""
+    return next((parts for parts, most in SAMPLES.items() if parts**3 * size <= most), 1)
+
+
+def refined(values: NDArray[np.float32], parts: int) -> NDArray[np.float32]:
+    """Values at the middles of parts of voxels along each axis, by a cubic through the voxels (Catmull-Rom)."""
+    for axis, size in enumerate(values.shape if parts > 1 else ()):
+        at = ((np.arange(size * parts) + 0.5) / parts - 0.5).clip(0, size - 1)
+        behind = np.minimum(at.astype(np.intp), max(size - 2, 0))
+        u = (at - behind).astype(np.float32)
+        weights = (
+            ((2 - u) * u - 1) * u / 2,
+            ((3 * u - 5) * u * u + 2) / 2,
+            ((4 - 3 * u) * u + 1) * u / 2,
+            (u - 1) * u * u / 2,
+        )
+        along = [1, 1, 1]
+        along[axis] = -1
+        values = np.sum(
+            [w.reshape(along) * values.take((behind + n - 1).clip(0, size - 1), axis) for n, w in enumerate(weights)],
+            axis=0,
+            dtype=np.float32,
+        )
+    return values
+
+
+def rounded(layer: Intensity) -> Volume:
+    """What a volume is rendered from: its own values, but of a map as smooth at its thresholds as isosurfaces are.
+
+    Of the large voxels of a map, and the zeros around it, every step would be seen where it ends.
+    """
+    source, ends = paint.projected(layer), layer.look.thresholds
+    sides = [side for _, side in ends]
+    sharp = layer.blend == "composite" and layer.volume.kind != "rgb" and paint.is_sharp(layer)
+    if not sharp or sides not in ([1], [-1], [-1, 1]):
+        return source
+    span, finite = layer.look.span(layer.blend), _finite(source)
+    middle = sum(level for level, _ in ends) / len(ends)
+    values = np.empty(source.shape, dtype=np.float32)
+    for n, (level, side) in enumerate(ends):
+
+        def slab(data: NDArray[Any], level: float = level, side: int = side) -> NDArray[Any]:
+            return np.asarray(side * (np.clip(finite(data), *span) - level))
+
+        beyond = np.empty(source.shape, dtype=np.float32)
+        Field(source, slab, unshrinking(SMOOTH), crossed, layer.clip, round=True).fill(beyond)
+        one = np.float32(level) + side * beyond
+        values = np.where(one > middle, one, values) if n else one
+    parts = parts_of(values.size)
+    affine = source.affine @ translation(*[(1 - parts) / (2 * parts)] * 3) @ np.diag([*[1 / parts] * 3, 1.0])
+    return replace(source, data=refined(values, parts), affine=affine)
+
+
 def intensity_field(layer: Intensity, has: Any) -> Field:
     """Values from 0 to 1 over the layer's span; of a minimum projection from 1 to 0, so that it is a maximum too."""
     low, high = layer.look.span(layer.blend)
-    finite, least = _finite(layer.field, highest=layer.blend == "minimum"), layer.blend == "minimum"
+    source, least = rounded(layer), layer.blend == "minimum"
+    finite = _finite(source, highest=least)
 
     def slab(data: NDArray[Any]) -> NDArray[Any]:
         values = np.clip((finite(data) - low) / (high - low), 0, 1)
         return 1 - values if least else values
 
     weights = gaussian(sigma) if layer.blend == "composite" and (sigma := paint.softness(layer)) else None
-    return Field(paint.projected(layer), slab, weights, has, layer.clip)
+    return Field(source, slab, weights, has, layer.clip)
 
 
 def crossed(low: NDArray[np.float32], high: NDArray[np.float32]) -> NDArray[np.bool_]:
