@@ -540,6 +540,33 @@ def test_a_function_is_a_panel():
     assert {"Mine", "10000", "signal (%)"} <= set(said)
 
 
+def long_names(ax):
+    ax.plot([0, 1e5], [0, 1e-6])
+    ax.set_xlabel("time since the beginning of the experiment (s)")
+    ax.set_ylabel("signal change in the region of interest (%)")
+
+
+@pytest.mark.parametrize(("width", "ratio", "font_size"), [(60, 0.62, 7), (40, 1.0, 8), (32.8, 0.62, 5), (50, 0.2, 7)])
+def test_long_names_of_axes_are_broken_and_meet_nothing(width, ratio, font_size):
+    panel = Drawing(long_names, ratio=ratio)
+    panel.font_size = font_size
+    page = panel.figure(width, DPI)
+    assert_lettering_is_clear(page, slack=0.1 * DPI / MM)
+    (ax,) = page.findobj(mpl.axes.Axes)
+    assert ax.xaxis.label.get_window_extent().width < ax.get_window_extent().width + 1
+    assert ax.xaxis.label.get_text().replace("\n", " ") == "time since the beginning of the experiment (s)"
+
+
+def test_a_drawing_in_a_constrained_figure():
+    page = MplFigure(figsize=(6, 3), layout="constrained")
+    one, two = page.subfigures(1, 2)
+    two.subplots().plot([0, 1])
+    Drawing(curve).draw(one)
+    FigureCanvasAgg(page).draw()
+    (ax,) = one.findobj(mpl.axes.Axes)
+    assert ax.get_window_extent().x1 < 300 < two.axes[0].get_window_extent().x0
+
+
 # What is refused
 
 

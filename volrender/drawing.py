@@ -10,18 +10,21 @@ import numpy as np
 from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import FigureBase, SubFigure
+from matplotlib.text import Text
 from matplotlib.transforms import Bbox
 
 from volrender.affines import Floats
 from volrender.draw.annotate import INK, MM_PER_INCH, Frame, broken
-from volrender.page import as_background
+from volrender.page import UNHINTED, as_background
 from volrender.panel import Panel
 from volrender.space import finite
 from volrender.words import as_text, our_words
 
 TARGETS = ("axes", "subfigure")
 EDGE = 0.3  # mm left free at the sides
-ROUNDS = 4
+ROUNDS, STILL = 9, 1e-3  # until nothing moves by more than this part of the whole
+NEXT_TO_NOTHING = 1e-6  # mm
+LOW = 7.0  # lines of text that it is high at least
 
 
 @our_words
@@ -38,7 +41,7 @@ class Drawing(Panel):
     on : {"axes", "subfigure"}
         What the function draws on.
     ratio : float
-        Height over width of the panel, 0.05 to 20.
+        Height over width of the panel, 0.05 to 20; it is seven lines of text high at least.
     title : str
     background : color or "transparent"
 
@@ -51,6 +54,7 @@ class Drawing(Panel):
     """
 
     elastic = True
+    least = 3.6
     least = 5.0
 
     def __init__(
@@ -91,7 +95,7 @@ class Drawing(Panel):
         return "" if self.title else f"Plot drawn by {self.name}."
 
     def _body(self, frame: Frame) -> float:
-        return self.ratio * frame.width
+        return max(self.ratio * frame.width, LOW * frame.line_height)
 
     def draw(self, target: Axes | FigureBase) -> None:
         """Draw into a figure or subfigure, or straight onto the user's axes."""
@@ -108,16 +112,17 @@ class Drawing(Panel):
         for axis in (axis for ax in part.axes for axis in (ax.xaxis, ax.yaxis)):
             # Said here, or matplotlib chooses the ticks by the user's settings when it draws.
             axis.set_tick_params(labelsize=axis.get_tick_params().get("labelsize", frame.font_size))
-        _break(part, frame)
-        _fit(part)
+        with rc_context(UNHINTED):
+            _fit(part, frame)
 
 
 def subfigure(frame: Frame) -> SubFigure:
     """A subfigure that covers the frame, clear of ground."""
     mm = MM_PER_INCH / frame.figure.dpi
     whole = [frame.figure.bbox.width * mm, frame.figure.bbox.height * mm]
-    across = [frame.x, frame.width, max(whole[0] - frame.x - frame.width, 0)]
-    down = [max(whole[1] - frame.y - frame.height, 0), frame.height, frame.y]
+    # Matplotlib's constrained layout divides by what lies beside it.
+    across = np.maximum([frame.x, frame.width, whole[0] - frame.x - frame.width], NEXT_TO_NOTHING)
+    down = np.maximum([whole[1] - frame.y - frame.height, frame.height, frame.y], NEXT_TO_NOTHING)
     grid = frame.figure.add_gridspec(3, 3, width_ratios=across, height_ratios=down)
     part: SubFigure = frame.figure.add_subfigure(grid[1, 1], facecolor="none")
     return part
@@ -130,38 +135,57 @@ def _inks(frame: Frame) -> Any:
     return dict.fromkeys(words, frame.ink) | dark | {"axes.facecolor": "none"}
 
 
-def _break(part: SubFigure, frame: Frame) -> None:
-    """Break names that are longer than their axes will be into lines."""
-    places = np.array([ax.get_position(original=True).size for ax in part.axes]).reshape(-1, 2)
-    whole = np.array([ax.get_position(original=True).get_points() for ax in part.axes]).reshape(-1, 2, 2)
-    sides = np.array([frame.width, frame.height]) - 2 * EDGE - 1.0
-    for ax, size in zip(part.axes, places):
-        across, up = size / np.ptp(whole, axis=(0, 1)) * sides
-        for text, room in ((ax.title, across), (ax.xaxis.label, across), (ax.yaxis.label, up)):
-            written = replace(frame, font_size=float(text.get_fontsize()))
-            if written.text_width(text.get_text()) > room and "\n" not in text.get_text():
-                text.set_text("\n".join(broken(written, text.get_text(), room)))
+def _fit(part: SubFigure, frame: Frame) -> None:
+    """Move and scale the axes so that they and all that belongs to them fill the subfigure, beside its own texts.
 
-
-def _fit(part: SubFigure) -> None:
-    """Move and scale the axes so that they and all that belongs to them fill the subfigure, beside its own texts."""
+    Names are broken into lines: those along x as long as the axes then are, so that those along y, which may be as long
+    as the subfigure is high, meet none of them at a corner.
+    """
     if not part.axes:
         return
     low, high = _room(part)
-    before, after = np.zeros(2), np.zeros(2)  # what numbers and names take beside the axes; numbers change with space
+    names = [(ax, {text: text.get_text() for text in (ax.title, ax.xaxis.label, ax.yaxis.label)}) for ax in part.axes]
+    taken = np.zeros((2, 2))  # what numbers and names take before and after the axes
     for _ in range(ROUNDS):
         places = [ax.get_position(original=True).get_points() for ax in part.axes]
         first, last = np.min([place[0] for place in places], axis=0), np.max([place[1] for place in places], axis=0)
+        for (ax, said), place in zip(names, places):
+            across, up = (place[1] - place[0]) * [frame.width, (frame.height - 2 * EDGE - 1.0) / (last - first)[1]]
+            _break(ax, said, frame, float(across), float(up))
         drawn = [box.get_points() for ax in part.axes if ax.get_visible() and (box := ax.get_tightbbox()) is not None]
         inside = [part.transSubfigure.transform(ax.get_position().get_points()) for ax in part.axes]
-        before = np.maximum(before, np.min(inside, axis=0)[0] - np.min(drawn, axis=0)[0])
-        after = np.maximum(after, np.max(drawn, axis=0)[1] - np.max(inside, axis=0)[1])
-        wanted = np.array([low + before, high - after])
+        beside = np.array(
+            [np.min(inside, axis=0)[0] - np.min(drawn, axis=0)[0], np.max(drawn, axis=0)[1] - np.max(inside, axis=0)[1]]
+        )
+        # Numbers change with space: some take turns.
+        wanted = np.array([low, high]) + [[1], [-1]] * np.maximum(beside, taken)
+        taken = beside
         if (wanted[1] <= wanted[0]).any():
             raise ValueError("the drawing is too small for its lettering: give it more width, or smaller type")
         start, end = part.transSubfigure.inverted().transform(wanted)
         for ax, place in zip(part.axes, places):
             ax.set_position(Bbox((place - first) / (last - first) * (end - start) + start), which="both")
+            _hold(ax, float(low[1]), float(high[1]))
+        if np.abs(np.array([start, end]) - [first, last]).max() < STILL:
+            return
+
+
+def _break(ax: Axes, said: dict[Text, str], frame: Frame, across: float, up: float) -> None:
+    """Break what the names of axes say into lines of `across` and `up` mm, unless the user has."""
+    for text, words in said.items():
+        room = up if text is ax.yaxis.label else across
+        written = replace(frame, font_size=float(text.get_fontsize()))
+        if "\n" not in words:
+            text.set_text("\n".join(broken(written, words, room)) if written.text_width(words) > room else words)
+
+
+def _hold(ax: Axes, low: float, high: float) -> None:
+    """Keep the name along y, which may be longer than the axes, between two heights (pixels)."""
+    label = ax.yaxis.label
+    box, height = label.get_window_extent(), ax.get_window_extent().height
+    away = max(low - box.y0, 0.0) + min(high - box.y1, 0.0)
+    if label.get_text() and height:
+        label.set_y(label.get_position()[1] + away / height)
 
 
 def _room(part: SubFigure) -> tuple[Floats, Floats]:

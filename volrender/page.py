@@ -38,6 +38,7 @@ RASTERS = ("png", "tif", "tiff")
 MOST_PIXELS = 600_000_000  # of a page: A0 at 600 dpi, 2.4 GB while it is drawn
 TRANSPARENT = "transparent"
 SOFTWARE = {"Software": f"volrender {__version__}"}
+UNHINTED: Any = {"text.hinting": "no_hinting"}
 STYLE: dict[str, Any] = {
     "axes.linewidth": 0.5,
     "axes.titlesize": "medium",
@@ -112,7 +113,7 @@ class Page(MplFigure):
 
     def draw(self, renderer: Any) -> None:
         """Draw all that is on it."""
-        with rc_context({"text.hinting": "no_hinting"}):
+        with rc_context(UNHINTED):
             super().draw(renderer)
 
 
