@@ -11,7 +11,7 @@ from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from itertools import combinations
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeGuard
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -42,15 +42,17 @@ def as_layer(item: Any) -> Layer:
 
 def _told_apart(layers: Sequence[Layer]) -> tuple[Layer, ...]:
     """The layers, with a colormap where another volume's intensities would be gray over gray."""
-    ground = [layer.volume for layer in layers[:1]]
-    return tuple(
-        replace(layer, cmap=OVERLAY) if n and _is_plain(layer) and layer.volume not in ground else layer
-        for n, layer in enumerate(layers)
-    )
+
+    def apart(layer: Layer) -> Layer:
+        if _is_plain(layer) and layer.volume is not layers[0].volume:
+            return replace(layer, cmap=OVERLAY)
+        return layer
+
+    return tuple(map(apart, layers))
 
 
-def _is_plain(layer: Layer) -> bool:
-    """Whether intensities without a sign are left to be gray, or of one tone."""
+def _is_plain(layer: Layer) -> TypeGuard[Intensity]:
+    """Whether a layer is intensities without a sign that are left to be gray, or of one tone."""
     if not isinstance(layer, Intensity) or layer.blend != "composite" or layer.volume.kind != "intensity":
         return False
     return layer.cmap is None and layer.preset is None and not layer.volume.survey.signed
