@@ -82,7 +82,7 @@ def test_the_page_of_the_docs(tmp_path, capsys):
     said = capsys.readouterr().out
     assert main(["caption", str(target)]) == 0
     assert capsys.readouterr().out == said
-    assert said.startswith("a, Axial slices at z = 20, 40 and 60 mm of MNI152 T1 (gray, 32 to 192), with left − right")
+    assert said.startswith("a, Axial slices at z = 20, 40 and 60 mm of MNI152 T1 (gray, 0 to 192), with left − right")
     assert main(["caption", str(target), "--alt"]) == 0
     assert capsys.readouterr().out.startswith("Figure of 3 panels. Panel a: Axial slices at z = 20, 40 and 60 mm")
     assert main(["redo", str(target), "-o", str(tmp_path / "again.png")]) == 0

@@ -32,6 +32,7 @@ DIVERGING = "coolwarm"
 OVERLAY = "inferno"  # of intensities over others: perceptually uniform, and apart from gray
 BODY: RGB = (0.94, 0.83, 0.74)  # the one tone of a body whose colormap was not chosen: what has color is the finding
 SURVEYED = 2_000_000
+ENCLOSED = 300_000
 NEGATIVE = 0.95  # of the voxels of a map are not 0
 PEAKS = 2.0, 99.8  # percentiles of what is the brightest on each ray
 THRESHOLDED = 0.05  # of the robust top: a gap from 0 to the smallest value that is wider is a threshold
@@ -50,7 +51,7 @@ class Survey:
     low, high : float
         The finite range.
     robust : (float, float)
-        The range of the foreground without outliers: its percentiles 0.5 and 99.8.
+        The range without outliers: percentile 2 of the subject with its dark insides, and 99.8 of the foreground.
     floor : float
         The lowest value without outliers: percentile 0.5 of all.
     air : float
@@ -91,8 +92,8 @@ def survey(data: NDArray[Any]) -> Survey:
     """
     low, high = finite_range(data)
     step = int(np.ceil((data.size / SURVEYED) ** (1 / data.ndim)))
-    values = data[(slice(None, None, step),) * data.ndim].ravel()
-    values = values[np.isfinite(values)].astype(np.float64)
+    looked_at = data[(slice(None, None, step),) * data.ndim]
+    values = looked_at[np.isfinite(looked_at)].astype(np.float64)
     if values.size == 0 or values.min() == values.max():  # a few bright voxels can slip through the subsample
         values = data[np.isfinite(data)].astype(np.float64)
     if high - low <= max(1e-12 * max(abs(low), abs(high)), 1e-300):
@@ -107,11 +108,24 @@ def survey(data: NDArray[Any]) -> Survey:
     signed = not whole and min(-below, above) > 0.1 * top >= abs(float(np.median(values)))
     # Nothing above 0 and much at exactly 0: the one side of a map.
     signed = signed or (not whole and high == 0 and nonzero.size < NEGATIVE * values.size)
-    first, last = np.percentile(front, (0.5, 99.8)).tolist()
+    first, last = float(np.percentile(_subject(looked_at, air), 2)), float(np.percentile(front, 99.8))
     robust = (-top, top) if signed else (first, last) if first < last else (low, high)
     floor = min(float(np.percentile(values, 0.5)), robust[0])
     hollow = signed or (not whole and nonzero.size < values.size and smallest > THRESHOLDED * top)
     return Survey(low, high, robust, floor, air, signed, smallest, background, hollow)
+
+
+def _subject(data: NDArray[Any], air: float) -> NDArray[Any]:
+    """The values in front of the background and, as in a head, of what has such values on all six sides."""
+    step = int(np.ceil((data.size / ENCLOSED) ** (1 / data.ndim)))
+    some = data[(slice(None, None, step),) * data.ndim]
+    front = some > air
+    inside = np.isfinite(some)
+    for axis in range(min(some.ndim, 3)):
+        behind = np.logical_or.accumulate(front, axis=axis)
+        before = np.flip(np.logical_or.accumulate(np.flip(front, axis), axis=axis), axis)
+        inside &= behind & before
+    return np.asarray(some[inside] if inside.any() else data[np.isfinite(data)])
 
 
 def _background(values: NDArray[np.float64]) -> tuple[float, float]:
@@ -284,6 +298,17 @@ class Look:
         down, up = min(-level, last) if last < 0 else -level, max(level, first) if first > 0 else level
         high, low = max(high, up), min(low, down)
         return ((low, below), (down, below), (down, 0.0), (up, 0.0), (up, above), (high, above))
+
+    @property
+    def sets_in(self) -> float:
+        """The lowest value of which a volume rendering shows half as much as of any."""
+        (value, amount), *rest = self.nodes("volume")
+        half = max(amount, *(top for _, top in rest)) / 2
+        for after, more in rest:
+            if amount < half <= more:
+                return value + (after - value) * (half - amount) / (more - amount)
+            value, amount = after, more
+        return value
 
     @property
     def thresholds(self) -> tuple[tuple[float, int], ...]:

@@ -22,6 +22,7 @@ from volrender.color import as_rgb
 from volrender.cuts import Sheet
 from volrender.intensity import luma
 from volrender.layers import CutPlane, Intensity, Isosurface, LabelMap, Layer
+from volrender.presets import TISSUES
 from volrender.rendering import presmooth
 from volrender.sheets import EDGE, HALF
 from volrender.volume import Volume
@@ -204,11 +205,21 @@ def paint(layer: Layer, points_xyz: Points, panel: str = "slice") -> RGBA:
 def softness(layer: Layer) -> float:
     """By how many voxels (sigma) a volume is smoothed before it is rendered, for normals without rings.
 
-    A map is not: what is little larger than a voxel would fall below its threshold.
+    A map is not: what is little larger than a voxel would fall below its threshold. See `is_fine`, too.
     """
     if not isinstance(layer, Intensity) or is_sharp(layer):
         return 0.0
     return presmooth(layer.field.data)
+
+
+def is_fine(layer: Intensity) -> bool:
+    """Whether what is thin in a volume rendering stays as wide as it is: what the user's own opacity curve shows.
+
+    Of presets, bone, vessels and cells; the surfaces of soft tissue are wide, and smoother without it.
+    """
+    if layer.preset is not None:
+        return layer.preset.name not in TISSUES and layer.volume.kind != "rgb"
+    return isinstance(layer.opacity, tuple) and layer.volume.kind != "rgb"
 
 
 def is_sharp(layer: Intensity) -> bool:

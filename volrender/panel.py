@@ -151,7 +151,7 @@ class Panel(Printable):
         --------
         >>> import volrender as vr
         >>> print(vr.Slices(vr.sample("mni152"), z=[0, 20]).caption())
-        Axial slices at z = 0 and 20 mm of MNI152 T1 (gray, 32 to 192). Neurological convention: the subject's left ...
+        Axial slices at z = 0 and 20 mm of MNI152 T1 (gray, 0 to 192). Neurological convention: the subject's left ...
         """
         return f"{self.titled} {captions.closing(self.layers, [self.convention])}"
 

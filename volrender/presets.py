@@ -152,6 +152,7 @@ PURPOSES = {
     "fluorescence": "what is bright on a dark ground",
 }
 VESSELS = 0.25  # of the foreground; more of an angiogram is not vessels
+TISSUES = ("ct-soft-tissue", "ct-skin", "ct-lung", "mr-t1", "mr-head")  # what is wide, and smooth
 NAMES = (*CT, *list(RELATIVE)[:3], "stat", "fluorescence")
 SMALL = 100.0  # mm; what is smaller is drawn as if it were enlarged to this size
 AIR_HU, BRIGHT_HU = -1000.0, 1500.0  # where the background and the brightest matter of an unknown scale are put

@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 import pyvista as pv
 from numpy.typing import NDArray
-from scipy import ndimage
 from vtkmodules.vtkCommonDataModel import vtkImageData, vtkPiecewiseFunction
 from vtkmodules.vtkRenderingCore import vtkColorTransferFunction, vtkVolume
 from vtkmodules.vtkRenderingVolumeOpenGL2 import vtkOpenGLGPUVolumeRayCastMapper
@@ -21,7 +20,7 @@ from vtkmodules.vtkRenderingVolumeOpenGL2 import vtkOpenGLGPUVolumeRayCastMapper
 from volrender import paint
 from volrender.color import BODY
 from volrender.draw import opengl, shaders
-from volrender.draw.rays.fields import rounded
+from volrender.draw.rays.fields import crossed, intensity_field, rounded
 from volrender.draw.surfaces_pyvista import finite_data
 from volrender.intensity import downsize
 from volrender.io.files import by, warn
@@ -102,10 +101,12 @@ def is_mist(layer: Intensity) -> bool:
 def prepared(layer: Intensity) -> Volume:
     """The volume as the ray caster gets it: finite, within the span, smooth enough for normals."""
     source = rounded(layer)
-    data = _within_span(finite_data(source, highest=layer.blend == "minimum"), layer)
-    if layer.blend == "composite" and (sigma := paint.softness(layer)):
-        data = ndimage.gaussian_filter(data.astype(np.float32), sigma, mode="nearest")
-    return replace(source, data=data)
+    if layer.blend != "composite" or not paint.softness(layer):
+        return replace(source, data=_within_span(finite_data(source, highest=layer.blend == "minimum"), layer))
+    low, high = layer.look.span(layer.blend)
+    values = np.empty(source.shape, dtype=np.float32)
+    intensity_field(layer, crossed).fill(values)
+    return replace(source, data=values * np.float32(high - low) + np.float32(low))
 
 
 def unseen(layer: Intensity) -> float:

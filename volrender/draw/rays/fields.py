@@ -48,9 +48,11 @@ class Field:
         From the lowest and the highest value of each block to whether there is something in it.
     clip : tuple of Clip
     round : bool
-        Whether values between voxels are those of a cubic, and nothing vanishes when the field is smoothed.
+        Whether values between voxels are those of a cubic, and the surface at 0 stays where it was when it is smoothed.
     firm : bool
         Whether every voxel stays on its side of 0 when the field is smoothed.
+    kept : float or None
+        The value beyond which, on either side, nothing vanishes when the field is smoothed.
     """
 
     volume: Volume
@@ -60,6 +62,7 @@ class Field:
     clip: tuple[Clip, ...]
     round: bool = False
     firm: bool = False
+    kept: float | None = None
 
     def fill(self, out: NDArray[np.float32]) -> None:
         """Fill in the field (i, j, k)."""
@@ -76,7 +79,10 @@ class Field:
             smooth(out, self.weights, axis)
         if self.round:
             out -= self._drift(out)
-            self._keep(out)
+        if self.kept is not None:
+            self._keep(out, np.float32(self.kept))
+        if not self.round:  # the weights of `unshrinking` overshoot
+            np.clip(out, 0, 1, out=out)
 
     def _drift(self, out: NDArray[np.float32]) -> np.float32:
         """What the smoothed field is, on average, where the given one crosses 0: less that, its surface lies as before.
@@ -97,21 +103,21 @@ class Field:
         values = np.concatenate(found)
         return np.float32(values.mean() if values.size else 0)
 
-    def _keep(self, out: NDArray[np.float32]) -> None:
+    def _keep(self, out: NDArray[np.float32], level: np.float32) -> None:
         """Let what would go all around, a speck or a gap, stay almost as it was."""
         around, behind = np.ones((3, 3, 3), dtype=bool), out[:0]
         for first in range(0, len(out), SLAB):
             part = slice(first, first + SLAB)
-            inside = np.concatenate([behind, out[first : first + SLAB + 1]]) > 0
+            inside = np.concatenate([behind, out[first : first + SLAB + 1]]) > level
             middle = slice(len(behind), len(behind) + len(out[part]))
             full, empty = (ndimage.binary_dilation(side, around)[middle] for side in (inside, ~inside))
             behind = out[part][-1:].copy()
-            before = self.slab(self.volume.data[part])
+            before = self.slab(self.volume.data[part]) - level
             lost = np.where(before > 0, ~full, ~empty)
             if self.firm:
                 least = KEPT * np.abs(before)
                 out[part] = np.where(before > 0, np.maximum(out[part], least), np.minimum(out[part], -least))
-            out[part] = np.where(lost, KEPT_SPECK * before, out[part])
+            out[part] = np.where(lost, level + KEPT_SPECK * before, out[part])
 
 
 def _changes(values: NDArray[Any]) -> NDArray[np.bool_]:
@@ -204,7 +210,7 @@ def rounded(layer: Intensity) -> Volume:
             return np.asarray(side * (np.clip(finite(data), *span) - level))
 
         beyond = np.empty(source.shape, dtype=np.float32)
-        Field(source, slab, unshrinking(SMOOTH), crossed, layer.clip, round=True).fill(beyond)
+        Field(source, slab, unshrinking(SMOOTH), crossed, layer.clip, round=True, kept=0).fill(beyond)
         one = np.float32(level) + side * beyond
         values = np.where(one > middle, one, values) if n else one
     parts = parts_of(values.size)
@@ -222,8 +228,13 @@ def intensity_field(layer: Intensity, has: Any) -> Field:
         values = np.clip((finite(data) - low) / (high - low), 0, 1)
         return 1 - values if least else values
 
-    weights = gaussian(sigma) if layer.blend == "composite" and (sigma := paint.softness(layer)) else None
-    return Field(source, slab, weights, has, layer.clip)
+    sigma = paint.softness(layer) if layer.blend == "composite" else 0.0
+    if not sigma:
+        return Field(source, slab, None, has, layer.clip)
+    if not paint.is_fine(layer):
+        return Field(source, slab, gaussian(sigma), has, layer.clip)
+    kept = (layer.look.sets_in - low) / (high - low)
+    return Field(source, slab, unshrinking(sigma), has, layer.clip, kept=kept)
 
 
 def crossed(low: NDArray[np.float32], high: NDArray[np.float32]) -> NDArray[np.bool_]:
@@ -246,7 +257,7 @@ def surface_field(layer: Isosurface) -> Field:
         return np.asarray((finite(data) - level) * scale)
 
     weights = unshrinking(SMOOTH) if layer.smooth else None
-    return Field(layer.volume.canonical, slab, weights, crossed, layer.clip, round=layer.smooth)
+    return Field(layer.volume.canonical, slab, weights, crossed, layer.clip, round=layer.smooth, kept=0)
 
 
 def label_field(layer: LabelMap, labels: NDArray[Any]) -> Field:
@@ -255,4 +266,6 @@ def label_field(layer: LabelMap, labels: NDArray[Any]) -> Field:
     def slab(data: NDArray[Any]) -> NDArray[Any]:
         return np.isin(data, labels) - HALF
 
-    return Field(layer.volume.canonical, slab, unshrinking(SMOOTH_LABELS), crossed, layer.clip, round=True, firm=True)
+    return Field(
+        layer.volume.canonical, slab, unshrinking(SMOOTH_LABELS), crossed, layer.clip, round=True, firm=True, kept=0
+    )
