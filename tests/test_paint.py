@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import ndimage
 
-from volrender import Box, CutPlane, Intensity, Isosurface, LabelMap, Plane, Volume, paint, space
+from volrender import Box, CutPlane, Intensity, Isosurface, LabelMap, Plane, Volume, paint, sightlines, space
 
 EYE = np.eye(4)
 SEEDS = st.integers(0, 2**31)
@@ -373,3 +373,15 @@ def test_a_plane_grid_lies_on_the_plane_and_spans_the_volume(seed, affine):
     flat, seen = space.corners(volume.shape, affine) @ axes.T, grid.reshape(-1, 3) @ axes.T
     assert (seen.min(axis=0) <= flat.min(axis=0)).all()
     assert (seen.max(axis=0) >= flat.max(axis=0)).all()
+
+
+def test_a_cut_face_hides_labels_under_its_dark_parts():
+    index = np.moveaxis(np.indices((32, 32, 32)), 0, -1) - 15.5
+    far = np.linalg.norm(index, axis=-1)
+    head = Intensity(Volume(np.where(far < 6, 0.0, 100.0) * (far < 14), EYE), clip=space.Plane(z=15.5))
+    labels = np.zeros(far.shape, np.int16)
+    labels[14:18, 14:18, 14:16], labels[14:18, 20:24, 12:16] = 1, 2  # both reach the face
+    labels[14:18, 10:13, 8:11] = 3  # in the hole, far under it
+    layer = LabelMap(Volume(labels, EYE, "labels"))
+    assert set(sightlines.seen_labels(layer, [head], space.Camera(90, 0)).tolist()) == {1, 2}
+    assert set(sightlines.seen_labels(layer, [], space.Camera(90, 0)).tolist()) == {1, 2, 3}

@@ -205,7 +205,8 @@ def paint(layer: Layer, points_xyz: Points, panel: str = "slice") -> RGBA:
 def softness(layer: Layer) -> float:
     """By how many voxels (sigma) a volume is smoothed before it is rendered, for normals without rings.
 
-    A map is not: what is little larger than a voxel would fall below its threshold. See `is_fine`, too.
+    A map is not: what is little larger than a voxel would fall below its threshold, at which it is smoothed as surfaces
+    are. See `is_fine`, too.
     """
     if not isinstance(layer, Intensity) or is_sharp(layer):
         return 0.0

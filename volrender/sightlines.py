@@ -10,12 +10,15 @@ from numpy.typing import NDArray
 
 from volrender import paint
 from volrender.layers import CutPlane, Intensity, LabelMap, Layer
-from volrender.space import Camera
+from volrender.space import Camera, removed
 
 LINES = 400  # from a layer
 OF_LABEL = 60  # lines from a label
 SAMPLES = 160  # along each
 FAINTEST = 1 / 255
+IN_FACE = 2.0  # voxels under a cut face, in which the face itself shows what is there
+PARALLEL = 1e-9
+ONTO = 1e-3  # mm
 
 
 def hidden(layers: Sequence[Layer], camera: Camera) -> list[Layer]:
@@ -79,6 +82,33 @@ def _through(layer: Layer, points: NDArray[np.float64], toward: NDArray[np.float
     step = reach / SAMPLES
     along = points[:, None] + step * (np.arange(SAMPLES)[:, None] + 0.5) * toward
     alpha = paint.paint(layer, along, "volume")[..., 3].astype(np.float64)
+    if isinstance(layer, Intensity) and layer.clip and paint.opaque(layer):
+        alpha[_behind_face(layer, points, toward), 0] = 1
     if isinstance(layer, Intensity):
         return np.asarray(np.prod((1 - np.minimum(alpha, 1)) ** (step / layer.look.distance), axis=1))
     return np.asarray(1 - alpha.max(axis=1))
+
+
+def _behind_face(layer: Intensity, points: NDArray[np.float64], toward: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Which points (n, 3) a cut face hides, which covers all of a subject: its dark parts too.
+
+    Points that lie hardly under a face are what the face itself shows.
+    """
+    behind, near = np.zeros(len(points), dtype=bool), IN_FACE * max(layer.volume.spacing)
+    body = paint.closed(layer)
+    if body is None:
+        return behind
+    for clip in layer.clip:
+        first, last = np.full(len(points), near), np.full(len(points), np.inf)
+        for row in clip.halfspaces:
+            rises, over = float(row[:3] @ toward), points @ row[:3] - row[3]
+            if abs(rises) < PARALLEL:
+                last[over <= 0] = -np.inf
+            elif rises > 0:
+                first = np.maximum(first, -over / rises)
+            else:
+                last = np.minimum(last, -over / rises)
+        under = points + (first[:, None] - ONTO) * toward
+        entered = (first > near) & (first < last) & ~removed(layer.clip, under)
+        behind |= entered & (body.covers(under) >= 0.5)
+    return behind
