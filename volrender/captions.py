@@ -263,6 +263,18 @@ def _with(name: str, details: Iterable[str]) -> str:
     return f"{name} ({said})" if said else name
 
 
+def heading(title: str) -> str:
+    """A title as a sentence, in one line: with a full stop, unless it ends in one or in another mark.
+
+    Examples
+    --------
+    >>> heading("Two  patients"), heading("Patients."), heading("Is it so?"), heading("")
+    ('Two patients.', 'Patients.', 'Is it so?', '')
+    """
+    line = " ".join(title.split())
+    return line if line.endswith(("?", "!", "…", ":")) or not line else f"{line.rstrip('.')}."
+
+
 def sentence(view: str, layers: Sequence[Layer], drawn_as: str) -> str:
     """What a panel shows: its view, of the first layer, with the others."""
     words = [layer_words(layer, drawn_as) for layer in layers]
