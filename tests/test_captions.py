@@ -180,6 +180,11 @@ def test_an_oblique_slice_has_the_words_of_its_caption_over_it():
     assert said[2:4] == ["(1.2, −20.3, 40) mm", "across (0.26, 0.43, 0.86)"]
 
 
+def test_the_cluster_that_is_told_is_of_a_side():
+    both = vr.Slices(BODY, vr.Isosurface(ZMAP, -2), vr.Isosurface(ZMAP, 2))
+    assert "The largest cluster of map (z ≥ 2) peaks at x = 14, y = −14, z = 6 mm" in both.alt_text()
+
+
 def test_what_no_slice_meets_is_warned_of_and_not_told():
     top = vr.Volume(np.where(np.indices(BODY.shape)[2] > 13, 4, 0), BODY.affine, "labels", name="the top")
     plane, surface = vr.CutPlane(BODY, vr.Plane(z=-6)), vr.Isosurface(ZMAP, 2)

@@ -209,8 +209,7 @@ def _(layer: Intensity, drawn_as: str) -> str:
 
 @layer_words.register
 def _(layer: Isosurface, drawn_as: str) -> str:
-    assert isinstance(layer.level, float)
-    value = f"{layer.volume.unit or 'value'} {'≤' if layer.side < 0 else '≥'} {number(layer.level)}{found(layer)}"
+    value = f"{_beyond(layer)}{found(layer)}"
     what = "outline" if drawn_as == "slice" else "surface"
     name = named(layer.volume)
     return _with(f"the {what} of {name}", [value, color_word(as_rgb(layer.color)), removed(layer.clip)])
@@ -237,6 +236,12 @@ def _(layer: CutPlane, drawn_as: str) -> str:
     if drawn_as == "slice":
         return f"the place of {_where(layer.plane)}"
     return _with(f"{named(layer.volume)} on {_where(layer.plane)}", [_tones(layer.look, "")])
+
+
+def _beyond(layer: Isosurface) -> str:
+    """What a surface encloses, as in "z ≥ 3.1"."""
+    assert isinstance(layer.level, float)
+    return f"{layer.volume.unit or 'value'} {'≤' if layer.side < 0 else '≥'} {number(layer.level)}"
 
 
 def _where(plane: Plane) -> str:
@@ -304,4 +309,5 @@ def finding(layers: Sequence[Layer]) -> str:
     at = ", ".join(f"{axis} = {number(float(value))}" for axis, value in zip("xyz", point))
     whole = isinstance(layer, Intensity) and not threshold(layer)
     what = "strongest value" if whole else "largest cluster"
-    return f"The {what} of {named(layer.volume, 'the map')} {'is' if whole else 'peaks'} at {at} mm{side}."
+    name = named(layer.volume, "the map") + (f" ({_beyond(layer)})" if isinstance(layer, Isosurface) else "")
+    return f"The {what} of {name} {'is' if whole else 'peaks'} at {at} mm{side}."
