@@ -181,7 +181,7 @@ def test_an_oblique_slice_has_the_words_of_its_caption_over_it():
 
 
 def test_the_cluster_that_is_told_is_of_a_side():
-    both = vr.Slices(BODY, vr.Isosurface(ZMAP, -2), vr.Isosurface(ZMAP, 2))
+    both = vr.Slices(BODY, vr.Isosurface(ZMAP, -2), vr.Isosurface(ZMAP, 2), x=[-14, 14])
     assert "The largest cluster of map (z ≥ 2) peaks at x = 14, y = −14, z = 6 mm" in both.alt_text()
 
 
