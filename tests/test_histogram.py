@@ -148,7 +148,7 @@ def test_bars_that_are_cut_say_how_much_they_hold_and_how_many_they_are():
 
 @pytest.mark.parametrize("font_size", [5, 7, 10])
 def test_the_words_beside_the_axes_are_on_the_page(font_size):
-    panel = Histogram(SIGNED)
+    panel = Histogram(ball())  # numbers as wide as "12.5"
     panel.font_size = font_size
     figure = panel.figure(60, 100)
     figure.draw(figure.canvas.get_renderer())
