@@ -36,6 +36,7 @@ def test_slices_with_a_map():
         ({"z": 0, "radiological": True}, "Radiological convention: the subject's left is on the right"),
         ({"plane": vr.Plane(normal=(1, 1, 0), origin=(2, 0, 0))}, "through (2, 0, 0) mm across (0.71, 0.71, 0)"),
         ({"z": 0, "title": "Patients."}, "Patients. Axial slice at"),
+        ({"z": 0, "title": "Is it\nso?"}, "Is it so? Axial slice at"),
         ({"z": 0, "space": hill(tilted(2)[1])}, "along the axes of"),
     ],
 )
@@ -139,7 +140,7 @@ def test_alternative_text_says_where_the_finding_is():
 def test_every_picture_has_words():
     colors = vr.Volume((np.indices((6, 6, 6)).transpose(1, 2, 3, 0) * 40).astype("u1"), BODY.affine, "rgb", name="hues")
     flat = vr.Volume(np.ones((6, 6, 6)), BODY.affine, name="flat")
-    floats = vr.Intensity(ZMAP, level="99%", opacity=0.5)
+    floats = vr.Intensity(ZMAP, level="80%", opacity=0.5)
     for layers in ([colors], [BODY, colors], [colors, floats], [flat], [ZMAP], [LABELS], [BODY, LABELS, floats]):
         for panel in (vr.Slices(*layers), vr.Voxels(*layers, size=4), vr.Figure([[vr.Slices(*layers)]])):
             assert panel.caption().endswith(f"Drawn with volrender {vr.__version__}.")
@@ -164,6 +165,9 @@ def test_a_picture_carries_its_words(tmp_path, capsys):
 
 
 def test_a_title_is_not_said_twice():
+    page = vr.Figure([[vr.Slices(BODY, z=0)]], letters=False, title="Is it so?")
+    assert page.caption().startswith("Is it so? Axial slice")
+    assert page.alt_text().startswith("Is it so? Figure of 1 panel.")
     assert vr.Histogram(vr.sample("mni152"), title="Histogram").caption().startswith("Histogram, with the opacity")
     assert vr.Histogram(vr.sample("mni152"), title="Values.").caption().startswith("Values. Histogram, with")
 
@@ -174,6 +178,11 @@ def test_an_oblique_slice_has_the_words_of_its_caption_over_it():
     assert "blique slice through (1.2, −20.3, 40) mm across (0.26, 0.43, 0.86) of" in panel.caption()
     said = [text.get_text() for text in panel.figure(60, 60).axes[0].texts]
     assert said[2:4] == ["(1.2, −20.3, 40) mm", "across (0.26, 0.43, 0.86)"]
+
+
+def test_the_cluster_that_is_told_is_of_a_side():
+    both = vr.Slices(BODY, vr.Isosurface(ZMAP, -2), vr.Isosurface(ZMAP, 2), x=[-14, 14])
+    assert "The largest cluster of map (z ≥ 2) peaks at x = 14, y = −14, z = 6 mm" in both.alt_text()
 
 
 def test_what_no_slice_meets_is_warned_of_and_not_told():

@@ -144,3 +144,14 @@ def test_bars_that_are_cut_say_how_much_they_hold_and_how_many_they_are():
     body = {100 + n: 1 for n in range(10)}
     assert notes({0: 90, **body}) == ["↑ 90 %"]
     assert notes({0: 50, 6: 40, **body}) == ["↑ 90 % in 2 bars"]
+
+
+@pytest.mark.parametrize("font_size", [5, 7, 10])
+def test_the_words_beside_the_axes_are_on_the_page(font_size):
+    panel = Histogram(ball())  # numbers as wide as "12.5"
+    panel.font_size = font_size
+    figure = panel.figure(60, 100)
+    figure.draw(figure.canvas.get_renderer())
+    places = [ax.yaxis.label.get_window_extent() for ax in figure.axes if ax.get_ylabel()]
+    assert min(box.x0 for box in places) >= 0
+    assert max(box.x1 for box in places) <= figure.bbox.width

@@ -261,6 +261,9 @@ def test_what_is_below_the_level_is_not_drawn():
     cubes = Intensity(one_sided, level=300, clim=(0, 1000)).look.alpha([0, 299, 300, 999], "voxel")
     assert np.allclose(cubes, [0, 0, 0.3, 1], atol=2e-3)  # of cubes the value is the opacity
     assert Intensity(one_sided, level="90%").level == pytest.approx(899.1)
+    for level, share in (("95%", 0.95), ("40%", 0.4)):  # as the caption says, of |z|
+        both = Intensity(Volume(np.linspace(-8, 9, 1000).reshape(10, 10, 10), np.eye(4)), level=level)
+        assert np.mean(np.abs(both.volume.data) < both.level) == pytest.approx(share, abs=2e-3)
 
 
 def test_a_level_must_leave_something():

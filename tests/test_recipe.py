@@ -106,7 +106,7 @@ def test_a_picture_is_made_again_to_the_byte(folder, make):
     "command",
     [
         ["histogram", "head.nii.gz", "--mask", "labels.nii", "--clim", "5", "90"],
-        ["slices", "head.nii.gz", "below/map.nii.gz", "--level", "2", "-z", "-14", "0", "--mask", "labels.nii"],
+        ["slices", "head.nii.gz", "below/map.nii.gz", "--level", "2", "-x", "0", "-z", "5", "--mask", "labels.nii"],
         ["voxels", "head.nii.gz", "--size", "5", "--contrast", "--only", "labels.nii", "--bare"],
         ["slices", "series.nii", "--frame", "1", "-x", "0"],
     ],

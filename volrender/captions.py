@@ -209,8 +209,7 @@ def _(layer: Intensity, drawn_as: str) -> str:
 
 @layer_words.register
 def _(layer: Isosurface, drawn_as: str) -> str:
-    assert isinstance(layer.level, float)
-    value = f"{layer.volume.unit or 'value'} {'≤' if layer.side < 0 else '≥'} {number(layer.level)}{found(layer)}"
+    value = f"{_beyond(layer)}{found(layer)}"
     what = "outline" if drawn_as == "slice" else "surface"
     name = named(layer.volume)
     return _with(f"the {what} of {name}", [value, color_word(as_rgb(layer.color)), removed(layer.clip)])
@@ -239,6 +238,12 @@ def _(layer: CutPlane, drawn_as: str) -> str:
     return _with(f"{named(layer.volume)} on {_where(layer.plane)}", [_tones(layer.look, "")])
 
 
+def _beyond(layer: Isosurface) -> str:
+    """What a surface encloses, as in "z ≥ 3.1"."""
+    assert isinstance(layer.level, float)
+    return f"{layer.volume.unit or 'value'} {'≤' if layer.side < 0 else '≥'} {number(layer.level)}"
+
+
 def _where(plane: Plane) -> str:
     row = plane.halfspaces[0]
     axis = int(np.argmax(np.abs(row[:3])))
@@ -261,6 +266,18 @@ def _tones(look: Look, unit: str) -> str:
 def _with(name: str, details: Iterable[str]) -> str:
     said = "; ".join(detail for detail in details if detail)
     return f"{name} ({said})" if said else name
+
+
+def heading(title: str) -> str:
+    """A title as a sentence, in one line: with a full stop, unless it ends in one or in another mark.
+
+    Examples
+    --------
+    >>> heading("Two  patients"), heading("Patients."), heading("Is it so?"), heading("")
+    ('Two patients.', 'Patients.', 'Is it so?', '')
+    """
+    line = " ".join(title.split())
+    return line if line.endswith(("?", "!", "…", ":")) or not line else f"{line.rstrip('.')}."
 
 
 def sentence(view: str, layers: Sequence[Layer], drawn_as: str) -> str:
@@ -292,4 +309,5 @@ def finding(layers: Sequence[Layer]) -> str:
     at = ", ".join(f"{axis} = {number(float(value))}" for axis, value in zip("xyz", point))
     whole = isinstance(layer, Intensity) and not threshold(layer)
     what = "strongest value" if whole else "largest cluster"
-    return f"The {what} of {named(layer.volume, 'the map')} {'is' if whole else 'peaks'} at {at} mm{side}."
+    name = named(layer.volume, "the map") + (f" ({_beyond(layer)})" if isinstance(layer, Isosurface) else "")
+    return f"The {what} of {name} {'is' if whole else 'peaks'} at {at} mm{side}."

@@ -226,7 +226,7 @@ def _preset(volume: Volume, name: str | None, level: float | None) -> Any:
 def _level(volume: Volume, level: float | str | None) -> float | None:
     """The level that was asked for, in the volume's data units; what a word comes to is told."""
     try:
-        found = None if level is None else as_level(level, volume)
+        found = None if level is None else as_level(level, volume, both=volume.survey.signed)
     except ValueError as error:
         raise ValueError(f"--{error}" if str(error).startswith("level") else f"--level: {error}") from None
     if isinstance(level, str):

@@ -128,7 +128,7 @@ class Figure(Printable):
         layers = [layer for panel in panels for layer in panel.layers]
         conventions = {panel.convention for panel in panels} - {""}
         mixed = len(conventions) > 1  # then each panel says its own
-        said = [self.title and f"{self.title}."]
+        said = [captions.heading(self.title)]
         for letter, panel in self._lettered():
             said += [f"{letter}, {panel.titled}" if letter else panel.titled, panel.convention if mixed else ""]
         return " ".join([*filter(None, said), captions.closing(layers, [] if mixed else conventions)])
@@ -137,8 +137,8 @@ class Figure(Printable):
         """What the figure shows, panel by panel, for those who cannot see it."""
         said = [f"{f'Panel {letter}: ' if letter else ''}{panel.alt_text()}" for letter, panel in self._lettered()]
         count = sum(map(len, self.rows))
-        title = f"{self.title}. " if self.title else ""
-        return f"{title}Figure of {count} panel{'s' if count > 1 else ''}. {' '.join(said)}"
+        title = captions.heading(self.title)
+        return f"{title} Figure of {count} panel{'s' if count > 1 else ''}. {' '.join(said)}".lstrip()
 
     def _lettered(self) -> Iterator[tuple[str, Panel]]:
         """Each panel with its letter, "" without."""

@@ -69,7 +69,7 @@ class Intensity:
     level : float or str, optional
         Threshold: what is below is not drawn; of a signed map, what is between -`level` and `level`. Values are
         interpolated first, so the border is where the field crosses the level. As for `Isosurface`, a number in
-        data units, "otsu" or a percentile.
+        data units, "otsu" or a percentile: of a map with a sign, of how far its values are from 0.
 
     Examples
     --------

@@ -11,8 +11,10 @@ from volrender import space
 from volrender.volume import Volume
 
 
-def as_level(level: Any, volume: Volume) -> float:
+def as_level(level: Any, volume: Volume, *, both: bool = False) -> float:
     """A level in data units from a number, "otsu", or a percentile of all finite values such as "95%".
+
+    Those of a map that is shown on `both` sides of 0 are of how far its values are from 0.
 
     Raises
     ------
@@ -27,6 +29,7 @@ def as_level(level: Any, volume: Volume) -> float:
     if not isinstance(level, str):
         return space.finite(level, "level")
     values = volume.data[np.isfinite(volume.data)]
+    values = np.abs(values.astype(np.float64)) if both else values
     if level == "otsu":
         return _otsu(values, volume.name)
     try:
@@ -42,7 +45,7 @@ def as_threshold(level: Any, volume: Volume) -> float:
     """The level of an `Intensity`: beyond it, on either side of 0 for a signed map, there must be values."""
     if volume.kind == "rgb":
         raise TypeError(f"Intensity of {volume.name!r} takes no level: its voxels are colors")
-    survey, value = volume.survey, as_level(level, volume)
+    survey, value = volume.survey, as_level(level, volume, both=volume.survey.signed)
     low, high = (0.0, max(-survey.low, survey.high)) if survey.signed else (survey.low, survey.high)
     if not low <= value <= high:
         sides = " on either side of 0" if survey.signed else ""

@@ -162,9 +162,8 @@ class Panel(Printable):
     @property
     def titled(self) -> str:
         """The title, and a sentence on what the panel shows."""
-        title = self.title.rstrip(".")
-        told = not title or self.said.lower().startswith(title.lower())  # as of a histogram, "Histogram"
-        return self.said if told else f"{title}. {self.said}".rstrip()
+        told = self.said.lower().startswith(self.title.rstrip(".").lower())  # as of a histogram, "Histogram"
+        return self.said if told else f"{captions.heading(self.title)} {self.said}".rstrip()
 
     @property
     def said(self) -> str:
