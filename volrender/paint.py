@@ -208,19 +208,19 @@ def softness(layer: Layer) -> float:
     A map is not: what is little larger than a voxel would fall below its threshold, at which it is smoothed as surfaces
     are. See `is_fine`, too.
     """
-    if not isinstance(layer, Intensity) or is_sharp(layer):
+    if not isinstance(layer, Intensity) or (is_sharp(layer) and layer.look.survey.hollow):
         return 0.0
     return presmooth(layer.field.data)
 
 
 def is_fine(layer: Intensity) -> bool:
-    """Whether what is thin in a volume rendering stays as wide as it is: what the user's own opacity curve shows.
+    """Whether what is thin in a volume rendering stays as wide as it is: what the user's own curve or level shows.
 
     Of presets, bone, vessels and cells; the surfaces of soft tissue are wide, and smoother without it.
     """
     if layer.preset is not None:
         return layer.preset.name not in TISSUES and layer.volume.kind != "rgb"
-    return isinstance(layer.opacity, tuple) and layer.volume.kind != "rgb"
+    return (isinstance(layer.opacity, tuple) or layer.level is not None) and layer.volume.kind != "rgb"
 
 
 def is_sharp(layer: Intensity) -> bool:
@@ -449,7 +449,7 @@ def layer_points(layer: Layer) -> NDArray[np.float64]:
     if isinstance(layer, CutPlane):
         return _on_plane(layer)
     step = framing_step(source)
-    sharp = isinstance(layer, Intensity) and layer.blend == "composite" and softness(layer) == 0
+    sharp = isinstance(layer, Intensity) and layer.blend == "composite" and is_sharp(layer)
     if isinstance(layer, Intensity) and sharp and not layer.clip and step < 3:
         return space.apply_affine(source.affine, _crossings(layer, source.data))
     if not isinstance(layer, Intensity):

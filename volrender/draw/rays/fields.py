@@ -199,7 +199,7 @@ def rounded(layer: Intensity) -> Volume:
     source, ends = paint.projected(layer), layer.look.thresholds
     sides = [side for _, side in ends]
     sharp = layer.blend == "composite" and layer.volume.kind != "rgb" and paint.is_sharp(layer)
-    if not sharp or sides not in ([1], [-1], [-1, 1]):
+    if not sharp or not source.survey.hollow or sides not in ([1], [-1], [-1, 1]):
         return source
     span, finite = layer.look.span(layer.blend), _finite(source)
     middle = sum(level for level, _ in ends) / len(ends)
