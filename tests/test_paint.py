@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import ndimage
 
-from volrender import Box, CutPlane, Intensity, Isosurface, LabelMap, Plane, Volume, paint, sightlines, space
+from volrender import Box, CutPlane, Intensity, Isosurface, LabelMap, Plane, Volume, framing, paint, sightlines, space
 
 EYE = np.eye(4)
 SEEDS = st.integers(0, 2**31)
@@ -274,7 +274,7 @@ def test_line_ends_are_as_extreme_as_the_mask_in_any_direction(seed):
     rng = np.random.default_rng(seed)
     mask = rng.random((5, 6, 7)) > 0.8
     mask[2, 3, 4] = True
-    ends, every = paint.line_ends(mask), np.argwhere(mask)
+    ends, every = framing.line_ends(mask), np.argwhere(mask)
     assert mask[tuple(ends.T)].all()
     directions = rng.normal(size=(3, 20))
     assert np.allclose((ends @ directions).max(axis=0), (every @ directions).max(axis=0))
@@ -290,13 +290,13 @@ def test_the_subject_spans_the_outer_faces_of_its_voxels(affine):
     expected = space.bounds((3, 4, 1), block)
     mask = Volume(data.astype(np.uint8), affine, "labels")
     for layer in (Intensity(Volume(data, affine)), LabelMap(mask), Isosurface(Volume(data, affine), level=50)):
-        points = paint.subject_points([layer])
+        points = framing.subject_points([layer])
         assert np.allclose(np.stack([points.min(axis=0), points.max(axis=0)], axis=1), expected, atol=1e-6)
 
 
 def test_the_subject_is_without_what_the_clips_remove():
-    whole = paint.subject_points([Intensity(ball())])
-    half = paint.subject_points([Intensity(ball(), clip=Plane(x=0))])
+    whole = framing.subject_points([Intensity(ball())])
+    half = framing.subject_points([Intensity(ball(), clip=Plane(x=0))])
     assert whole[:, 0].max() == pytest.approx(6)
     assert half[:, 0].max() == pytest.approx(0)
     assert half[:, 0].min() == pytest.approx(-6)
@@ -304,21 +304,21 @@ def test_the_subject_is_without_what_the_clips_remove():
 
 def test_the_subject_of_a_large_volume_is_surveyed_in_steps():
     big = Volume(np.kron(ball(20, 6.0).data, np.ones((10, 10, 10), np.uint8)).astype(np.uint8), EYE)
-    points = paint.subject_points([Intensity(big)])
+    points = framing.subject_points([Intensity(big)])
     expected = np.argwhere(big.data)
     assert np.allclose(points.min(axis=0), expected.min(axis=0) - 0.5, atol=2)
     assert np.allclose(points.max(axis=0), expected.max(axis=0) + 0.5, atol=2)
 
 
 def test_the_subject_of_a_plane_lies_on_it():
-    points = paint.subject_points([CutPlane(ball(40, 12), Plane(normal=(1, 1, 0), origin=(1, 2, 3)))])
+    points = framing.subject_points([CutPlane(ball(40, 12), Plane(normal=(1, 1, 0), origin=(1, 2, 3)))])
     assert np.allclose(points @ [1, 1, 0], 3)
     assert np.linalg.norm(points, axis=1).max() == pytest.approx(12, abs=1)
 
 
 def test_several_layers_are_one_subject():
     far = ball().transform([[1, 0, 0, 50], [0, 1, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1]])
-    points = paint.subject_points([Intensity(ball()), Intensity(far)])
+    points = framing.subject_points([Intensity(ball()), Intensity(far)])
     assert (points[:, 0].min(), points[:, 0].max()) == (-6, 56)
 
 
@@ -335,7 +335,7 @@ def test_nothing_left_to_see_is_an_error(layer):
     for layers in ([layer], [layer, Intensity(ball())]):
         refuses(
             ValueError,
-            lambda layers=layers: paint.subject_points(layers),
+            lambda layers=layers: framing.subject_points(layers),
             "nothing is to be seen of",
             "values run from 0 to",
         )
@@ -349,10 +349,10 @@ def test_a_clip_of_everything_is_found_without_a_look_at_the_voxels(monkeypatch)
     )
     for clip, why in cases:
         layer = Intensity(ball(), clip=clip, opacity=None if clip else 0.0)
-        refuses(ValueError, lambda layer=layer: paint.subject_points([layer]), why)
+        refuses(ValueError, lambda layer=layer: framing.subject_points([layer]), why)
     layer = Intensity(ball(), clip=Plane(x=-99))
     monkeypatch.setattr(paint, "foreground", None)
-    refuses(ValueError, lambda: paint.subject_points([layer]), "its clips remove all of it")
+    refuses(ValueError, lambda: framing.subject_points([layer]), "its clips remove all of it")
 
 
 # Planes
@@ -365,7 +365,7 @@ def test_a_plane_grid_lies_on_the_plane_and_spans_the_volume(seed, affine):
     middle = space.apply_affine(affine, [1.5, 2, 2.5])
     row = Plane(normal=tuple(rng.normal(size=3)), origin=tuple(middle)).halfspaces[0]
     step = max(volume.spacing)
-    grid = paint.plane_grid(row, [volume], step)
+    grid = framing.plane_grid(row, [volume], step)
     assert np.allclose(grid @ row[:3], row[3], atol=1e-6)
     sides = np.diff(grid, axis=0)[0, 0], np.diff(grid, axis=1)[0, 0]
     assert np.allclose([np.linalg.norm(side) for side in sides], step)

@@ -3,7 +3,20 @@ import pytest
 from helpers import CODES, ball, hill, refuses, storage_affine, tilted
 from scipy import ndimage
 
-from volrender import Box, CutPlane, Intensity, Isosurface, LabelMap, Plane, Scene, Volume, paint, sample, space
+from volrender import (
+    Box,
+    CutPlane,
+    Intensity,
+    Isosurface,
+    LabelMap,
+    Plane,
+    Scene,
+    Volume,
+    framing,
+    paint,
+    sample,
+    space,
+)
 from volrender.color import BODY
 from volrender.space import CAMERAS
 
@@ -651,8 +664,8 @@ def test_nothing_left_is_an_error():
 
 
 def test_a_faint_volume_is_a_subject_too():
-    assert len(paint.subject_points([Intensity(ball(), opacity=0.01)]))
-    assert len(paint.subject_points([Intensity(ball(), opacity=[(0, 0), (50, 0), (100, 0.002)])]))
+    assert len(framing.subject_points([Intensity(ball(), opacity=0.01)]))
+    assert len(framing.subject_points([Intensity(ball(), opacity=[(0, 0), (50, 0), (100, 0.002)])]))
 
 
 def test_where_a_ct_is_not_finite_there_is_no_tissue():

@@ -21,7 +21,7 @@ from volrender import (
     Slices,
     Volume,
     Voxels,
-    paint,
+    framing,
     sample,
     space,
 )
@@ -213,7 +213,7 @@ def test_a_copy_on_another_grid_is_the_same_subject_in_a_scene(make, layer):
     view = pictures[0]._view((300, 300))
     masks = []
     for picture in pictures:
-        picture.__dict__["_subject"] = paint.subject_points(pictures[0].layers)
+        picture.__dict__["_subject"] = framing.subject_points(pictures[0].layers)
         assert picture._view((300, 300)) == view
         masks.append((picture.render((300, 300))[..., :3] < 250).any(axis=-1))
     assert_same_silhouette(*masks)

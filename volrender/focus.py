@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from volrender import paint, space
+from volrender import framing, space
 from volrender.color import THRESHOLDED
 from volrender.layers import CutPlane, Intensity, LabelMap, Layer
 from volrender.space import Floats
@@ -90,12 +90,12 @@ def _step(volume: Volume) -> float:
 def _seen(layer: Layer) -> tuple[NDArray[np.bool_], Floats]:
     """Which voxels are seen, of a regular subsample if there are many, and the affine of their grid."""
     source = _field(layer).canonical
-    shown, affine = paint.seen(layer, source, paint.framing_step(source, LOOKED_AT))
+    shown, affine = framing.seen(layer, source, framing.framing_step(source, LOOKED_AT))
     if not shown.any():
-        shown, affine = paint.seen(layer, source, 1)
+        shown, affine = framing.seen(layer, source, 1)
     if not shown.any():
-        if layer.clip or not paint.is_even(layer):
-            raise paint.nothing(layer)
+        if layer.clip or not framing.is_even(layer):
+            raise framing.nothing(layer)
         shown = np.ones_like(shown)
     return shown, affine
 
@@ -111,7 +111,7 @@ def _peak(layer: Layer, source: Volume) -> Floats:
     if isinstance(layer, LabelMap):
         shown, affine = _seen(layer)
         return space.apply_affine(affine, _heart(_largest(shown)))
-    shown, affine = paint.seen(layer, source, 1)
+    shown, affine = framing.seen(layer, source, 1)
     if not shown.any():
         return _middle(layer)
     size: NDArray[Any] = np.abs(source.data) if source.survey.signed else source.data

@@ -17,7 +17,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import FigureBase
 from numpy.typing import ArrayLike, NDArray
 
-from volrender import captions, paint, sightlines, space
+from volrender import captions, framing, sightlines, space
 from volrender.color import RGB, as_rgb
 from volrender.draw import engines
 from volrender.draw.annotate import Frame, Raster, is_dark
@@ -119,7 +119,7 @@ class Scene(Panel):
 
     @cached_property
     def _subject(self) -> NDArray[np.float64]:
-        return paint.subject_points(self.layers)
+        return framing.subject_points(self.layers)
 
     @cached_property
     def _ratio(self) -> float:
@@ -371,7 +371,7 @@ class Voxels(Panel):
         return max(tall + top + bottom + foot, side.least_height)
 
     def _seen_labels(self, layer: LabelMap) -> NDArray[Any]:
-        return paint.labels_toward(layer, self.camera)[0]
+        return framing.labels_toward(layer, self.camera)[0]
 
     def _foot(self, frame: Frame) -> float:
         return 0.0 if self.axes else FOOT * frame.line_height

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from volrender import paint
+from volrender import framing, paint
 from volrender.layers import CutPlane, Intensity, LabelMap, Layer
 from volrender.space import Camera, removed
 
@@ -46,7 +46,7 @@ def seen_labels(layer: LabelMap, others: Sequence[Layer], camera: Camera) -> NDA
     >>> len(atlas.table), len(np.unique(seen_labels(atlas, [], Camera(25, 150))))
     (138, 31)
     """
-    labels, points = paint.labels_toward(layer, camera)
+    labels, points = framing.labels_toward(layer, camera)
     if not others:
         return labels
     order = np.argsort(labels, kind="stable")
@@ -60,7 +60,7 @@ def _is_seen(layer: Layer, layers: Sequence[Layer], camera: Camera) -> bool:
     others = [other for other in layers if other is not layer]
     if not others or isinstance(layer, CutPlane):
         return True
-    points = paint.layer_points(layer)
+    points = framing.layer_points(layer)
     return bool((_passed(points[:: max(1, len(points) // LINES)], others, camera) > FAINTEST).any())
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from volrender import captions, crossed, focus, paint
+from volrender import captions, crossed, focus, framing
 from volrender import space as world
 from volrender.annotation import as_annotation
 from volrender.cuts import Cut, across, along, mirrored, number, own_axes, section
@@ -199,14 +199,14 @@ class Slices(Panel):
     @cached_property
     def _points(self) -> NDArray[np.float64]:
         """World points that span what is seen of all layers."""
-        parts = [paint.layer_points(layer) for layer in self.layers]
+        parts = [framing.layer_points(layer) for layer in self.layers]
         for layer, points in zip(self.layers, parts):
             if len(points) == 0 and layer is not self.layers[0]:
-                warn(str(paint.nothing(layer)))
+                warn(str(framing.nothing(layer)))
         if len(parts[0]) == 0:
             ground = self.layers[0]
-            if ground.clip or not paint.is_even(ground):
-                raise paint.nothing(ground)
+            if ground.clip or not framing.is_even(ground):
+                raise framing.nothing(ground)
             parts[0] = world.corners(ground.volume.shape, ground.volume.affine)
         return np.concatenate(parts)
 
@@ -290,7 +290,7 @@ class Slices(Panel):
     def _visible(self) -> list[Layer]:
         """The layers that are on a slice, label maps with those labels that are."""
         lost = [layer for layer in self.layers if not any(crossed.meets(layer, *part) for part in self._parts(layer))]
-        names = [layer.volume.name or type(layer).__name__ for layer in lost if len(paint.layer_points(layer))]
+        names = [layer.volume.name or type(layer).__name__ for layer in lost if len(framing.layer_points(layer))]
         if names:
             where = captions.cuts(self.cuts)
             warn(f"nothing is to be seen of {captions.listed(names)} on the {where}: cut where there is something")

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from volrender import paint
+from volrender import framing, paint
 from volrender.bodies import Body
 from volrender.layers import CutPlane, Intensity, LabelMap, Layer
 from volrender.space import Clip, Plane, apply_affine, removed
@@ -115,7 +115,7 @@ def _face(
     finest = min(min(layer.volume.spacing) / (2 if isinstance(layer, LabelMap) else 1) for layer in layers)
     widest = max(float(np.ptp(layer.volume.bounds, axis=1).max()) for layer in layers)
     step = max(min(finest / 2, FINE * pixel), widest / LARGE)
-    grid = paint.plane_grid(row, [layer.volume for layer in layers], step)
+    grid = framing.plane_grid(row, [layer.volume for layer in layers], step)
     below = grid - 2 * AT_END * max(map(max, spacings)) * row[:3]
     picture = np.zeros((*grid.shape[:2], 4), dtype=np.float32)
     covered = np.zeros(grid.shape[:2], dtype=np.float32)

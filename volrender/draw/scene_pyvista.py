@@ -18,7 +18,7 @@ from vtkmodules.vtkRenderingCore import vtkVolume
 from vtkmodules.vtkRenderingVolume import vtkMultiVolume
 from vtkmodules.vtkRenderingVolumeOpenGL2 import vtkOpenGLGPUVolumeRayCastMapper
 
-from volrender import paint
+from volrender import framing, paint
 from volrender.color import BODY, RGB
 from volrender.draw import opengl, outlines, volumes_pyvista
 from volrender.draw.faces import Face, cut_faces, ended, slice_faces
@@ -336,7 +336,7 @@ class Stage:
 
     def _add_surface(self, mesh: pv.PolyData, layer: Isosurface | LabelMap, **look: Any) -> None:
         if mesh.n_points == 0:
-            raise paint.nothing(layer)
+            raise framing.nothing(layer)
         self.stage.add_mesh(
             with_normals(mesh),
             opacity=layer.opacity,

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from volrender import paint, space
+from volrender import framing, paint, space
 from volrender.draw.sight import OPAQUE, Sight, open_faces
 from volrender.io.files import warn
 from volrender.layers import CutPlane, LabelMap, Layer
@@ -53,7 +53,7 @@ class Cubes:
     @cached_property
     def outline_xyz(self) -> NDArray[np.float64]:
         """World corners (n, 3) that span the cubes that are more than a haze."""
-        ends = paint.line_ends(self.alpha > min(HAZE, 0.1 * self.alpha.max()))
+        ends = framing.line_ends(self.alpha > min(HAZE, 0.1 * self.alpha.max()))
         return space.apply_affine(self.affine, (ends[:, None, :] + CORNERS).reshape(-1, 3))
 
 
@@ -111,10 +111,10 @@ def _tell_lost(layer: Layer, found: NDArray[Any], grid: Volume) -> None:
     """
     if isinstance(layer, LabelMap):
         lost = [name for n, (name, _) in layer.table.items() if n not in found]
-    elif paint.is_even(layer) and not found.any():
-        raise paint.nothing(layer)
+    elif framing.is_even(layer) and not found.any():
+        raise framing.nothing(layer)
     else:
-        lost = [layer.volume.name or "a layer"] if not found.any() and len(paint.layer_points(layer)) else []
+        lost = [layer.volume.name or "a layer"] if not found.any() and len(framing.layer_points(layer)) else []
     if lost:
         more = f" and {len(lost) - 5} more" if len(lost) > 5 else ""
         warn(

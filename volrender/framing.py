@@ -1,0 +1,254 @@
+"""What there is to see of layers, and where: what a picture is framed by, and the error where there is nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from volrender import paint, space
+from volrender.layers import CutPlane, Intensity, LabelMap, Layer
+from volrender.volume import Volume
+
+FRAMING_VOXELS = 2_000_000
+DISC = 2.25  # thirds of a voxel around its centre, within which it hides what is behind it
+SPECK = 0.2  # voxels from its centre to its border, of what is hardly seen
+BETWEEN = 17  # places between two voxels where the end of a map is looked for
+
+
+def labels_toward(layer: LabelMap, camera: space.Camera) -> tuple[NDArray[Any], NDArray[np.float64]]:
+    """The labels that a camera sees in pixels of a third of a voxel, and where: the nearest voxel in each.
+
+    A voxel covers a disc that reaches beyond its corners, so that nothing is seen through between voxels.
+    """
+    source = layer.volume.canonical
+    shown = paint.foreground(layer, source.data)
+    _remove(layer, shown, source.affine)
+    index = np.argwhere(shown & ~ndimage.binary_erosion(shown))
+    points = space.apply_affine(source.affine, index)
+    order = np.argsort(points @ camera.toward, kind="stable")
+    index, points = index[order], points[order]
+    flat = camera.axes[:2] @ points.T / max(layer.volume.spacing) * 3
+    column, row = np.rint(flat - flat.min(axis=1, initial=np.inf, keepdims=True)).astype(np.intp) + 2
+    nearest = np.full((column.max(initial=0) + 3, row.max(initial=0) + 3), -1)
+    disc = np.argwhere(np.hypot(*(np.indices((5, 5)) - 2)) <= DISC) - 2
+    for right, up in disc.tolist():
+        here = np.full(nearest.shape, -1)
+        here[column + right, row + up] = np.arange(len(index))  # of several in a pixel the last, which is the nearest
+        nearest = np.maximum(nearest, here)
+    found = nearest[nearest >= 0]
+    return paint.at_voxels(source.data, index[found]), points[found]
+
+
+def subject_points(layers: Sequence[Layer]) -> NDArray[np.float64]:
+    """World points (n, 3) that span what is seen of the layers: outer corners of the foreground voxels.
+
+    Raises
+    ------
+    ValueError
+        If nothing is to be seen of a layer.
+    """
+    found = [(layer, layer_points(layer)) for layer in layers]
+    for layer, points in found:
+        if not len(points):
+            raise nothing(layer)
+    return np.concatenate([points for _, points in found])
+
+
+def is_even(layer: Layer) -> bool:
+    """Whether the layer's volume has one value everywhere, as an empty map."""
+    survey = layer.volume.luminance.survey
+    return survey.low == survey.high
+
+
+def nothing(layer: Layer) -> ValueError:
+    """The error that tells that nothing is to be seen of a layer, and why that may be."""
+    volume = layer.volume
+    low, high = f"{volume.survey.low:g}", f"{volume.survey.high:g}"
+    level = getattr(layer, "level", None) or 0.0
+    hidden = {
+        "Intensity": f"nothing lies beyond its level {level:g}" if level else "its opacity hides everything",
+        "Isosurface": f"it encloses nothing at level {level:g}",
+        "LabelMap": "none of its labels is left",
+        "CutPlane": "its plane misses the volume",
+    }[type(layer).__name__]
+    if layer.clip:
+        hidden = "its clips remove all of it" if _is_clipped_away(layer) else f"{hidden}, or its clips remove it"
+        lows, highs = volume.bounds.T
+        hidden += f"; it lies from ({', '.join(f'{x:g}' for x in lows)}) to ({', '.join(f'{x:g}' for x in highs)}) mm"
+    where = f"the {type(layer).__name__} of {volume.name or 'a volume'}"
+    return ValueError(f"nothing is to be seen of {where}: {hidden}; its values run from {low} to {high}")
+
+
+def _is_clipped_away(layer: Layer) -> bool:
+    """Whether what would be seen of a layer of which nothing is lies in its clips."""
+    if _is_within(layer.volume, layer.clip):
+        return True
+    source = (layer.field if isinstance(layer, Intensity) else layer.volume).canonical
+    return not isinstance(layer, CutPlane) and bool(paint.foreground(layer, source.data).any())
+
+
+def layer_points(layer: Layer) -> NDArray[np.float64]:
+    """World points (n, 3) that span what is seen of one layer; none if nothing is."""
+    source = (layer.field if isinstance(layer, Intensity) else layer.volume).canonical
+    if isinstance(layer, CutPlane):
+        return _on_plane(layer)
+    step = framing_step(source)
+    sharp = isinstance(layer, Intensity) and layer.blend == "composite" and paint.is_sharp(layer)
+    if isinstance(layer, Intensity) and sharp and not layer.clip and step < 3:
+        return space.apply_affine(source.affine, _crossings(layer, source.data))
+    if not isinstance(layer, Intensity):
+        shown, affine = _occupied(layer, source, step)
+        return _cube_corners(line_ends(shown), 0.5, affine)
+    shown, affine = seen(layer, source, step)
+    if not shown.any() and step > 1:  # what is small can slip through
+        step = 1
+        shown, affine = seen(layer, source, step)
+    return _cube_corners(line_ends(shown), 0.5 / step, affine)
+
+
+def _cube_corners(centers_ijk: NDArray[np.intp], half: float, affine: NDArray[np.float64]) -> NDArray[np.float64]:
+    """World corners (8 n, 3) of cubes on a grid."""
+    cube = np.array([[x, y, z] for x in (-half, half) for y in (-half, half) for z in (-half, half)])
+    return space.apply_affine(affine, (centers_ijk[:, None, :] + cube).reshape(-1, 3))
+
+
+def _crossings(layer: Intensity, data: NDArray[Any]) -> NDArray[np.float64]:
+    """Indices (n, 3) where what is seen ends between two voxels, one seen and one not, or at the outer faces.
+
+    A single voxel that hardly reaches its level is too small to be seen. None if all is, or has no volume.
+    """
+    shown = np.pad(paint.foreground(layer, data), 1)
+    values = np.pad(data.astype(np.float64), 1, mode="edge")
+    joined = np.logical_or.reduce([shown & np.roll(shown, side, axis) for axis in range(3) for side in (-1, 1)])
+    visible = 0.02 * layer.look.alpha(data, "volume").max()
+    found, thick, body = [], False, shown
+    for axis in range(3):
+        body = body & np.roll(body, 1, axis)
+        for side in (-1, 1):
+            index = np.argwhere(shown & ~np.roll(shown, -side, axis))
+            beside = index + side * np.eye(3, dtype=int)[axis]
+            inner = ((beside > 0) & (beside < np.array(shown.shape) - 1)).all(axis=1)
+            share = np.where(inner, 1.0, 0.5)[:, None] * np.linspace(0, 1, BETWEEN)
+            here, there = paint.at_voxels(values, index)[:, None], paint.at_voxels(values, beside)[:, None]
+            seen = layer.look.alpha(here + share * (there - here), "volume") > visible
+            last = BETWEEN - 1 - seen[:, ::-1].argmax(axis=1)
+            far = np.take_along_axis(share, last[:, None], axis=1)
+            kept = (far[:, 0] > SPECK) | paint.at_voxels(joined, index)
+            found.append((index - 1 + side * far * np.eye(3)[axis])[kept])
+            thick |= bool((far > 0).any())
+    return np.concatenate(found) if thick or body.any() else np.empty((0, 3))
+
+
+def _occupied(layer: Layer, source: Volume, step: int) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
+    """Which cells of `step` voxels a side have something that no clip removes, and the affine of their grid.
+
+    Every voxel is looked at, so that a thin tip is not missed. Where they fill a small part of the volume, finer cells.
+    """
+    if step == 1:
+        return seen(layer, source, 1)
+    starts = range(0, len(source.data), step)
+    shown = np.stack([_cells(paint.foreground(layer, source.data[i : i + step]), step) for i in starts])
+    affine = source.affine @ space.translation(*[(step - 1) / 2] * 3) @ np.diag([step, step, step, 1.0])
+    _remove(layer, shown, affine)
+    index = np.argwhere(shown)
+    if not len(index):  # what a clip leaves of a cell can be less than its middle
+        return _occupied(layer, source, 1)
+    first, last = step * index.min(axis=0), step * (index.max(axis=0) + 1)
+    inner = source.data[tuple(slice(a, b) for a, b in zip(first, last))]
+    inner_source = replace(source, data=inner, affine=source.affine @ space.translation(*first))
+    finer = framing_step(inner_source)
+    return (shown, affine) if finer == step else _occupied(layer, inner_source, finer)
+
+
+def _cells(mask: NDArray[np.bool_], step: int) -> NDArray[np.bool_]:
+    """Which cells of `step` voxels along j and k have a true voxel in a mask (i, j, k)."""
+    cells = mask.any(axis=0)
+    for axis in (0, 1):
+        cells = np.logical_or.reduceat(cells, np.arange(0, cells.shape[axis], step), axis=axis)
+    return np.asarray(cells)
+
+
+def framing_step(source: Volume, most: int = FRAMING_VOXELS) -> int:
+    """Of how many voxels in a row one is looked at to frame a picture, so that there are `most`."""
+    return int(np.ceil((source.data.size / most) ** (1 / 3)))
+
+
+def seen(layer: Layer, source: Volume, step: int) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
+    """Which of every `step`-th voxel show something that no clip removes, and the affine of their grid."""
+    affine = source.affine @ np.diag([step, step, step, 1.0])
+    if _is_within(source, layer.clip):
+        return np.zeros(source.data[::step, ::step, ::step].shape, dtype=bool), affine
+    shown = paint.foreground(layer, source.data[::step, ::step, ::step])
+    _remove(layer, shown, affine)
+    return shown, affine
+
+
+def _remove(layer: Layer, shown: NDArray[np.bool_], affine: NDArray[np.float64]) -> None:
+    """Take out of a mask what a layer's clips remove; plane by plane, since an index is larger than a voxel."""
+    for i, plane in enumerate(shown if layer.clip else ()):
+        j, k = np.nonzero(plane)
+        gone = space.removed(layer.clip, space.apply_affine(affine, np.stack([np.full(len(j), i), j, k], axis=1)))
+        plane[j[gone], k[gone]] = False
+
+
+def _is_within(volume: Volume, clips: Sequence[space.Clip]) -> bool:
+    """Whether one clip holds a whole volume: it is convex, so it does if it holds the corners."""
+    corners = space.corners(volume.shape, volume.affine)
+    return any(space.removed([clip], corners).all() for clip in clips)
+
+
+def line_ends(mask: NDArray[np.bool_]) -> NDArray[np.intp]:
+    """Indices (n, 3) of true voxels that end a line along each axis: no other can be extreme in any direction.
+
+    Examples
+    --------
+    >>> line_ends(np.ones((4, 1, 1), dtype=bool)).tolist()
+    [[0, 0, 0], [3, 0, 0]]
+    """
+    ends = np.argwhere(mask.any(axis=0))
+    first, last = (_outermost(mask, 0, ends, side) for side in (1, -1))
+    index = np.concatenate([np.insert(ends, 0, place, axis=1) for place in (first, last)])
+    for axis in (1, 2):
+        line = np.delete(index, axis, axis=1)
+        outer = [index[:, axis] == _outermost(mask, axis, line, side) for side in (1, -1)]
+        index = index[outer[0] | outer[1]]
+    return index
+
+
+def _outermost(mask: NDArray[np.bool_], axis: int, lines: NDArray[np.intp], side: int) -> NDArray[np.intp]:
+    """Where the first true voxel from one side lies in lines along an axis, given by their other indices (n, 2)."""
+    first = np.flip(mask, axis).argmax(axis=axis) if side < 0 else mask.argmax(axis=axis)
+    places = first[lines[:, 0], lines[:, 1]]
+    return np.asarray(mask.shape[axis] - 1 - places if side < 0 else places)
+
+
+def _on_plane(layer: CutPlane) -> NDArray[np.float64]:
+    step = max(layer.volume.spacing)
+    grid = plane_grid(layer.plane.halfspaces[0], [layer.volume], step=step)
+    points = grid[paint.solid(layer, grid)]
+    if len(points) > 2:
+        return points
+    # Hardly anything: a finer grid, and not a frame around a point.
+    grid = plane_grid(layer.plane.halfspaces[0], [layer.volume], step=step / 4)
+    points = grid[paint.solid(layer, grid)]
+    sides = step / 2 * np.array([[x, y, z] for x in (-1, 1) for y in (-1, 1) for z in (-1, 1)])
+    return np.asarray((points[:, None, :] + sides).reshape(-1, 3))
+
+
+def plane_grid(row: NDArray[np.float64], volumes: Sequence[Volume], step: float) -> NDArray[np.float64]:
+    """World points (u, v, 3), `step` mm apart, on the plane ax + by + cz = d where it may cross the volumes."""
+    normal, offset = row[:3], row[3]
+    helper = np.eye(3)[np.argmin(np.abs(normal))]
+    first = np.cross(helper, normal)
+    first /= np.linalg.norm(first)
+    axes = np.stack([first, np.cross(normal, first)])
+    flat = np.concatenate([space.corners(v.shape, v.affine) for v in volumes]) @ axes.T
+    low, high = flat.min(axis=0) - step, flat.max(axis=0) + step
+    u, v = (np.arange(lo, hi + step, step) for lo, hi in zip(low, high))
+    points = u[:, None, None] * axes[0] + v[None, :, None] * axes[1] + offset * normal
+    return np.asarray(points)
