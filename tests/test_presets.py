@@ -367,6 +367,7 @@ def test_a_round_trip_is_exact(tmp_path, values, amounts, extra, sparse):
     kept = TransferFunction(tuple(zip(values, amounts)), tuple(zip(values, rgb)), steep, shade, "kept", sparse)
     kept.save(tmp_path / "kept.vp.json")
     assert TransferFunction.load(tmp_path / "kept.vp.json") == kept
+    assert preset(str(tmp_path / "kept.vp.json"), ball()) == preset(tmp_path / "kept.vp.json", ball()) == kept
 
 
 @pytest.mark.filterwarnings("ignore:the preset")

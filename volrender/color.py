@@ -125,7 +125,7 @@ def _subject(data: NDArray[Any], air: float) -> NDArray[Any]:
         behind = np.logical_or.accumulate(front, axis=axis)
         before = np.flip(np.logical_or.accumulate(np.flip(front, axis), axis=axis), axis)
         inside &= behind & before
-    return np.asarray(some[inside] if inside.any() else data[np.isfinite(data)])
+    return np.asarray(some[inside] if inside.any() else data[np.isfinite(data)], dtype=np.float64)
 
 
 def _background(values: NDArray[np.float64]) -> tuple[float, float]:

@@ -159,7 +159,7 @@ AIR_HU, BRIGHT_HU = -1000.0, 1500.0  # where the background and the brightest ma
 WATER_RAW = 1024.0
 
 
-def preset(name: str, volume: Volume, *, level: float | None = None) -> TransferFunction:
+def preset(name: str | os.PathLike[str], volume: Volume, *, level: float | None = None) -> TransferFunction:
     """A transfer function by its name, in the values of a volume.
 
     Those of computed tomography, "ct-bone", "ct-soft-tissue", "ct-skin", "ct-lung" and "ct-angio", are in Hounsfield
@@ -173,7 +173,8 @@ def preset(name: str, volume: Volume, *, level: float | None = None) -> Transfer
 
     Parameters
     ----------
-    name : str
+    name : str or path-like
+        Or the path of a `.vp.json` file, whose values are taken as they are.
     volume : Volume
         3-D intensities.
     level : float, optional
@@ -194,9 +195,12 @@ def preset(name: str, volume: Volume, *, level: float | None = None) -> Transfer
     >>> preset("stat", sample("motor"), level=3.1).opacity[2:5]
     ((-3.1, 0.3), (-3.1, 0.0), (3.1, 0.0))
     """
-    _check_name(name)
     if level is not None and name != "stat":
         raise ValueError(f"level belongs to the preset stat; {name} has none")
+    if _is_file(name):
+        return TransferFunction.load(name)
+    name = str(name)
+    _check_name(name)
     if volume.kind != "intensity":
         raise TypeError(f"a preset needs intensities; {volume.name or 'the volume'} holds {volume.kind}")
     if level is None and (why := _unsuited(name, volume)):
@@ -221,10 +225,13 @@ def as_transfer(value: Any, volume: Volume) -> TransferFunction:
         return value
     if not isinstance(value, (str, os.PathLike)):
         raise TypeError(f"preset must be a name, a .vp.json file or a TransferFunction; got {value!r}")
-    path = Path(value)
-    if isinstance(value, os.PathLike) or path.suffix in (".json", ".vp") or len(path.parts) > 1:
-        return TransferFunction.load(path)
     return preset(value, volume)
+
+
+def _is_file(name: str | os.PathLike[str]) -> bool:
+    """Whether a preset is given by a path."""
+    path = Path(name)
+    return isinstance(name, os.PathLike) or path.suffix in (".json", ".vp") or len(path.parts) > 1
 
 
 def _check_name(name: str) -> None:
