@@ -197,11 +197,13 @@ def _(layer: Intensity, drawn_as: str) -> str:
     name = named(layer.volume)
     if layer.volume.kind == "rgb":
         said = ["colors as stored"]
-    elif drawn_as == "volume" and not layer.look.chosen and layer.preset is None:
-        said = [f"{shown}{found(layer)}" if (shown := threshold(layer)) else ""]
     else:
-        shown = threshold(layer) and f"{threshold(layer)}{found(layer)}"
-        said = [_tones(layer.look, layer.volume.unit), f"shown where {shown}" if shown else ""]
+        shown = threshold(layer)
+        shown = f"{shown}{found(layer)}" if shown else ""
+        if drawn_as == "volume" and not layer.look.chosen and layer.preset is None:
+            said = [shown]
+        else:
+            said = [_tones(layer.look, layer.volume.unit), f"shown where {shown}" if shown else ""]
     if layer.blend != "composite" and drawn_as == "volume":
         name = f"a {layer.blend} projection of {name}"
     return _with(name, [*said, removed(layer.clip)])

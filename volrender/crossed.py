@@ -23,6 +23,8 @@ FINE, MOST = 0.25, 1000  # of a voxel, how closely a surface is looked for; samp
 def meets(layer: Layer, cut: Cut, extent: Floats) -> bool:
     """Whether something of a layer is in the part of a cut that is shown, ((u, u), (v, v)) in mm.
 
+    Of a label map `labels` tells.
+
     Examples
     --------
     >>> import volrender as vr
@@ -31,11 +33,6 @@ def meets(layer: Layer, cut: Cut, extent: Floats) -> bool:
     [True, False]
     """
     return True
-
-
-@meets.register
-def _(layer: LabelMap, cut: Cut, extent: Floats) -> bool:
-    return bool(np.isin(labels(layer, cut, extent), list(layer.table)).any())
 
 
 @meets.register

@@ -54,7 +54,6 @@ class Drawing(Panel):
     """
 
     elastic = True
-    least = 3.6
     least = 5.0
 
     def __init__(

@@ -98,12 +98,11 @@ def layer_points(layer: Layer) -> NDArray[np.float64]:
     if isinstance(layer, CutPlane):
         return _on_plane(layer)
     step = framing_step(source)
-    sharp = isinstance(layer, Intensity) and layer.blend == "composite" and paint.is_sharp(layer)
-    if isinstance(layer, Intensity) and sharp and not layer.clip and step < 3:
-        return space.apply_affine(source.affine, _crossings(layer, source.data))
     if not isinstance(layer, Intensity):
         shown, affine = _occupied(layer, source, step)
         return _cube_corners(line_ends(shown), 0.5, affine)
+    if layer.blend == "composite" and paint.is_sharp(layer) and not layer.clip and step < 3:
+        return space.apply_affine(source.affine, _crossings(layer, source.data))
     shown, affine = seen(layer, source, step)
     if not shown.any() and step > 1:  # what is small can slip through
         step = 1
@@ -111,7 +110,7 @@ def layer_points(layer: Layer) -> NDArray[np.float64]:
     return _cube_corners(line_ends(shown), 0.5 / step, affine)
 
 
-def _cube_corners(centers_ijk: NDArray[np.intp], half: float, affine: NDArray[np.float64]) -> NDArray[np.float64]:
+def _cube_corners(centers_ijk: NDArray[Any], half: float, affine: NDArray[np.float64]) -> NDArray[np.float64]:
     """World corners (8 n, 3) of cubes on a grid."""
     cube = np.array([[x, y, z] for x in (-half, half) for y in (-half, half) for z in (-half, half)])
     return space.apply_affine(affine, (centers_ijk[:, None, :] + cube).reshape(-1, 3))
@@ -236,8 +235,7 @@ def _on_plane(layer: CutPlane) -> NDArray[np.float64]:
     # Hardly anything: a finer grid, and not a frame around a point.
     grid = plane_grid(layer.plane.halfspaces[0], [layer.volume], step=step / 4)
     points = grid[paint.solid(layer, grid)]
-    sides = step / 2 * np.array([[x, y, z] for x in (-1, 1) for y in (-1, 1) for z in (-1, 1)])
-    return np.asarray((points[:, None, :] + sides).reshape(-1, 3))
+    return _cube_corners(points, step / 2, np.eye(4))
 
 
 def plane_grid(row: NDArray[np.float64], volumes: Sequence[Volume], step: float) -> NDArray[np.float64]:

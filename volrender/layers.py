@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from copy import copy
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, ClassVar, TypeAlias
+from typing import Any, ClassVar, TypeAlias, TypeGuard
 
 import numpy as np
 from matplotlib.colors import Colormap
@@ -370,6 +370,11 @@ class CutPlane:
 
 
 Layer: TypeAlias = Intensity | Isosurface | LabelMap | CutPlane
+
+
+def is_projection(layer: Layer) -> TypeGuard[Intensity]:
+    """Whether each ray of a scene shows one value of the layer, which then has no depth."""
+    return isinstance(layer, Intensity) and layer.blend != "composite"
 
 
 def _preset_look(layer: Intensity | CutPlane, preset: TransferFunction) -> Look:

@@ -23,7 +23,7 @@ from volrender.draw import engines
 from volrender.draw.annotate import Frame, Raster, is_dark
 from volrender.histograms import Histogram as Histogram
 from volrender.io.files import warn
-from volrender.layers import CutPlane, Intensity, LabelMap, Layer
+from volrender.layers import CutPlane, Intensity, LabelMap, Layer, is_projection
 from volrender.page import TRANSPARENT
 from volrender.panel import FOOT, Panel, orient, with_labels
 from volrender.rendering import Rendering
@@ -177,7 +177,7 @@ class Scene(Panel):
     def _plotter(self, size: tuple[int, int], *, window: bool = False) -> pyvista.Plotter:
         from volrender.draw import scene_pyvista
 
-        projections = [layer for layer in self.layers if isinstance(layer, Intensity) and layer.blend != "composite"]
+        projections = [layer for layer in self.layers if is_projection(layer)]
         if 0 < len(projections) < len(self.layers):
             warn(
                 f"in a pyvista Plotter the {projections[0].blend} projection can hide other layers, as VTK gives it "

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from volrender import framing, paint
-from volrender.layers import CutPlane, Intensity, LabelMap, Layer
+from volrender.layers import CutPlane, Intensity, LabelMap, Layer, is_projection
 from volrender.space import Camera, removed
 
 LINES = 400  # from a layer
@@ -75,8 +75,8 @@ def _passed(points: NDArray[np.float64], others: Sequence[Layer], camera: Camera
 
 def _through(layer: Layer, points: NDArray[np.float64], toward: NDArray[np.float64]) -> NDArray[np.float64]:
     """How much light from each point (n, 3) gets through a layer in a direction: (n,), 0 to 1."""
-    if isinstance(layer, Intensity) and layer.blend != "composite":
-        return np.ones(len(points))  # a projection has no depth
+    if is_projection(layer):
+        return np.ones(len(points))
     bounds = layer.volume.bounds
     reach = float(np.linalg.norm(np.ptp(bounds, axis=1))) + float(np.abs(points - bounds.mean(axis=1)).max())
     step = reach / SAMPLES

@@ -289,13 +289,20 @@ class Slices(Panel):
     @cached_property
     def _visible(self) -> list[Layer]:
         """The layers that are on a slice, label maps with those labels that are."""
-        lost = [layer for layer in self.layers if not any(crossed.meets(layer, *part) for part in self._parts(layer))]
+        labels = {layer: self._seen_labels(layer) for layer in self.layers if isinstance(layer, LabelMap)}
+
+        def is_met(layer: Layer) -> bool:
+            if isinstance(layer, LabelMap):
+                return bool(np.isin(labels[layer], list(layer.table)).any())
+            return any(crossed.meets(layer, *part) for part in self._parts(layer))
+
+        lost = [layer for layer in self.layers if not is_met(layer)]
         names = [layer.volume.name or type(layer).__name__ for layer in lost if len(framing.layer_points(layer))]
         if names:
             where = captions.cuts(self.cuts)
             warn(f"nothing is to be seen of {captions.listed(names)} on the {where}: cut where there is something")
         kept = [layer for layer in self.layers if layer not in lost]
-        return with_labels(kept, {n: self._seen_labels(one) for n, one in enumerate(kept) if isinstance(one, LabelMap)})
+        return with_labels(kept, {n: labels[one] for n, one in enumerate(kept) if isinstance(one, LabelMap)})
 
     def _seen_labels(self, layer: LabelMap) -> NDArray[Any]:
         return np.concatenate([crossed.labels(layer, *part) for part in self._parts(layer)])

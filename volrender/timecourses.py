@@ -86,9 +86,7 @@ class Timecourse(Drawing):
         """The mask on the grid of the series."""
         if self._mask is None:
             return None
-        ground = self.volume.frame(0)
-        alike = self._mask.shape == ground.shape and np.allclose(self._mask.affine, ground.affine, atol=1e-3)
-        return self._mask if alike else self._mask.resample_to(ground)
+        return self._mask if self.volume.holds(self._mask) else self._mask.resample_to(self.volume.frame(0))
 
     def _means(self) -> list[tuple[str, RGB, NDArray[np.float64]]]:
         """Each curve with its name and its color."""

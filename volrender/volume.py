@@ -388,6 +388,10 @@ class Volume:
         data = intensity.as_float(self._intensities("mean"))
         return self._step(_finite_mean(data, axis=3).astype(data.dtype), "mean()", {})
 
+    def holds(self, mask: Volume) -> bool:
+        """Whether a 3-D volume has the grid of this one, or of its frames."""
+        return mask.shape == self.shape[:3] and bool(np.allclose(mask.affine, self.affine, atol=1e-3))
+
     def timecourse(self, mask: Volume | None = None) -> NDArray[np.float64]:
         """The mean of each frame, over all voxels or where `mask` (on the same grid) is not 0; NaN is left out."""
         if not self._series:
@@ -396,7 +400,7 @@ class Volume:
             return _finite_mean(self.data.reshape(-1, self.shape[3]), axis=0)
         check_volume(mask, "timecourse")
         inside = mask.data != 0
-        if inside.shape != self.shape[:3] or not np.allclose(mask.affine, self.affine, atol=1e-3):
+        if not self.holds(mask):
             raise ValueError("the mask of a timecourse must be on the volume's grid: call mask.resample_to(volume)")
         if not inside.any():
             raise ValueError("the mask of a timecourse must not be empty")

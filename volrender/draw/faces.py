@@ -14,7 +14,7 @@ from scipy import ndimage
 
 from volrender import framing, paint
 from volrender.bodies import Body
-from volrender.layers import CutPlane, Intensity, LabelMap, Layer
+from volrender.layers import CutPlane, Intensity, LabelMap, Layer, is_projection
 from volrender.space import Clip, Plane, apply_affine, removed
 
 LARGE = 1400  # points along one side of a face, at most
@@ -66,7 +66,7 @@ def cut_faces(layers: Sequence[Layer], pixel: float) -> list[Face]:
     Layers with the same clip share a picture, as fine as pixels of so many mm show. A projection has no faces: they
     would hide it.
     """
-    layers = [layer for layer in layers if not isinstance(layer, Intensity) or layer.blend == "composite"]
+    layers = [layer for layer in layers if not is_projection(layer)]
     clips: dict[Clip, list[Layer]] = {}
     for layer in layers:
         for clip in layer.clip:

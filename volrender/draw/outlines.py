@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from volrender.layers import Intensity, Isosurface, LabelMap, Layer
+from volrender.layers import Isosurface, LabelMap, Layer, is_projection
 from volrender.space import View
 
 FloatT = TypeVar("FloatT", bound=np.floating)
@@ -41,7 +41,7 @@ class Sighting(NamedTuple):
 
 def outlined(layers: Sequence[Layer]) -> list[Layer]:
     """The layers that have outlines: a projection has no depth."""
-    return [layer for layer in layers if not isinstance(layer, Intensity) or layer.blend == "composite"]
+    return [layer for layer in layers if not is_projection(layer)]
 
 
 def solid(layer: Layer) -> Layer:

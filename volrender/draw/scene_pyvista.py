@@ -41,13 +41,12 @@ from volrender.draw.volumes_pyvista import (
     dress,
     find_depth,
     is_mist,
-    is_projection,
     prepared,
     shading_of,
     unseen,
     with_colors,
 )
-from volrender.layers import CutPlane, Intensity, Isosurface, LabelMap, Layer
+from volrender.layers import CutPlane, Intensity, Isosurface, LabelMap, Layer, is_projection
 from volrender.rendering import FLAT, FRONTAL, LIGHTS, MATERIAL, Rendering
 from volrender.space import NEAREST, View, apply_affine, removed
 from volrender.volume import Volume

@@ -24,7 +24,7 @@ from volrender.draw.rays.fields import crossed, intensity_field, rounded
 from volrender.draw.surfaces_pyvista import finite_data
 from volrender.intensity import downsize
 from volrender.io.files import by, warn
-from volrender.layers import Intensity, Layer
+from volrender.layers import Intensity
 from volrender.rendering import MATERIAL
 from volrender.space import spacing
 from volrender.volume import Volume
@@ -88,11 +88,6 @@ def _within_span(data: NDArray[Any], layer: Intensity) -> NDArray[Any]:
     return data if low <= survey.low and survey.high <= high else np.clip(data, low, high, dtype=np.float32)
 
 
-def is_projection(layer: Layer) -> bool:
-    """Whether each ray shows one value of a volume."""
-    return isinstance(layer, Intensity) and layer.blend != "composite"
-
-
 def is_mist(layer: Intensity) -> bool:
     """Whether a volume is seen through, and can be sampled together with others."""
     return layer.blend == "composite" and layer.volume.kind != "rgb" and core_level(layer) is None
@@ -100,13 +95,13 @@ def is_mist(layer: Intensity) -> bool:
 
 def prepared(layer: Intensity) -> Volume:
     """The volume as the ray caster gets it: finite, within the span, smooth enough for normals."""
-    source = rounded(layer)
     if layer.blend != "composite" or not paint.softness(layer):
+        source = rounded(layer)
         return replace(source, data=_within_span(finite_data(source, highest=layer.blend == "minimum"), layer))
-    low, high = layer.look.span(layer.blend)
-    values = np.empty(source.shape, dtype=np.float32)
-    intensity_field(layer, crossed).fill(values)
-    return replace(source, data=values * np.float32(high - low) + np.float32(low))
+    field, (low, high) = intensity_field(layer, crossed), layer.look.span(layer.blend)
+    values = np.empty(field.volume.shape, dtype=np.float32)
+    field.fill(values)
+    return replace(field.volume, data=values * np.float32(high - low) + np.float32(low))
 
 
 def unseen(layer: Intensity) -> float:

@@ -202,9 +202,8 @@ def rounded(layer: Intensity) -> Volume:
     if not sharp or not source.survey.hollow or sides not in ([1], [-1], [-1, 1]):
         return source
     span, finite = layer.look.span(layer.blend), _finite(source)
-    middle = sum(level for level, _ in ends) / len(ends)
-    values = np.empty(source.shape, dtype=np.float32)
-    for n, (level, side) in enumerate(ends):
+    middle, values = sum(level for level, _ in ends) / len(ends), None
+    for level, side in ends:
 
         def slab(data: NDArray[Any], level: float = level, side: int = side) -> NDArray[Any]:
             return np.asarray(side * (np.clip(finite(data), *span) - level))
@@ -212,7 +211,8 @@ def rounded(layer: Intensity) -> Volume:
         beyond = np.empty(source.shape, dtype=np.float32)
         Field(source, slab, unshrinking(SMOOTH), crossed, layer.clip, round=True, kept=0).fill(beyond)
         one = np.float32(level) + side * beyond
-        values = np.where(one > middle, one, values) if n else one
+        values = one if values is None else np.where(one > middle, one, values)
+    assert values is not None
     parts = parts_of(values.size)
     affine = source.affine @ translation(*[(1 - parts) / (2 * parts)] * 3) @ np.diag([*[1 / parts] * 3, 1.0])
     return replace(source, data=refined(values, parts), affine=affine)
