@@ -20,13 +20,13 @@ from vtkmodules.vtkRenderingVolumeOpenGL2 import vtkOpenGLGPUVolumeRayCastMapper
 from volrender import paint
 from volrender.color import BODY
 from volrender.draw import opengl, shaders
-from volrender.draw.rays.fields import crossed, intensity_field, rounded
+from volrender.draw.rays.fields import crossed, intensity_field, parts_of, refined
 from volrender.draw.surfaces_pyvista import finite_data
 from volrender.intensity import downsize
 from volrender.io.files import by, warn
 from volrender.layers import Intensity
 from volrender.rendering import MATERIAL
-from volrender.space import spacing
+from volrender.space import spacing, translation
 from volrender.volume import Volume
 
 SHADING = {name: MATERIAL[name] for name in ("ambient", "diffuse", "specular")} | {"power": MATERIAL["specular_power"]}
@@ -95,13 +95,16 @@ def is_mist(layer: Intensity) -> bool:
 
 def prepared(layer: Intensity) -> Volume:
     """The volume as the ray caster gets it: finite, within the span, smooth enough for normals."""
-    if layer.blend != "composite" or not paint.softness(layer):
-        source = rounded(layer)
-        return replace(source, data=_within_span(finite_data(source, highest=layer.blend == "minimum"), layer))
     field, (low, high) = intensity_field(layer, crossed), layer.look.span(layer.blend)
-    values = np.empty(field.volume.shape, dtype=np.float32)
+    source = field.volume
+    if field.weights is None:
+        return replace(source, data=_within_span(finite_data(source, highest=layer.blend == "minimum"), layer))
+    values = np.empty(source.shape, dtype=np.float32)
     field.fill(values)
-    return replace(field.volume, data=values * np.float32(high - low) + np.float32(low))
+    parts = parts_of(values.size) if field.round else 1
+    values = np.clip(refined(values, parts), 0, 1) * np.float32(high - low) + np.float32(low)
+    affine = source.affine @ translation(*[(1 - parts) / (2 * parts)] * 3) @ np.diag([*[1 / parts] * 3, 1.0])
+    return replace(source, data=values, affine=affine)
 
 
 def unseen(layer: Intensity) -> float:

@@ -18,7 +18,7 @@ from volrender import paint
 from volrender.draw.compiled import run
 from volrender.draw.rays.grids import blur
 from volrender.layers import Intensity, Isosurface, LabelMap
-from volrender.space import Clip, translation
+from volrender.space import Clip
 from volrender.volume import Volume
 
 Slab: TypeAlias = Callable[[NDArray[Any]], NDArray[Any]]
@@ -48,11 +48,13 @@ class Field:
         From the lowest and the highest value of each block to whether there is something in it.
     clip : tuple of Clip
     round : bool
-        Whether values between voxels are those of a cubic, and the surface at 0 stays where it was when it is smoothed.
+        Whether values between voxels are those of a cubic, and the surfaces at what is `kept` stay where they were.
     firm : bool
         Whether every voxel stays on its side of 0 when the field is smoothed.
-    kept : float or None
-        The value beyond which, on either side, nothing vanishes when the field is smoothed.
+    kept : tuple of float
+        The values, ascending, beyond which, on either side, nothing vanishes when the field is smoothed.
+    limits : (low, high)
+        Between which values stay.
     """
 
     volume: Volume
@@ -62,7 +64,8 @@ class Field:
     clip: tuple[Clip, ...]
     round: bool = False
     firm: bool = False
-    kept: float | None = None
+    kept: tuple[float, ...] = ()
+    limits: tuple[float, float] = (-np.inf, np.inf)
 
     def fill(self, out: NDArray[np.float32]) -> None:
         """Fill in the field (i, j, k)."""
@@ -78,14 +81,17 @@ class Field:
         for axis in range(3):
             smooth(out, self.weights, axis)
         if self.round:
-            out -= self._drift(out)
-        if self.kept is not None:
-            self._keep(out, np.float32(self.kept))
-        if not self.round:  # the weights of `unshrinking` overshoot
-            np.clip(out, 0, 1, out=out)
+            drifts = [self._drift(out, level) for level in self.kept]
+            for part in out:
+                part -= np.interp(part, self.kept, drifts).astype(np.float32)
+        for level in self.kept:
+            self._keep(out, np.float32(level))
+        np.clip(out, *self.limits, out=out)  # the weights of `unshrinking` overshoot
 
-    def _drift(self, out: NDArray[np.float32]) -> np.float32:
-        """What the smoothed field is, on average, where the given one crosses 0: less that, its surface lies as before.
+    def _drift(self, out: NDArray[np.float32], level: float) -> np.float32:
+        """How far the smoothed field is, on average, beyond a level where the given one crosses it.
+
+        Less that, its surface lies as before.
 
         The blur of an edge crosses elsewhere, unless the level is half way up, and what bulges is less full. Where the
         two do not cross between the same voxels something was smoothed away, which tells nothing of the rest.
@@ -93,9 +99,9 @@ class Field:
         every, found = SLAB * -(-out.size // LOOKED_AT), []
         for first in range(0, len(out), every):
             part = slice(first, first + SLAB)
-            given = self.slab(self.volume.data[part])
+            given, smoothed = self.slab(self.volume.data[part]) - level, out[part] - np.float32(level)
             for axis in range(3):
-                before, after = np.moveaxis(given, axis, 0), np.moveaxis(out[part], axis, 0)
+                before, after = np.moveaxis(given, axis, 0), np.moveaxis(smoothed, axis, 0)
                 at = np.nonzero(_changes(before) & _changes(after))
                 near, far = before[:-1][at], before[1:][at]
                 share = near / (near - far)
@@ -191,50 +197,38 @@ def refined(values: NDArray[np.float32], parts: int) -> NDArray[np.float32]:
     return values
 
 
-def rounded(layer: Intensity) -> Volume:
-    """What a volume is rendered from: its own values, but of a map as smooth at its thresholds as isosurfaces are.
-
-    Of the large voxels of a map, and the zeros around it, every step would be seen where it ends.
-    """
-    source, ends = paint.projected(layer), layer.look.thresholds
-    sides = [side for _, side in ends]
-    sharp = layer.blend == "composite" and layer.volume.kind != "rgb" and paint.is_sharp(layer)
-    if not sharp or not source.survey.hollow or sides not in ([1], [-1], [-1, 1]):
-        return source
-    span, finite = layer.look.span(layer.blend), _finite(source)
-    middle, values = sum(level for level, _ in ends) / len(ends), None
-    for level, side in ends:
-
-        def slab(data: NDArray[Any], level: float = level, side: int = side) -> NDArray[Any]:
-            return np.asarray(side * (np.clip(finite(data), *span) - level))
-
-        beyond = np.empty(source.shape, dtype=np.float32)
-        Field(source, slab, unshrinking(SMOOTH), crossed, layer.clip, round=True, kept=0).fill(beyond)
-        one = np.float32(level) + side * beyond
-        values = one if values is None else np.where(one > middle, one, values)
-    assert values is not None
-    parts = parts_of(values.size)
-    affine = source.affine @ translation(*[(1 - parts) / (2 * parts)] * 3) @ np.diag([*[1 / parts] * 3, 1.0])
-    return replace(source, data=refined(values, parts), affine=affine)
-
-
 def intensity_field(layer: Intensity, has: Any) -> Field:
-    """Values from 0 to 1 over the layer's span; of a minimum projection from 1 to 0, so that it is a maximum too."""
+    """Values from 0 to 1 over the layer's span; of a minimum projection from 1 to 0, so that it is a maximum too.
+
+    A map is as smooth at its thresholds as isosurfaces are: of its large voxels, and the zeros around it, every step
+    would be seen where it ends.
+    """
     low, high = layer.look.span(layer.blend)
-    source, least = rounded(layer), layer.blend == "minimum"
+    source, least = paint.projected(layer), layer.blend == "minimum"
     finite = _finite(source, highest=least)
 
     def slab(data: NDArray[Any]) -> NDArray[Any]:
         values = np.clip((finite(data) - low) / (high - low), 0, 1)
         return 1 - values if least else values
 
-    sigma = paint.softness(layer) if layer.blend == "composite" else 0.0
-    if not sigma:
-        return Field(source, slab, None, has, layer.clip)
+    given = Field(source, slab, None, has, layer.clip, limits=(0, 1))
+    if layer.blend != "composite":
+        return given
+    if ends := _steps(layer):
+        kept = tuple((level - low) / (high - low) for level in ends)
+        return replace(given, weights=unshrinking(SMOOTH), round=True, kept=kept)
+    if not (sigma := paint.softness(layer)):
+        return given
     if not paint.is_fine(layer):
-        return Field(source, slab, gaussian(sigma), has, layer.clip)
-    kept = (layer.look.sets_in - low) / (high - low)
-    return Field(source, slab, unshrinking(sigma), has, layer.clip, kept=kept)
+        return replace(given, weights=gaussian(sigma))
+    return replace(given, weights=unshrinking(sigma), kept=((layer.look.sets_in - low) / (high - low),))
+
+
+def _steps(layer: Intensity) -> tuple[float, ...]:
+    """The thresholds from which on a map is opaque, ascending; none if it fades in or is no map."""
+    ends = layer.look.thresholds
+    is_map = layer.volume.kind != "rgb" and paint.is_sharp(layer) and layer.look.survey.hollow
+    return tuple(level for level, _ in ends) if is_map and [side for _, side in ends] in ([1], [-1], [-1, 1]) else ()
 
 
 def crossed(low: NDArray[np.float32], high: NDArray[np.float32]) -> NDArray[np.bool_]:
@@ -257,7 +251,7 @@ def surface_field(layer: Isosurface) -> Field:
         return np.asarray((finite(data) - level) * scale)
 
     weights = unshrinking(SMOOTH) if layer.smooth else None
-    return Field(layer.volume.canonical, slab, weights, crossed, layer.clip, round=layer.smooth, kept=0)
+    return Field(layer.volume.canonical, slab, weights, crossed, layer.clip, round=layer.smooth, kept=(0,))
 
 
 def label_field(layer: LabelMap, labels: NDArray[Any]) -> Field:
@@ -267,5 +261,5 @@ def label_field(layer: LabelMap, labels: NDArray[Any]) -> Field:
         return np.isin(data, labels) - HALF
 
     return Field(
-        layer.volume.canonical, slab, unshrinking(SMOOTH_LABELS), crossed, layer.clip, round=True, firm=True, kept=0
+        layer.volume.canonical, slab, unshrinking(SMOOTH_LABELS), crossed, layer.clip, round=True, firm=True, kept=(0,)
     )

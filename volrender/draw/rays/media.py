@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 
 from volrender.draw.compiled import apart, inner
-from volrender.draw.rays.grids import at_t, gradient, is_gone, unit
+from volrender.draw.rays.grids import gradient, is_gone, round_at, unit
 from volrender.draw.rays.light import fading, shaded
 from volrender.draw.rays.scenery import TONES, Marks, Point, Pool, Record, Records, Tables
 
@@ -77,7 +77,7 @@ def looked_into(
     """
     total, where, value, step = 0.0, 0.0, v0, (to - t) / FINER
     for n in range(1, FINER + 1):
-        v = at_t(pool, f, r, t + n * step)
+        v = round_at(pool, f, r, t + n * step)
         amount = absorbed(tables, m, v0, v, 1.0) * step
         if amount > 0 and total == 0:
             where, value = (n - 0.5) / FINER, 0.5 * (v0 + v)
@@ -98,8 +98,8 @@ def segment(
         f, r = fields[m.field], rays[m.field]
         if not r.first <= middle <= r.last or is_gone(f.clips, gone, middle):
             continue
-        v0 = last[n, 1] if last[n, 0] == t else at_t(pool, f, r, t)
-        v1 = at_t(pool, f, r, to)
+        v0 = last[n, 1] if last[n, 0] == t else round_at(pool, f, r, t)
+        v1 = round_at(pool, f, r, to)
         last[n, 0], last[n, 1] = to, v1
         amount = absorbed(tables, m, v0, v1, 1.0) * length
         if amount < THIN and not (m.sharp and borders(tables, m, v0, v1)):
