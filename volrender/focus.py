@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from volrender import framing, space
 from volrender.color import THRESHOLDED
@@ -143,7 +143,7 @@ def _centre(body: NDArray[np.bool_]) -> Floats:
 
 def _largest(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """The largest body of voxels that touch by their faces."""
-    bodies, count = ndimage.label(mask)
+    bodies, count = scipy.ndimage.label(mask)
     if count < 2:
         return mask
     sizes = np.bincount(bodies.ravel())
