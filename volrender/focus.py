@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from volrender import framing, space
 from volrender.color import THRESHOLDED
-from volrender.layers import CutPlane, Intensity, LabelMap, Layer
+from volrender.layers import CutPlane, Intensity, Isosurface, LabelMap, Layer
 from volrender.space import Floats
 from volrender.volume import Volume
 
@@ -27,8 +27,18 @@ EDGE = 2.0  # percent of the subject's voxels at either end of a row of slices t
 
 
 def finding(layers: Sequence[Layer]) -> Layer:
-    """The layer that the picture is about: the last that is no plane, else the first."""
-    return next((layer for layer in reversed(layers) if not isinstance(layer, CutPlane)), layers[0])
+    """The layer that the picture is about: the last that is no plane, else the first.
+
+    Of several surfaces of one map, as of its two signs, the one with the largest cluster.
+    """
+    last = next((layer for layer in reversed(layers) if not isinstance(layer, CutPlane)), layers[0])
+    alike = [layer for layer in layers[1:] if isinstance(layer, Isosurface) and layer.volume is last.volume]
+    return max(alike, key=_extent) if isinstance(last, Isosurface) and len(alike) > 1 else last
+
+
+def _extent(layer: Isosurface) -> int:
+    """How many voxels its largest cluster has."""
+    return int(np.count_nonzero(_largest(framing.seen(layer, layer.volume.canonical, 1)[0])))
 
 
 def point(layers: Sequence[Layer]) -> Floats:

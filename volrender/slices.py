@@ -148,11 +148,6 @@ class Slices(Panel):
         return captions.cuts(self.cuts) + whose
 
     @property
-    def convention(self) -> str:
-        """On which side the subject's left is."""
-        return captions.convention(self.cuts)
-
-    @property
     def cuts(self) -> list[Cut]:
         """The slices, sagittal first, planes of any direction last."""
         return [cut for group in self._groups for cut in group]
