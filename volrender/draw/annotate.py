@@ -234,6 +234,16 @@ def compass(canvas: Axes, x: float, y: float, camera: Camera, length: float, fon
         canvas.text(place[0], place[1], letter, ha="center", va="center", fontsize=font_size, color=ink)
 
 
+def tidy(ax: Axes, font_size: float, ink: str, side: str = "left") -> None:
+    """Fine lines and ticks, numbers of one size, and no frame but a side and the bottom."""
+    ax.tick_params(labelsize=font_size, width=0.5, length=2, pad=1.5)
+    ax.tick_params(axis="both" if side == "left" else "y", colors=ink)
+    ax.tick_params(axis="x", pad=2.5)  # the last number is clear of the other axis' first
+    shown = (side, "bottom") if side == "left" else (side,)
+    for name, spine in ax.spines.items():
+        spine.set(linewidth=0.5, visible=name in shown, color=ink)
+
+
 def _beside(step: NDArray[np.float64], other: NDArray[np.float64]) -> bool:
     """Whether the letter at the end of one axis would lie on the line or the letter of another, longer one."""
     off = abs(step[0] * other[1] - step[1] * other[0]) / np.hypot(*other)
