@@ -91,8 +91,7 @@ def survey(data: NDArray[Any]) -> Survey:
     False
     """
     low, high = finite_range(data)
-    step = int(np.ceil((data.size / SURVEYED) ** (1 / data.ndim)))
-    looked_at = data[(slice(None, None, step),) * data.ndim]
+    looked_at = thinned(data)
     values = looked_at[np.isfinite(looked_at)].astype(np.float64)
     if values.size == 0 or values.min() == values.max():  # a few bright voxels can slip through the subsample
         values = data[np.isfinite(data)].astype(np.float64)
@@ -117,15 +116,25 @@ def survey(data: NDArray[Any]) -> Survey:
 
 def _subject(data: NDArray[Any], air: float) -> NDArray[Any]:
     """The values in front of the background and, as in a head, of what has such values on all six sides."""
-    step = int(np.ceil((data.size / ENCLOSED) ** (1 / data.ndim)))
-    some = data[(slice(None, None, step),) * data.ndim]
-    front = some > air
-    inside = np.isfinite(some)
-    for axis in range(min(some.ndim, 3)):
+    some = thinned(data, ENCLOSED)
+    inside = np.isfinite(some) & enclosed(some > air)
+    return np.asarray(some[inside] if inside.any() else data[np.isfinite(data)], dtype=np.float64)
+
+
+def thinned(data: NDArray[Any], most: int = SURVEYED) -> NDArray[Any]:
+    """A regular subsample of at most about so many voxels."""
+    step = int(np.ceil((data.size / most) ** (1 / data.ndim)))
+    return data[(slice(None, None, step),) * data.ndim]
+
+
+def enclosed(front: NDArray[np.bool_], axes: int = 3) -> NDArray[np.bool_]:
+    """What is in front, and what has that on both sides along so many axes."""
+    inside = np.zeros(front.shape, dtype=np.uint8)
+    for axis in range(min(front.ndim, 3)):
         behind = np.logical_or.accumulate(front, axis=axis)
         before = np.flip(np.logical_or.accumulate(np.flip(front, axis), axis=axis), axis)
-        inside &= behind & before
-    return np.asarray(some[inside] if inside.any() else data[np.isfinite(data)], dtype=np.float64)
+        inside += behind & before
+    return inside >= min(front.ndim, axes)
 
 
 def _background(values: NDArray[np.float64]) -> tuple[float, float]:
