@@ -162,8 +162,8 @@ class Isosurface:
         What is removed. A scene's cut faces show the slice of the volume, over another layer or of a signed map the
         color.
     decimate : float
-        The part of the triangles that pyvista leaves out, 0 to below 1; a note says how far (mm) the surface then
-        lies off at most. The ray caster has none.
+        The part of the triangles that pyvista leaves out, 0 to below 1, but for bodies of fewer than 100; a note says
+        how far (mm) the surface then lies off at most. The ray caster has none.
 
     Raises
     ------
