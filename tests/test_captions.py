@@ -185,6 +185,39 @@ def test_the_cluster_that_is_told_is_of_a_side():
     assert "The largest cluster of map (z ≥ 2) peaks at x = 14, y = −14, z = 6 mm" in both.alt_text()
 
 
+@pytest.mark.filterwarnings("ignore:nothing is to be seen of map")
+def test_of_the_outlines_of_both_signs_the_larger_cluster_is_told_in_any_order():
+    signs = [vr.Isosurface(ZMAP, 2), vr.Isosurface(ZMAP, -2)]
+    told = [vr.Slices(BODY, *layers) for layers in (signs, signs[::-1], [vr.Intensity(ZMAP, level=2)])]
+    assert all("peaks at x = 14, y = −14, z = 6 mm" in panel.alt_text() for panel in told)
+    assert all([cut.label for cut in panel.cuts] == ["x = 14 mm", "y = −14 mm", "z = 6 mm"] for panel in told)
+
+
+@pytest.mark.parametrize(
+    ("layer", "said"),
+    [
+        (vr.Intensity(ZMAP, level=2, opacity=0.5), "shown where |z| ≥ 2; opacity 0.5"),
+        (vr.Intensity(ZMAP, opacity=[(-3, 1), (-3, 0.6), (0, 0), (3, 0.6), (3, 1)]), "z; fading below |z| = 3"),
+        (vr.Intensity(ZMAP, opacity=[(0, 0), (2, 0.5)]), "opacity 0.5, fading below |z| = 2"),
+        (vr.Intensity(ZMAP, opacity=[(2, 0), (2, 1)]), "z; shown where |z| ≥ 2)"),
+        (vr.Intensity(BODY, opacity=[(0, 1), (90, 0)]), "opacity varies with the value"),
+        (vr.Isosurface(ZMAP, 2, opacity=0.5), "z ≥ 2; red; opacity 0.5"),
+        (vr.LabelMap(LABELS, opacity=0.7), "opacity 0.7)"),
+        (vr.LabelMap(LABELS), "2 in blue)"),
+    ],
+)
+def test_opacity_is_told_where_something_shines_through(layer, said):
+    assert said in vr.Slices(BODY, layer, z=6).caption()
+
+
+def test_the_convention_names_the_slices_that_show_a_side():
+    oblique = vr.Slices(BODY, plane=vr.Plane(normal=(0, 0.5, 1), origin=(0, 0, 4)))
+    assert "the subject's left is on the left of oblique slices." in oblique.caption()
+    page = vr.Figure([[vr.Slices(BODY, z=0), oblique]])
+    assert page.caption().count("convention") == 1
+    assert "on the left of axial, coronal and oblique slices." in page.caption()
+
+
 def test_what_no_slice_meets_is_warned_of_and_not_told():
     top = vr.Volume(np.where(np.indices(BODY.shape)[2] > 13, 4, 0), BODY.affine, "labels", name="the top")
     plane, surface = vr.CutPlane(BODY, vr.Plane(z=-6)), vr.Isosurface(ZMAP, 2)

@@ -9,6 +9,7 @@ from helpers import ball, refuses
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
+from scipy import ndimage
 
 from volrender import CutPlane, Histogram, Intensity, Plane, Scene, Slices, TransferFunction, Volume, preset, sample
 from volrender import color as colors
@@ -80,6 +81,7 @@ def written(folder, *components, name="own.vp.json", **changes):
 # Presets, and how they adapt
 
 
+@pytest.mark.filterwarnings("ignore:the preset")
 @pytest.mark.parametrize("name", CT_NAMES)
 def test_nodes_in_hounsfield_units_are_exact(name):
     for volume in (body(), Volume(np.full((20, 20, 20), 7.0), WIDE, unit="HU")):
@@ -87,6 +89,7 @@ def test_nodes_in_hounsfield_units_are_exact(name):
         assert preset(name, volume).colors == CT[name].colors
 
 
+@pytest.mark.filterwarnings("ignore:the preset")
 @pytest.mark.parametrize("name", CT_NAMES)
 def test_raw_units_that_are_off_by_1024_move_the_nodes_by_1024(name):
     raw = body(offset=1024)
@@ -143,6 +146,49 @@ def test_a_preset_on_what_it_is_not_for_is_told_once(name, volume, why):
         replace(Intensity(volume, preset=name), clip=())
     assert len(told) == 1
     assert told[0].filename == __file__
+
+
+def chest(vessel=0):
+    """A body with lungs, fat under its skin, ribs and, if it has values, a vessel 4 voxels wide; off by 1024."""
+    i, j, k = np.indices((40, 32, 30)) - np.array([19.5, 15.5, 14.5])[:, None, None, None]
+    body, lungs = (i / 18) ** 2 + (j / 14) ** 2, ((abs(i) - 8) / 6) ** 2 + (j / 8) ** 2
+    data = np.select([body < 0.75, body < 1], [40.0, -100.0], -1000)
+    data[lungs < 1] = -820
+    data[(body > 0.65) & (body < 0.85) & (k.astype(int) % 6 < 2)] = 900
+    data[(i**2 + (j + 4) ** 2 < 4)] = vessel or 40
+    noise = np.random.default_rng(0).normal(0, 15, data.shape)
+    return Volume((ndimage.gaussian_filter(data, 0.6) + noise + 1024).clip(0).astype(np.int16), WIDE, name="chest")
+
+
+@pytest.mark.parametrize(
+    ("volume", "absent"),
+    [
+        (body(), {"ct-lung", "ct-angio"}),
+        (chest(), {"ct-angio"}),
+        (chest(vessel=350), set()),
+        (Volume(np.full((20, 20, 20), 30.0), WIDE, unit="HU"), {"ct-bone", "ct-lung", "ct-angio"}),
+    ],
+    ids=["head", "chest", "angiogram", "water"],
+)
+def test_what_a_preset_of_ct_is_for_must_be_there(volume, absent):
+    for name in CT_NAMES:
+        with warnings.catch_warnings(record=True) as told:
+            warnings.simplefilter("always")
+            preset(name, volume)
+        assert [f"the preset {name} is for" in str(one.message) for one in told] == [True] * (name in absent)
+        assert all("has almost none" in str(one.message) for one in told)
+
+
+def test_of_the_head_of_the_samples_it_is_told_what_it_does_not_hold(samples):
+    from volrender import load
+
+    with pytest.warns(UserWarning, match="quarter.nhdr"):
+        volume = load(samples / "ct_headsq_nrrd" / "quarter.nhdr")
+    for name in ("ct-lung", "ct-angio"):
+        with pytest.warns(UserWarning, match=f"the preset {name} is for .* quarter, 0 to 3926, has almost none"):
+            preset(name, volume)
+    for name in ("ct-bone", "ct-skin", "ct-soft-tissue"):
+        preset(name, volume)
 
 
 @pytest.mark.filterwarnings("ignore:the preset")
@@ -259,6 +305,7 @@ def test_what_a_layer_says_comes_before_its_preset():
     assert np.allclose(half, [(value, amount / 2) for value, amount in CT["ct-bone"].opacity])
 
 
+@pytest.mark.filterwarnings("ignore:the preset")
 def test_slices_have_the_colors_but_not_the_absorption():
     look = Intensity(body(), preset="ct-soft-tissue").look
     assert look.nodes("volume") == CT["ct-soft-tissue"].opacity
@@ -285,6 +332,7 @@ def test_a_look_tells_of_gradient_and_shading():
     assert (plain.gradient, plain.shading, plain.curve) == (None, None, None)
 
 
+@pytest.mark.filterwarnings("ignore:the preset")
 def test_the_histogram_draws_the_curve():
     layer = Intensity(body(), preset="ct-lung")
     figure = Histogram(layer).figure(89, 100)

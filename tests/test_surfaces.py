@@ -130,6 +130,19 @@ def test_decimation_tells_how_far_the_surface_is_off():
         refuses(kind, lambda d=decimate: Isosurface(volume, decimate=d), "decimate")
 
 
+def test_small_bodies_are_left_when_a_surface_is_decimated():
+    data = ellipsoid((20.0, 20.0, 20.0)).data.astype(float)
+    data[2:5, 2:5, 2:5], data[2, 2, -3] = 100, 100
+    volume = Volume(data, EYE, name="specks")
+    full = isosurface(Isosurface(volume, 50, smooth=False))
+    with pytest.warns(UserWarning, match=r"specks .* lies up to 0\.\d+ mm off$"):
+        thin = isosurface(Isosurface(volume, 50, smooth=False, decimate=0.9))
+    assert thin.n_cells < 0.12 * full.n_cells
+    assert thin.split_bodies().n_blocks == full.split_bodies().n_blocks == 3
+    assert thin.field_data["error_mm"][0] < 0.5
+    assert thin.volume == pytest.approx(full.volume, rel=0.01)
+
+
 def two_boxes():
     data = np.zeros((24, 20, 20), np.uint8)
     data[4:12, 4:16, 4:16], data[12:20, 4:16, 4:16] = 1, 2

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from helpers import refuses, tilted
 from matplotlib.colors import to_rgb
+from matplotlib.figure import Figure
 
 import volrender as vr
 from volrender.cli import main
@@ -60,6 +61,16 @@ def test_all_voxels_and_a_mask():
     ((_, _, values),) = curves(mask)[0].values()
     assert np.allclose(values, FRAMES)
     assert mask.said == "Mean of halves in the 5 frames of bold: from 1 to 5 %."
+
+
+def test_on_the_users_axes_it_has_the_type_of_a_histogram():
+    page = Figure(figsize=(6, 2))
+    both = page.subplots(1, 2)
+    for ax, panel in zip(both, (vr.Histogram(series(np.eye(4)).frame(0)), vr.Timecourse(series(np.eye(4))))):
+        panel.draw(ax)
+        texts = [ax.xaxis.label, ax.yaxis.label, *ax.get_xticklabels(), *ax.get_yticklabels()]
+        assert {text.get_fontsize() for text in texts} == {7.0}
+        assert (ax.spines["left"].get_linewidth(), ax.spines["right"].get_visible()) == (0.5, False)
 
 
 def test_the_words_say_which_regions():

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from volrender import space
 
@@ -46,7 +46,7 @@ class Body:
     def covers(self, points_xyz: NDArray[np.float64], voxels: float = 1.0) -> NDArray[np.float32]:
         """How far world points (..., 3) are inside: 0 to 1 over so many voxels, 0.5 at the margin."""
         index = np.moveaxis(space.apply_affine(np.linalg.inv(self.affine), points_xyz), -1, 0)
-        depth = ndimage.map_coordinates(self.depth, index, output=np.float32, order=1, mode="nearest")
+        depth = scipy.ndimage.map_coordinates(self.depth, index, output=np.float32, order=1, mode="nearest")
         return np.asarray(np.clip(0.5 + (depth - self.margin) / (voxels * self.finest), 0, 1))
 
 
@@ -65,8 +65,8 @@ def body(mask: Mask, affine: NDArray[np.float64], finest: float, hollow: Mask | 
     if hollow is not None:
         inside &= ~_wide(hollow & inside, _reach(mask, spacing), spacing)
     wall = np.pad(inside, 1, mode="edge")  # the end of a scan is no outside
-    depth = ndimage.distance_transform_edt(wall, sampling=spacing)[1:-1, 1:-1, 1:-1].astype(np.float32)
-    depth = ndimage.gaussian_filter(depth, 1.0, mode="nearest")  # of cubes it is stepped
+    depth = scipy.ndimage.distance_transform_edt(wall, sampling=spacing)[1:-1, 1:-1, 1:-1].astype(np.float32)
+    depth = scipy.ndimage.gaussian_filter(depth, 1.0, mode="nearest")  # of cubes it is stepped
     squeeze = np.linalg.svd(affine[:3, :3] / spacing, compute_uv=False).min()  # of a sheared grid
     return Body(depth, affine, max(MARGIN * finest, float(spacing.max())) / float(squeeze), finest)
 
@@ -85,25 +85,25 @@ def sealed(mask: Mask, spacing: NDArray[np.float64]) -> Mask:
             walls[face] |= sealed(mask[face], np.delete(spacing, axis))
     reach = _reach(mask, spacing)
     edge = [int(reach / step) + 2 for step in spacing]
-    away = ndimage.distance_transform_edt(~np.pad(walls, [(n, n) for n in edge]), sampling=spacing)
+    away = scipy.ndimage.distance_transform_edt(~np.pad(walls, [(n, n) for n in edge]), sampling=spacing)
     inner = tuple(slice(n, -n) for n in edge)
 
     def filled(reach: float) -> Mask:
-        grown = ndimage.binary_fill_holes(away <= reach)
-        inside = ndimage.distance_transform_edt(grown, sampling=spacing) > reach
-        return np.asarray(ndimage.binary_fill_holes(inside)[inner] | mask)
+        grown = scipy.ndimage.binary_fill_holes(away <= reach)
+        inside = scipy.ndimage.distance_transform_edt(grown, sampling=spacing) > reach
+        return np.asarray(scipy.ndimage.binary_fill_holes(inside)[inner] | mask)
 
     # What a large ball closes of a crease in the outer surface is narrow; what a small one does is hardly seen.
     spaces = _wide(filled(reach) & ~mask, CREASE * reach, spacing)
-    return np.asarray(ndimage.binary_fill_holes(filled(reach / 2) | spaces))
+    return np.asarray(scipy.ndimage.binary_fill_holes(filled(reach / 2) | spaces))
 
 
 def _wide(mask: Mask, reach: float, spacing: NDArray[np.float64]) -> Mask:
     """The parts of a mask that are wider than what `sealed` closes."""
-    core = ndimage.distance_transform_edt(mask, sampling=spacing) > reach
+    core = scipy.ndimage.distance_transform_edt(mask, sampling=spacing) > reach
     if not core.any():
         return np.asarray(core)
-    around = ndimage.distance_transform_edt(~core, sampling=spacing) <= reach + spacing.max()
+    around = scipy.ndimage.distance_transform_edt(~core, sampling=spacing) <= reach + spacing.max()
     return np.asarray(mask & around)
 
 

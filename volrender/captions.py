@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from functools import singledispatch
+from itertools import pairwise
 
 import numpy as np
 from matplotlib.colors import to_rgb
@@ -166,7 +167,9 @@ def convention(shown: Sequence[Cut]) -> str:
     if len(turned) != 1:
         return "Sides are as lettered." if turned else ""
     name, side = ("Radiological", "right") if turned == {True} else ("Neurological", "left")
-    return f"{name} convention: the subject's left is on the {side} of axial and coronal slices."
+    oblique = {" = " not in cut.label for cut in shown if cut.turned is not None}
+    kinds = ["axial", "coronal"] * (False in oblique) + ["oblique"] * (True in oblique)
+    return f"{name} convention: the subject's left is on the {side} of {listed(kinds)} slices."
 
 
 def viewpoint(camera: Camera) -> str:
@@ -204,6 +207,7 @@ def _(layer: Intensity, drawn_as: str) -> str:
             said = [shown]
         else:
             said = [_tones(layer.look, layer.volume.unit), f"shown where {shown}" if shown else ""]
+            said += [_faded(layer)] if drawn_as == "slice" else []
     if layer.blend != "composite" and drawn_as == "volume":
         name = f"a {layer.blend} projection of {name}"
     return _with(name, [*said, removed(layer.clip)])
@@ -214,7 +218,9 @@ def _(layer: Isosurface, drawn_as: str) -> str:
     value = f"{_beyond(layer)}{found(layer)}"
     what = "outline" if drawn_as == "slice" else "surface"
     name = named(layer.volume)
-    return _with(f"the {what} of {name}", [value, color_word(as_rgb(layer.color)), removed(layer.clip)])
+    return _with(
+        f"the {what} of {name}", [value, color_word(as_rgb(layer.color)), _opacity(layer.opacity), removed(layer.clip)]
+    )
 
 
 @layer_words.register
@@ -230,7 +236,7 @@ def _(layer: LabelMap, drawn_as: str) -> str:
         alike = len(set(names.values())) < len(names)
         said = [f"{len(names)} regions, {'some in like colors' if alike else 'each in a color of its own'}"]
     lined = drawn_as == "slice" and layer.outline
-    return _with(f"the outlines of {name}" if lined else name, [*said, removed(layer.clip)])
+    return _with(f"the outlines of {name}" if lined else name, [*said, _opacity(layer.opacity), removed(layer.clip)])
 
 
 @layer_words.register
@@ -238,6 +244,28 @@ def _(layer: CutPlane, drawn_as: str) -> str:
     if drawn_as == "slice":
         return f"the place of {_where(layer.plane)}"
     return _with(f"{named(layer.volume)} on {_where(layer.plane)}", [_tones(layer.look, "")])
+
+
+def _opacity(amount: float | None) -> str:
+    """An alpha in words; "" of what is opaque."""
+    return "" if amount is None or amount == 1 else f"opacity {number(amount)}"
+
+
+def _faded(layer: Intensity) -> str:
+    """The opacity of a map on a slice, as in "fading below |z| = 3.1" of a curve; "" if what is shown is opaque."""
+    curve = layer.look.opacity
+    if not isinstance(curve, tuple):
+        return _opacity(curve)
+    value, signed = layer.volume.unit or "value", layer.look.survey.signed
+    top = max(amount for _, amount in curve)
+    if {amount for _, amount in curve} <= {0.0, top} and all(a == b or x == y for (x, a), (y, b) in pairwise(curve)):
+        return _opacity(top)
+    sides = [[(abs(x), a) for x, a in curve if x * sign >= 0] for sign in (1, -1)] if signed else [list(curve)]
+    if any(b < a for side in sides for (_, a), (_, b) in pairwise(sorted(side))):
+        return "opacity varies with the value"
+    full = min(x for side in sides for x, amount in side if amount == top)
+    fading = f"fading below {f'|{value}|' if signed else value} = {number(full)}"
+    return ", ".join(filter(None, [_opacity(top), fading]))
 
 
 def _beyond(layer: Isosurface) -> str:
@@ -289,11 +317,11 @@ def sentence(view: str, layers: Sequence[Layer], drawn_as: str) -> str:
     return f"{text[0].upper()}{text[1:]}."
 
 
-def closing(layers: Sequence[Layer], conventions: Iterable[str]) -> str:
+def closing(layers: Sequence[Layer], sides: str) -> str:
     """What is true of all panels: the sides, the space and what drew them."""
     spaces = sorted({layer.volume.space for layer in layers} - {"", "aligned", "template"})
     where = f", in {listed(spaces)} space" if spaces else ""
-    said = [*dict.fromkeys(text for text in conventions if text)]
+    said = [sides] if sides else []
     if layers:
         said.append(f"Coordinates are in mm{where} (x to the right, y to the front, z up).")
     return " ".join([*said, f"Drawn with volrender {__version__}."])

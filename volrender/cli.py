@@ -41,6 +41,7 @@ app = App(
 
 VIEW = Parameter(help="A side, or elevation,azimuth in degrees.", allow_leading_hyphen=True)
 PRESETS = f"A look: {', '.join(NAMES)}, or a .vp.json file."
+Bars = Annotated[bool | None, Parameter(help="Color bars and a legend, or none.", negative="--no-colorbar")]
 Files = Annotated[list[str], Parameter(help="Volumes; the first is the ground, the others lie over it.")]
 
 
@@ -50,7 +51,7 @@ class Printing:
     """Where and how large."""
 
     output: Annotated[Path, Parameter(alias="-o", help="A .png, .tif, .pdf or .svg.")]
-    width: Annotated[str, Parameter(help="single (89 mm), 1.5 (120), double (183), or mm.")] = "single"
+    width: Annotated[str, Parameter(help="mm, or single (89), 1.5 (120), double (183).", show_default=False)] = "single"
     dpi: Annotated[float, Parameter(help="Pixels per inch.")] = 300
     title: Annotated[str, Parameter(help="A line over the picture.", show_default=False)] = ""
     background: Annotated[str, Parameter(help="A color, or transparent.")] = "white"
@@ -137,6 +138,7 @@ def voxels(
     bare: Annotated[bool, Parameter(help="A scale bar and directions, no axes in mm.", show_default=False)] = False,
     explode: Annotated[float, Parameter(help="Gap between cubes, as a fraction of a voxel.")] = 0.0,
     contrast: Annotated[bool, Parameter(help="Lift the contrast of the first file.", show_default=False)] = False,
+    colorbar: Bars = None,
 ) -> None:
     """Draw an exploded-voxel figure: every voxel a translucent cube."""
     from volrender.panels import Voxels
@@ -152,6 +154,7 @@ def voxels(
                 edgecolor=edgecolor,
                 axes=not bare,
                 camera=_camera(camera),
+                colorbar=colorbar,
                 title=printing.title,
                 background=printing.background,
             )
@@ -175,6 +178,7 @@ def scene(
     light: Annotated[str, Parameter(help="studio (default), or flat: no shades.", show_default=False)] = "studio",
     engine: Annotated[str, Parameter(help="auto (default), pyvista or raycast.", show_default=False)] = "auto",
     silhouette: Annotated[bool, Parameter(help="Outline every layer.", show_default=False)] = False,
+    colorbar: Bars = None,
 ) -> None:
     """Draw a 3-D view: the first file as a volume, the others as surfaces."""
     from volrender.panels import Scene
@@ -189,6 +193,7 @@ def scene(
                 light=light,
                 engine=engine,
                 silhouette=silhouette,
+                colorbar=colorbar,
                 title=printing.title,
                 background=printing.background,
             )
@@ -229,7 +234,7 @@ class Cutting:
             allow_leading_hyphen=True,
         ),
     ] = ()
-    native: Annotated[bool, Parameter(help="Cut along the first file's voxels.", show_default=False)] = False
+    space: Annotated[str, Parameter(help="world, or native: across the voxels' axes.", show_default=False)] = "world"
     radiological: Annotated[bool, Parameter(help="The subject's right on the left.", show_default=False)] = False
     camera: Annotated[str | None, Parameter(help="The side to look from, such as left.")] = None
 
@@ -239,12 +244,11 @@ class Cutting:
         places = {axis: list(at) for axis, at in (("x", self.x), ("y", self.y), ("z", self.z)) if at}
         n: Any = self.n[0] if len(self.n) == 1 else self.n or None
         planes = [parse_plane(text) for text in self.plane] or None
-        space = "native" if self.native else "world"
         return {
             **places,
             "n": n,
             "plane": planes,
-            "space": space,
+            "space": self.space,
             "radiological": self.radiological,
             "camera": self.camera,
         }
@@ -253,7 +257,7 @@ class Cutting:
 USUAL = Cutting()
 
 
-@app.command(help_epilogue="Example: volrender slices T1.nii.gz zmap.nii.gz --level 3.1 -z -20 0 40 -o slices.png")
+@app.command(help_epilogue="Example: volrender slices T1.nii.gz zmap.nii.gz --level 3 -z 20 50 -o cuts.png")
 def slices(
     files: Files,
     /,
@@ -264,10 +268,12 @@ def slices(
     outline: Annotated[bool, Parameter(help="Masks and labels as outlines.", show_default=False)] = False,
     crosshair: Annotated[bool, Parameter(help="Lines where single slices meet.", show_default=False)] = False,
     reference: Annotated[bool, Parameter(help="A small view of where they are.", show_default=False)] = False,
+    bare: Annotated[bool, Parameter(help="No positions, letters or scale bar.", show_default=False)] = False,
+    colorbar: Bars = None,
     preset: Annotated[str | None, Parameter(help="Colors by name; see scene --help.")] = None,
 ) -> None:
     """Draw slices with overlays; without positions one of each kind."""
-    from volrender.annotation import Annotation
+    from volrender.annotation import as_annotation
     from volrender.slices import Slices
 
     with _printing(printing, len(files)) as (save, advance):
@@ -277,8 +283,17 @@ def slices(
             raise ValueError("--outline would change nothing: it is for masks and label maps, and there is none")
         if outline:
             layers = [replace(layer, outline=True) if isinstance(layer, LabelMap) else layer for layer in layers]
-        notes = Annotation(crosshair=crosshair, reference=reference)
-        save(Slices(*layers, **options, annotate=notes, title=printing.title, background=printing.background))
+        notes = replace(as_annotation(not bare), crosshair=crosshair, reference=reference)
+        save(
+            Slices(
+                *layers,
+                **options,
+                annotate=notes,
+                colorbar=colorbar,
+                title=printing.title,
+                background=printing.background,
+            )
+        )
 
 
 @app.command(help_epilogue="Example: volrender histogram T1.nii.gz -o histogram.png")

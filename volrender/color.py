@@ -39,6 +39,8 @@ THRESHOLDED = 0.05  # of the robust top: a gap from 0 to the smallest value that
 # Okabe & Ito, Color Universal Design (2008), without black, ordered for contrast on gray; then each the color that is
 # furthest from those before it, also for who sees no red or no green (Machado et al., IEEE TVCG 15, 2009).
 OKABE_ITO = ("#D55E00", "#0072B2", "#009E73", "#E69F00", "#CC79A7", "#56B4E9", "#F0E442")
+XYZ_OF_RGB = np.array([[0.412453, 0.35758, 0.180423], [0.212671, 0.71516, 0.072169], [0.019334, 0.119193, 0.950227]])
+WHITE_POINT = np.array([0.95047, 1.0, 1.08883])
 QUALITATIVE = (*OKABE_ITO, "#801A4D", "#990000", "#4DE6B3", "#80E6E6", "#0033B3", "#6680FF", "#994D4D")
 
 
@@ -91,8 +93,7 @@ def survey(data: NDArray[Any]) -> Survey:
     False
     """
     low, high = finite_range(data)
-    step = int(np.ceil((data.size / SURVEYED) ** (1 / data.ndim)))
-    looked_at = data[(slice(None, None, step),) * data.ndim]
+    looked_at = thinned(data)
     values = looked_at[np.isfinite(looked_at)].astype(np.float64)
     if values.size == 0 or values.min() == values.max():  # a few bright voxels can slip through the subsample
         values = data[np.isfinite(data)].astype(np.float64)
@@ -117,15 +118,25 @@ def survey(data: NDArray[Any]) -> Survey:
 
 def _subject(data: NDArray[Any], air: float) -> NDArray[Any]:
     """The values in front of the background and, as in a head, of what has such values on all six sides."""
-    step = int(np.ceil((data.size / ENCLOSED) ** (1 / data.ndim)))
-    some = data[(slice(None, None, step),) * data.ndim]
-    front = some > air
-    inside = np.isfinite(some)
-    for axis in range(min(some.ndim, 3)):
+    some = thinned(data, ENCLOSED)
+    inside = np.isfinite(some) & enclosed(some > air)
+    return np.asarray(some[inside] if inside.any() else data[np.isfinite(data)], dtype=np.float64)
+
+
+def thinned(data: NDArray[Any], most: int = SURVEYED) -> NDArray[Any]:
+    """A regular subsample of at most about so many voxels."""
+    step = int(np.ceil((data.size / most) ** (1 / data.ndim)))
+    return data[(slice(None, None, step),) * data.ndim]
+
+
+def enclosed(front: NDArray[np.bool_], axes: int = 3) -> NDArray[np.bool_]:
+    """What is in front, and what has that on both sides along so many axes."""
+    inside = np.zeros(front.shape, dtype=np.uint8)
+    for axis in range(min(front.ndim, 3)):
         behind = np.logical_or.accumulate(front, axis=axis)
         before = np.flip(np.logical_or.accumulate(np.flip(front, axis), axis=axis), axis)
-        inside &= behind & before
-    return np.asarray(some[inside] if inside.any() else data[np.isfinite(data)], dtype=np.float64)
+        inside += behind & before
+    return inside >= min(front.ndim, axes)
 
 
 def _background(values: NDArray[np.float64]) -> tuple[float, float]:
@@ -444,14 +455,23 @@ def label_colors(labels: Sequence[int]) -> dict[int, RGB]:
     """
     if len(labels) <= len(QUALITATIVE):
         return {label: as_rgb(QUALITATIVE[i]) for i, label in enumerate(labels)}
-    from skimage.color import lab2rgb
-
     place = np.arange(len(labels))
     turns = place * (3 - np.sqrt(5)) * np.pi
     light, chroma = 50.0 + 15 * (place % 3), np.where(place // 21 % 2, 20, 48)
     lab = np.stack([light, chroma * np.cos(turns), chroma * np.sin(turns)], axis=-1)
-    rgb = np.clip(lab2rgb(lab[None])[0], 0, 1)
-    return {label: (float(r), float(g), float(b)) for label, (r, g, b) in zip(labels, rgb, strict=True)}
+    return {label: (r, g, b) for label, (r, g, b) in zip(labels, _rgb_of_lab(lab).tolist(), strict=True)}
+
+
+def _rgb_of_lab(lab: NDArray[np.float64]) -> NDArray[np.float64]:
+    """CIE L*a*b* colors (n, 3) under daylight (D65, 2°) as sRGB, 0 to 1 (IEC 61966-2-1).
+
+    As `skimage.color.lab2rgb`, which to import takes as long as to draw a picture.
+    """
+    y = (lab[:, 0] + 16) / 116
+    f = np.stack([y + lab[:, 1] / 500, y, y - lab[:, 2] / 200], axis=-1)
+    xyz = WHITE_POINT * np.where(f > 6 / 29, f**3, 3 * (6 / 29) ** 2 * (f - 4 / 29))
+    linear = np.clip(np.linalg.solve(XYZ_OF_RGB, xyz.T).T, 0, 1)
+    return np.asarray(np.where(linear > 0.0031308, 1.055 * linear ** (1 / 2.4) - 0.055, 12.92 * linear))
 
 
 def make_look(

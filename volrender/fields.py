@@ -13,8 +13,8 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
+import scipy
 from numpy.typing import ArrayLike, NDArray
-from scipy import ndimage
 
 from volrender import affines
 from volrender.affines import Floats
@@ -73,7 +73,7 @@ class Field:
         far = np.array(self.vectors.shape[:3]) - 0.5
         inside = np.asarray(((points >= -0.5 - 1e-6) & (points <= far + 1e-6)).all(axis=-1, keepdims=True))
         index = points.reshape(-1, 3).T
-        parts = [ndimage.map_coordinates(self.vectors[..., w], index, float, 1, "nearest") for w in range(3)]
+        parts = [scipy.ndimage.map_coordinates(self.vectors[..., w], index, float, 1, "nearest") for w in range(3)]
         return np.where(inside, np.stack(parts, axis=-1).reshape(points.shape), 0.0)
 
     def pull(self, points_xyz: ArrayLike) -> Floats:

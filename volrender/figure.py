@@ -126,12 +126,12 @@ class Figure(Printable):
         """The legend under the figure: what each panel shows, where, in which colors and limits, and what drew it."""
         panels = [panel for row in self.rows for panel in row]
         layers = [layer for panel in panels for layer in panel.layers]
-        conventions = {panel.convention for panel in panels} - {""}
-        mixed = len(conventions) > 1  # then each panel says its own
+        cuts = [cut for panel in panels for cut in panel.cuts]
+        mixed = len({cut.turned for cut in cuts} - {None}) > 1  # then each panel says its own
         said = [captions.heading(self.title)]
         for letter, panel in self._lettered():
             said += [f"{letter}, {panel.titled}" if letter else panel.titled, panel.convention if mixed else ""]
-        return " ".join([*filter(None, said), captions.closing(layers, [] if mixed else conventions)])
+        return " ".join([*filter(None, said), captions.closing(layers, "" if mixed else captions.convention(cuts))])
 
     def alt_text(self) -> str:
         """What the figure shows, panel by panel, for those who cannot see it."""

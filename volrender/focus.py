@@ -11,12 +11,12 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from volrender import framing, space
 from volrender.color import THRESHOLDED
-from volrender.layers import CutPlane, Intensity, LabelMap, Layer
+from volrender.layers import CutPlane, Intensity, Isosurface, LabelMap, Layer
 from volrender.space import Floats
 from volrender.volume import Volume
 
@@ -27,8 +27,18 @@ EDGE = 2.0  # percent of the subject's voxels at either end of a row of slices t
 
 
 def finding(layers: Sequence[Layer]) -> Layer:
-    """The layer that the picture is about: the last that is no plane, else the first."""
-    return next((layer for layer in reversed(layers) if not isinstance(layer, CutPlane)), layers[0])
+    """The layer that the picture is about: the last that is no plane, else the first.
+
+    Of several surfaces of one map, as of its two signs, the one with the largest cluster.
+    """
+    last = next((layer for layer in reversed(layers) if not isinstance(layer, CutPlane)), layers[0])
+    alike = [layer for layer in layers[1:] if isinstance(layer, Isosurface) and layer.volume is last.volume]
+    return max(alike, key=_extent) if isinstance(last, Isosurface) and len(alike) > 1 else last
+
+
+def _extent(layer: Isosurface) -> int:
+    """How many voxels its largest cluster has."""
+    return int(np.count_nonzero(_largest(framing.seen(layer, layer.volume.canonical, 1)[0])))
 
 
 def point(layers: Sequence[Layer]) -> Floats:
@@ -143,7 +153,7 @@ def _centre(body: NDArray[np.bool_]) -> Floats:
 
 def _largest(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """The largest body of voxels that touch by their faces."""
-    bodies, count = ndimage.label(mask)
+    bodies, count = scipy.ndimage.label(mask)
     if count < 2:
         return mask
     sizes = np.bincount(bodies.ravel())

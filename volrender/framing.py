@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import reduce
 from typing import Any
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from volrender import paint, space
 from volrender.layers import CutPlane, Intensity, LabelMap, Layer
@@ -28,7 +29,7 @@ def labels_toward(layer: LabelMap, camera: space.Camera) -> tuple[NDArray[Any], 
     source = layer.volume.canonical
     shown = paint.foreground(layer, source.data)
     _remove(layer, shown, source.affine)
-    index = np.argwhere(shown & ~ndimage.binary_erosion(shown))
+    index = np.argwhere(shown & ~scipy.ndimage.binary_erosion(shown))
     points = space.apply_affine(source.affine, index)
     order = np.argsort(points @ camera.toward, kind="stable")
     index, points = index[order], points[order]
@@ -166,7 +167,7 @@ def _occupied(layer: Layer, source: Volume, step: int) -> tuple[NDArray[np.bool_
 
 def _cells(mask: NDArray[np.bool_], step: int) -> NDArray[np.bool_]:
     """Which cells of `step` voxels along j and k have a true voxel in a mask (i, j, k)."""
-    cells = mask.any(axis=0)
+    cells = reduce(np.logical_or, mask)  # `any` would take thirty times as long where i lies together in memory
     for axis in (0, 1):
         cells = np.logical_or.reduceat(cells, np.arange(0, cells.shape[axis], step), axis=axis)
     return np.asarray(cells)

@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import scipy
 from numpy.typing import ArrayLike, NDArray
-from scipy import ndimage
 
 Array = NDArray[Any]
 
@@ -229,9 +229,9 @@ def smooth(a: ArrayLike, sigma: Sequence[float]) -> Array:
     sigmas = [*sigma, *[0.0] * (array.ndim - 3)]
     finite = np.isfinite(array)
     if finite.all():
-        return np.asarray(ndimage.gaussian_filter(array, sigmas, mode="nearest"))
-    weight = ndimage.gaussian_filter(finite.astype(array.dtype), sigmas, mode="nearest")
-    filled = ndimage.gaussian_filter(np.where(finite, array, 0), sigmas, mode="nearest")
+        return np.asarray(scipy.ndimage.gaussian_filter(array, sigmas, mode="nearest"))
+    weight = scipy.ndimage.gaussian_filter(finite.astype(array.dtype), sigmas, mode="nearest")
+    filled = scipy.ndimage.gaussian_filter(np.where(finite, array, 0), sigmas, mode="nearest")
     with np.errstate(invalid="ignore", divide="ignore"):
         return np.asarray(np.where(weight > 1e-3, filled / weight, 0), dtype=array.dtype)
 

@@ -53,6 +53,15 @@ def _whole(data: NDArray[Any]) -> NDArray[Any]:
     return data.astype(np.int32)
 
 
+def label_sizes(data: NDArray[Any]) -> dict[int, int]:
+    """How many voxels each label has, in rising order of label; background is left out."""
+    if data.dtype in (np.uint8, np.uint16):  # a third of the time
+        counts = np.bincount(data.ravel(order="K"))
+        return {label: int(counts[label]) for label in np.flatnonzero(counts).tolist() if label}
+    labels, counts = np.unique(data, return_counts=True)
+    return {int(label): int(count) for label, count in zip(labels, counts) if label}
+
+
 def labels_named(labels: Any) -> Mapping[int, Label]:
     """Checked names and colors of labels; a name alone gets a color of its own."""
     if not isinstance(labels, Mapping) or not all(isinstance(n, (int, np.integer)) for n in labels):

@@ -12,8 +12,8 @@ from functools import singledispatch
 from typing import Any, TypeAlias, TypeGuard
 
 import numpy as np
+import scipy
 from numpy.typing import ArrayLike, NDArray
-from scipy import ndimage
 
 from volrender import bodies, sheets, space
 from volrender.bodies import Body
@@ -59,7 +59,7 @@ def sample(volume: Volume, points_xyz: Points, *, hollow: bool = False, smooth: 
         values = _spline(data, index) if smooth else None
         if values is not None:
             return values
-        return ndimage.map_coordinates(data, index, output=np.float32, order=1, mode="nearest", prefilter=False)
+        return scipy.ndimage.map_coordinates(data, index, output=np.float32, order=1, mode="nearest", prefilter=False)
 
     return np.where(inside, sheets.without_gaps(source.data, hollow, interpolated), np.float32(np.nan))
 
@@ -77,9 +77,12 @@ def _spline(data: NDArray[Any], index: NDArray[np.float64]) -> NDArray[np.float3
         return None
     near = data[tuple(slice(a, b) for a, b in zip(low, high))].astype(np.float32)
     inner = index - low.reshape(3, *[1] * (index.ndim - 1))
-    values = ndimage.map_coordinates(near, inner, output=np.float32, order=3, mode="nearest")
+    values = scipy.ndimage.map_coordinates(near, inner, output=np.float32, order=3, mode="nearest")
     cell = tuple(np.floor(axis).astype(np.intp).clip(0, n - 1) for axis, n in zip(inner, near.shape))
-    around = (extreme(near, size=2, origin=-1)[cell] for extreme in (ndimage.minimum_filter, ndimage.maximum_filter))
+    around = (
+        extreme(near, size=2, origin=-1)[cell]
+        for extreme in (scipy.ndimage.minimum_filter, scipy.ndimage.maximum_filter)
+    )
     return np.asarray(np.clip(values, *around))
 
 
@@ -124,7 +127,7 @@ def _(layer: LabelMap, points_xyz: ArrayLike) -> NDArray[Any]:
     data = np.pad(source.data.astype(np.int64), 3)
     points = space.apply_affine(np.linalg.inv(source.affine), points_xyz) + 3
     index = np.floor(points + 0.5).clip(1, np.array(data.shape) - 2).astype(np.intp)
-    mixed = at_voxels(ndimage.maximum_filter(data, 3) != ndimage.minimum_filter(data, 3), index)
+    mixed = at_voxels(scipy.ndimage.maximum_filter(data, 3) != scipy.ndimage.minimum_filter(data, 3), index)
     around = index[mixed][:, None] + (np.indices((3, 3, 3)).reshape(3, 27).T - 1)
     votes = at_voxels(data, around)
     weights = np.exp(-((points[mixed][:, None] - around) ** 2).sum(axis=-1) / (2 * BLUR**2)).astype(np.float32)
@@ -264,7 +267,7 @@ def foreground(layer: Layer, data: NDArray[Any]) -> NDArray[np.bool_]:
     if isinstance(layer, Isosurface):
         return enclosed(layer, data)
     if isinstance(layer, LabelMap):
-        return np.isin(data, list(layer.table))
+        return data != 0 if len(layer.table) == len(layer.sizes) else np.isin(data, list(layer.table))
     alpha = layer.look.alpha(data, "volume")
     return np.asarray(alpha > 0.02 * alpha.max())
 
@@ -329,7 +332,7 @@ def coverage(
     values = luma(values) if layer.volume.kind == "rgb" else values
     step = float(np.linalg.norm(points_xyz[1, 0] - points_xyz[0, 0])) if len(points_xyz) > 1 else 1.0
     voxel = min(layer.volume.spacing) / step
-    filled = ndimage.gaussian_filter(np.nan_to_num(values, nan=layer.volume.luminance.survey.low), sigma * voxel)
+    filled = scipy.ndimage.gaussian_filter(np.nan_to_num(values, nan=layer.volume.luminance.survey.low), sigma * voxel)
     # The subject's own edge is as fine as its values; what is sealed lies behind it.
     covered = np.maximum(_within(layer, filled), body.covers(points_xyz))
     return np.asarray(np.where(np.isfinite(values), covered, 0), dtype=np.float32)

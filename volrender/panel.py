@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from volrender import captions, space
 from volrender.color import OVERLAY, RGB, as_rgb
+from volrender.cuts import Cut
 from volrender.draw.annotate import Frame, compass, number, scale_bar, title, title_height
 from volrender.draw.sidebar import MAX_LEGEND, Bar, Entry, Key, Sidebar
 from volrender.io.files import warn
@@ -140,9 +141,14 @@ class Panel(Printable):
         return "a picture"
 
     @property
+    def cuts(self) -> list[Cut]:
+        """The slices that are shown."""
+        return []
+
+    @property
     def convention(self) -> str:
-        """A sentence on the sides, where they need one."""
-        return ""
+        """On which side of slices the subject's left is; "" where none shows it."""
+        return captions.convention(self.cuts)
 
     def caption(self) -> str:
         """The legend under the panel: what is shown, where, in which colors and limits, and what drew it.
@@ -153,7 +159,7 @@ class Panel(Printable):
         >>> print(vr.Slices(vr.sample("mni152"), z=[0, 20]).caption())
         Axial slices at z = 0 and 20 mm of MNI152 T1 (gray, 0 to 192). Neurological convention: the subject's left ...
         """
-        return f"{self.titled} {captions.closing(self.layers, [self.convention])}"
+        return f"{self.titled} {captions.closing(self.layers, self.convention)}"
 
     def alt_text(self) -> str:
         """What the picture shows, for those who cannot see it."""

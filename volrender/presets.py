@@ -15,8 +15,9 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import ndimage
 
-from volrender.color import Survey
+from volrender.color import Survey, enclosed, thinned
 from volrender.io.files import warn
 from volrender.space import finite
 from volrender.transfer import TransferFunction
@@ -151,6 +152,17 @@ PURPOSES = {
     "stat": "statistical maps, with values on both sides of 0",
     "fluorescence": "what is bright on a dark ground",
 }
+# From where to where what a preset is made for lies (HU). What is next to something above that is the edge of it.
+SHOWN = {
+    "ct-bone": (300.0, np.inf),
+    "ct-soft-tissue": (-150.0, np.inf),
+    "ct-skin": (-300.0, np.inf),
+    "ct-lung": (-900.0, -550.0),
+    "ct-angio": (200.0, 480.0),
+}
+NEXT_TO = 3  # voxels
+HARDLY_ANY = 0.0005  # of the body
+BODY_HU = -300.0  # where it begins
 VESSELS = 0.25  # of the foreground; more of an angiogram is not vessels
 TISSUES = ("ct-soft-tissue", "ct-skin", "ct-lung", "mr-t1", "mr-head")  # what is wide, and smooth
 NAMES = (*CT, *list(RELATIVE)[:3], "stat", "fluorescence")
@@ -170,6 +182,9 @@ def preset(name: str | os.PathLike[str], volume: Volume, *, level: float | None 
     "mr-t1", "mr-head", "mr-angio" and "fluorescence" go from the end of the background to the brightest tissue.
     "stat" is two-sided, and transparent up to its level. Of what is smaller than 100 mm a shorter `distance` absorbs
     what else a millimetre does, as if it were enlarged to that, so that a mouse, or a cell, looks like a man.
+
+    A warning tells of data that a preset is not for, such as "mr-t1" of a map with a sign, or "ct-lung" of a
+    head.
 
     Parameters
     ----------
@@ -204,8 +219,7 @@ def preset(name: str | os.PathLike[str], volume: Volume, *, level: float | None 
     if volume.kind != "intensity":
         raise TypeError(f"a preset needs intensities; {volume.name or 'the volume'} holds {volume.kind}")
     if level is None and (why := _unsuited(name, volume)):
-        what, survey = volume.name or "the volume", volume.survey
-        warn(f"the preset {name} is for {PURPOSES[name]}; {what}, {survey.low:g} to {survey.high:g}, {why}")
+        _tell(name, volume, why)
     if name == "stat":
         found = _stat(volume.survey, level)
     elif name in CT:
@@ -241,6 +255,11 @@ def _check_name(name: str) -> None:
         raise ValueError(f"there is no preset {name!r}{hint}; {choices([*NAMES], name)}, or give a .vp.json file")
 
 
+def _tell(name: str, volume: Volume, why: str) -> None:
+    what, survey = volume.name or "the volume", volume.survey
+    warn(f"the preset {name} is for {PURPOSES[name]}; {what}, {survey.low:g} to {survey.high:g}, {why}")
+
+
 def _unsuited(name: str, volume: Volume) -> str:
     """What speaks against a preset for a volume; nothing, or what else tells of it, if none does."""
     survey = volume.survey
@@ -263,10 +282,13 @@ def _unsuited(name: str, volume: Volume) -> str:
 def _from_hounsfield(name: str, volume: Volume) -> tuple[float, float]:
     """Scale and offset from Hounsfield units to the volume's values."""
     low, high = volume.survey.low, volume.survey.high
-    if volume.unit.upper() == "HU" or (low <= -100 and high >= 300):
-        return 1.0, 0.0
-    if low >= 0 and 1300 < high < 8192 and _water_at_1024(volume.data):
-        return 1.0, WATER_RAW
+    known = volume.unit.upper() == "HU" or (low <= -100 and high >= 300)
+    raw = not known and low >= 0 and 1300 < high < 8192 and _water_at_1024(volume.data)
+    if known or raw:
+        offset = WATER_RAW if raw else 0.0
+        if _share(volume.data, offset, *SHOWN[name]) < HARDLY_ANY:
+            _tell(name, volume, "has almost none")
+        return 1.0, offset
     dark, bright = volume.survey.floor, volume.survey.robust[1]
     warn(
         f"{volume.name or 'the volume'} is not in Hounsfield units ({low:g} to {high:g}): "
@@ -274,6 +296,19 @@ def _from_hounsfield(name: str, volume: Volume) -> tuple[float, float]:
     )
     scale = (bright - dark) / (BRIGHT_HU - AIR_HU) or 1.0
     return scale, dark - scale * AIR_HU
+
+
+def _share(data: NDArray[Any], offset: float, low: float, high: float) -> float:
+    """The part of the body in a CT that lies between two values (HU), less where something above is near.
+
+    On the way from air to skin there are the values of lungs, about bone those of vessels. Where a scan ends in the
+    lungs they are enclosed from the sides alone.
+    """
+    some = thinned(data)
+    body = enclosed(some > BODY_HU + offset, axes=2)
+    near = ndimage.maximum_filter(body & (some > high + offset), 2 * NEXT_TO + 1)
+    found = body & (some >= low + offset) & (some <= high + offset) & ~near
+    return float(found.sum() / max(body.sum(), 1))
 
 
 def _water_at_1024(data: NDArray[Any]) -> bool:

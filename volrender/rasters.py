@@ -111,8 +111,8 @@ def _unpacked(rest: bytes, path: Path) -> str:
 
 def _opaque(pixels: NDArray[np.uint8]) -> Image.Image:
     """The image, without alpha if it is opaque everywhere."""
-    seen = pixels if (pixels[..., 3] < 255).any() else pixels[..., :3]
-    return Image.fromarray(np.ascontiguousarray(seen))
+    image = Image.fromarray(pixels)
+    return image if (pixels[..., 3] < 255).any() else image.convert("RGB")
 
 
 def _small(pixels: NDArray[np.uint8]) -> Image.Image | None:

@@ -148,11 +148,6 @@ class Slices(Panel):
         return captions.cuts(self.cuts) + whose
 
     @property
-    def convention(self) -> str:
-        """On which side the subject's left is."""
-        return captions.convention(self.cuts)
-
-    @property
     def cuts(self) -> list[Cut]:
         """The slices, sagittal first, planes of any direction last."""
         return [cut for group in self._groups for cut in group]
@@ -167,9 +162,8 @@ class Slices(Panel):
         if self._planes or any(self._positions):
             groups = [[self._cut(w, p) for p in places] for w, places in enumerate(self._positions) if places]
             return groups + [[self._seen(along(plane)) for plane in self._planes]] * bool(self._planes)
-        middle = focus.point(self.layers)
         facing = range(3) if self._faced is None else [self._faced]
-        return [[self._through(w, middle)] for w in facing]
+        return [[self._through(w, self._focus)] for w in facing]
 
     @property
     def _wanted(self) -> list[int]:
@@ -195,6 +189,11 @@ class Slices(Panel):
         if self.camera is not None and cut.axis == self._faced:
             turned = float(world.as_camera(self.camera).axes[0] @ cut.right) < 0
         return mirrored(cut) if turned else cut
+
+    @cached_property
+    def _focus(self) -> Floats:
+        """The world point that the picture is about."""
+        return focus.point(self.layers)
 
     @cached_property
     def _points(self) -> NDArray[np.float64]:
@@ -271,10 +270,9 @@ class Slices(Panel):
             return None
         if len(self._planes) == 1 and not any(self._positions):
             return np.array(self._planes[0].origin)
-        middle = focus.point(self.layers)
-        through = [self._through(w, middle) for w in range(3)]
+        through = [self._through(w, self._focus) for w in range(3)]
         for group in self._groups:
-            near = min(group, key=lambda cut: abs(float(cut.normal @ middle) - cut.offset))
+            near = min(group, key=lambda cut: abs(float(cut.normal @ self._focus) - cut.offset))
             parallel = [w for w, cut in enumerate(through) if abs(float(cut.normal @ near.normal)) > 1 - 1e-9]
             through[parallel[0] if parallel else near.axis] = near
         return np.linalg.solve(np.stack([cut.normal for cut in through]), np.array([cut.offset for cut in through]))

@@ -6,15 +6,18 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
+from matplotlib import rcParams
 from matplotlib.axes import Axes
+from matplotlib.figure import FigureBase
 from numpy.typing import NDArray
 
 from volrender import captions
 from volrender.color import QUALITATIVE, RGB, as_rgb
-from volrender.draw.annotate import number
+from volrender.draw.annotate import number, tidy
 from volrender.draw.sidebar import MAX_LEGEND
 from volrender.drawing import Drawing
 from volrender.layers import LabelMap
+from volrender.page import drawing
 from volrender.space import finite
 from volrender.volume import Volume, check_volume
 from volrender.words import our_words
@@ -99,17 +102,26 @@ class Timecourse(Drawing):
         parts = {label: Volume(labels.data == label, labels.affine, "labels") for label in table}
         return [(*table[label], self.volume.timecourse(part)) for label, part in parts.items()]
 
+    def draw(self, target: Axes | FigureBase) -> None:
+        """Draw into a figure or subfigure, or onto the user's own axes."""
+        if isinstance(target, Axes):
+            with drawing(self.font_size):
+                self._plot(target)
+        else:
+            super().draw(target)
+
     def _plot(self, ax: Axes) -> None:
-        """Draw the curves."""
+        """Draw the curves, in the type size and the ink of matplotlib's settings."""
+        size, ink = rcParams["font.size"], rcParams["axes.edgecolor"]
         step = self.interval or 1.0
         for name, rgb, values in self._curves:
             ax.plot(step * np.arange(len(values)), values, color=rgb, label=name)
         unit = f" ({self.volume.unit})" if self.volume.unit else ""
-        ax.set_xlabel("frame" if self.interval is None else "time (s)")
+        ax.set_xlabel("frame" if self.interval is None else "time (s)", fontsize=size)
         ax.margins(x=0)
-        ax.spines[["top", "right"]].set_visible(False)
+        tidy(ax, size, ink)
         if len(self._curves) > 1:
-            ax.set_ylabel(f"mean{unit}")
+            ax.set_ylabel(f"mean{unit}", fontsize=size)
             ax.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), frameon=False, handlelength=1.2)
         else:
-            ax.set_ylabel(f"mean of {self._place}{unit}")
+            ax.set_ylabel(f"mean of {self._place}{unit}", fontsize=size)

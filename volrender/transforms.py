@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import Any, Literal, Protocol, TypeAlias
 
 import numpy as np
+import scipy
 from numpy.typing import ArrayLike, NDArray
-from scipy import ndimage
 
 from volrender import affines, intensity, transform_files
 from volrender.affines import Floats
@@ -268,7 +268,7 @@ def _look_up(
     if transform.is_affine:
         matrix = to_index @ np.linalg.inv(transform.matrix) @ target.affine
         return np.asarray(
-            ndimage.affine_transform(
+            scipy.ndimage.affine_transform(
                 data, matrix[:3, :3], matrix[:3, 3], output_shape=shape, order=order, cval=outside, prefilter=False
             )
         )
@@ -278,5 +278,5 @@ def _look_up(
         part = out[first : first + slab]
         ijk = np.moveaxis(np.indices(part.shape), 0, -1) + (first, 0, 0)
         index = affines.apply_affine(to_index, transform.pull(affines.apply_affine(target.affine, ijk)))
-        ndimage.map_coordinates(data, np.moveaxis(index, -1, 0), part, order, cval=outside, prefilter=False)
+        scipy.ndimage.map_coordinates(data, np.moveaxis(index, -1, 0), part, order, cval=outside, prefilter=False)
     return out

@@ -14,12 +14,12 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
+import scipy
 from numpy.typing import ArrayLike, NDArray
-from scipy import ndimage
 
 from volrender import color, intensity, io, space
 from volrender.io import Label
-from volrender.kinds import labels_named, voxels
+from volrender.kinds import label_sizes, labels_named, voxels
 from volrender.origin import Call, Origin, trace, voxel_hash
 from volrender.transforms import Movement, Transform, resample
 
@@ -132,6 +132,11 @@ class Volume:
             return color.survey(self.canonical.data)
         except ValueError as error:
             raise ValueError(f"{self.name or 'the volume'}: {error}") from None
+
+    @cached_property
+    def label_sizes(self) -> dict[int, int]:
+        """How many voxels each label has, in rising order of label; background is left out."""
+        return label_sizes(self.data)
 
     @cached_property
     def luminance(self) -> Volume:
@@ -353,7 +358,7 @@ class Volume:
             front = front.any(axis=3)
         if not front.any():
             raise ValueError(f"crop found no foreground in {self.name or 'the volume'}")
-        box = ndimage.find_objects(front.astype(np.int8))[0]
+        box = scipy.ndimage.find_objects(front.astype(np.int8))[0]
         step = np.eye(4)
         step[:3, 3] = [part.start for part in box]
         extents = " x ".join(f"{part.start}:{part.stop}" for part in box)

@@ -155,7 +155,8 @@ def _points(text: str, size: float) -> float:
     if not text.strip():
         return 0.0
     outline = TextPath((0, 0), written(text), prop=FontProperties(family="DejaVu Sans", size=size))
-    return float(outline.get_extents().width)
+    # Between the points that curves are drawn by, as letters have some at their sides: ten times as fast as extents.
+    return float(np.ptp(outline.vertices[outline.codes != TextPath.CLOSEPOLY, 0]))
 
 
 def nice_ticks(low: float, high: float, count: int = 4) -> list[float]:
@@ -231,6 +232,16 @@ def compass(canvas: Axes, x: float, y: float, camera: Camera, length: float, fon
         end = start + step * length
         canvas.add_line(Line2D([start[0], end[0]], [start[1], end[1]], color=ink, linewidth=0.7))
         canvas.text(place[0], place[1], letter, ha="center", va="center", fontsize=font_size, color=ink)
+
+
+def tidy(ax: Axes, font_size: float, ink: str, side: str = "left") -> None:
+    """Fine lines and ticks, numbers of one size, and no frame but a side and the bottom."""
+    ax.tick_params(labelsize=font_size, width=0.5, length=2, pad=1.5)
+    ax.tick_params(axis="both" if side == "left" else "y", colors=ink)
+    ax.tick_params(axis="x", pad=2.5)  # the last number is clear of the other axis' first
+    shown = (side, "bottom") if side == "left" else (side,)
+    for name, spine in ax.spines.items():
+        spine.set(linewidth=0.5, visible=name in shown, color=ink)
 
 
 def _beside(step: NDArray[np.float64], other: NDArray[np.float64]) -> bool:

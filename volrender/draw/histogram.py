@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from volrender import space
 from volrender.color import Look
-from volrender.draw.annotate import INK, Frame, fitted, written
+from volrender.draw.annotate import INK, Frame, fitted, tidy, written
 from volrender.layers import Intensity
 
 BINS = 96
@@ -63,7 +63,7 @@ def draw_axes(ax: Axes, layer: Intensity, font_size: float, ink: str = INK) -> N
         ax.annotate(note, (middle, 1), fontsize=font_size - 1, color=ink, **above, **place)
     ax.set_xlabel(written(_name(layer)), fontsize=font_size, labelpad=1.5, color=ink)
     ax.set_ylabel("voxels (%)", fontsize=font_size, labelpad=1.5, color=ink)
-    _tidy(ax, font_size, ink)
+    tidy(ax, font_size, ink)
     _curve(ax, look, (low, high), font_size, CURVE if ink == INK else LIGHT_CURVE)
 
 
@@ -118,13 +118,4 @@ def _curve(ax: Axes, look: Look, limits: tuple[float, float], font_size: float, 
     label = OPACITY if look.distance == 1 else f"opacity per {look.distance:.2g} mm"
     twin.set_ylabel(label, fontsize=font_size, labelpad=2, color=ink)
     twin.set_yticks(ticks, [f"{tick:g}" for tick in ticks])
-    _tidy(twin, font_size, ink, side="right")
-
-
-def _tidy(ax: Axes, font_size: float, ink: str, side: str = "left") -> None:
-    ax.tick_params(labelsize=font_size, width=0.5, length=2, pad=1.5)
-    ax.tick_params(axis="both" if side == "left" else "y", colors=ink)
-    ax.tick_params(axis="x", pad=2.5)  # the last number is clear of the other axis' first
-    shown = (side, "bottom") if side == "left" else (side,)
-    for name, spine in ax.spines.items():
-        spine.set(linewidth=0.5, visible=name in shown, color=ink)
+    tidy(twin, font_size, ink, side="right")

@@ -194,7 +194,7 @@ class Sidebar:
                 middle = top - (row + 0.5) * line
                 if rgb is not None:
                     edge: dict[str, Any] = {"edgecolor": "0.6" if min(rgb) > 0.8 else "none", "linewidth": 0.4}
-                    canvas.add_patch(Rectangle((x + GAP, middle - 0.9), 1.8, 1.8, facecolor=rgb, **edge))
+                    canvas.add_artist(Rectangle((x + GAP, middle - 0.9), 1.8, 1.8, facecolor=rgb, **edge))
                 canvas.text(
                     x + GAP + 3.0,
                     middle,

@@ -29,6 +29,7 @@ AGREE = 0.7  # the least cosine between the normals of faces and of values that 
 PUSH = 0.25  # of a voxel: how far a smooth surface may be moved to be as large as the plain one
 STEPS, PASSED = 20, 0.1  # of a windowed sinc (Taubin et al., ECCV 1996)
 SPECK = 2.0  # voxels: a smaller body
+WHOLE = 100  # triangles: a body of fewer is not decimated
 VOTES = 100  # points of a body that tell which it is among the smooth ones
 
 
@@ -250,8 +251,15 @@ def _unit(vectors: NDArray[Any]) -> NDArray[np.float64]:
 
 
 def _decimated(mesh: pv.PolyData, layer: Isosurface) -> pv.PolyData:
-    """The mesh with fewer triangles, and a note of how far it lies off (mm), which `error_mm` in its data keeps."""
-    fewer = mesh.decimate(layer.decimate, volume_preservation=True)
+    """The mesh with fewer triangles, and a note of how far it lies off (mm), which `error_mm` in its data keeps.
+
+    Of a body of a few triangles none can be left out, or the whole would go.
+    """
+    faces = mesh.regular_faces
+    body = _bodies(faces, mesh.n_points)[faces[:, 0]]
+    whole = np.bincount(body)[body] < WHOLE
+    parts = [_some(mesh, ~whole).decimate(layer.decimate, volume_preservation=True), _some(mesh, whole)]
+    fewer = pv.merge([part for part in parts if part.n_cells], merge_points=False)
     error = max(_farthest(mesh, fewer), _farthest(fewer, mesh))
     fewer.field_data["error_mm"] = [error]
     warn(
@@ -259,6 +267,12 @@ def _decimated(mesh: pv.PolyData, layer: Isosurface) -> pv.PolyData:
         f"and lies up to {error:.2g} mm off"
     )
     return fewer
+
+
+def _some(mesh: pv.PolyData, which: NDArray[np.bool_]) -> pv.PolyData:
+    """Some of the triangles of a mesh, and their points."""
+    used, faces = np.unique(mesh.regular_faces[which], return_inverse=True)
+    return pv.PolyData.from_regular_faces(np.asarray(mesh.points)[used], faces.reshape(-1, 3))
 
 
 def _farthest(points: pv.PolyData, mesh: pv.PolyData) -> float:

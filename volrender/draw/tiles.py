@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import pairwise
 
 import numpy as np
@@ -44,7 +45,7 @@ class Tile:
     extent: Floats
     lines: tuple[Cut, ...] = ()
 
-    @property
+    @cached_property
     def size(self) -> tuple[float, float]:
         """Width and height in world mm, at the scale of the others."""
         width, height = np.ptp(self.extent, axis=1) * (SMALL if self.lines else 1.0)
@@ -98,7 +99,7 @@ class Layout:
         lettering = self.height(np.inf)
         return max(self.scale, self.world_height / max(height - lettering, 1.0))
 
-    @property
+    @cached_property
     def world_height(self) -> float:
         """The height of all pictures in world mm."""
         return sum(max(tile.size[1] for tile in row) for row in self.rows)
@@ -122,7 +123,7 @@ class Layout:
         lines = max(positions + (self.stacked and self.notes.letters), int(self.notes.letters))
         return (lines + 0.25) * self.frame.line_height if lines else 0.0
 
-    @property
+    @cached_property
     def foot(self) -> float:
         """The height of what stands under the tiles."""
         lines = len(self.footing)
@@ -141,7 +142,7 @@ class Layout:
         """The width of a short scale bar and its label."""
         return BAR + 1 + self.frame.text_width("100 mm")
 
-    @property
+    @cached_property
     def convention(self) -> str:
         """On which side the subject's left is, in a word; "" where none is to be said."""
         return convention([tile.cut for tile in self.tiles]) if self.notes.convention else ""
@@ -186,11 +187,11 @@ def arrange(
     usual = next((layout for layout in every[0] if layout.fits(max(layout.scale, coarsest))), every[0][-1])
     if not height:
         return usual
-    largest, tightest = (_largest(layouts, height, coarsest) for layouts in every)
+    largest = _largest(every[0], height, coarsest)
     if largest is None and usual.fits(max(usual.scale_in(height), coarsest), slack=ROUNDED):
         return usual
-    lowest = min(every[1], key=lambda layout: layout.height(max(layout.coarsest, layout.scale)))
-    return largest or tightest or lowest
+    largest = largest or _largest(every[1], height, coarsest)
+    return largest or min(every[1], key=lambda layout: layout.height(max(layout.coarsest, layout.scale)))
 
 
 def _layouts(groups: Rows, like: Layout) -> list[Layout]:
