@@ -22,6 +22,7 @@ from volrender import (
     Slices,
     Volume,
     Voxels,
+    rows,
 )
 from volrender.draw import slices
 from volrender.draw.annotate import Frame, Raster
@@ -555,6 +556,12 @@ def test_long_names_of_axes_are_broken_and_meet_nothing(width, ratio, font_size)
     (ax,) = page.findobj(mpl.axes.Axes)
     assert ax.xaxis.label.get_window_extent().width < ax.get_window_extent().width + 1
     assert ax.xaxis.label.get_text().replace("\n", " ") == "time since the beginning of the experiment (s)"
+
+
+def test_slices_beside_a_plot_are_no_column_where_they_have_room():
+    panels = [Slices(BALL, n=2), Drawing(curve)]
+    tall = [panel.body(width, 7) for panel, width in zip(panels, rows.widths(panels, None, 89, 7))]
+    assert max(tall) < 2.5 * min(tall)
 
 
 @pytest.mark.parametrize(("width", "count", "angle"), [(120, 4, 0), (60, 4, 45), (60, 14, 90)])
