@@ -22,6 +22,7 @@ from volrender import (
     Slices,
     Volume,
     Voxels,
+    rows,
 )
 from volrender.draw import slices
 from volrender.draw.annotate import Frame, Raster
@@ -555,6 +556,43 @@ def test_long_names_of_axes_are_broken_and_meet_nothing(width, ratio, font_size)
     (ax,) = page.findobj(mpl.axes.Axes)
     assert ax.xaxis.label.get_window_extent().width < ax.get_window_extent().width + 1
     assert ax.xaxis.label.get_text().replace("\n", " ") == "time since the beginning of the experiment (s)"
+
+
+def test_slices_beside_a_plot_are_no_column_where_they_have_room():
+    panels = [Slices(BALL, n=2), Drawing(curve)]
+    tall = [panel.body(width, 7) for panel, width in zip(panels, rows.widths(panels, None, 89, 7))]
+    assert max(tall) < 2.5 * min(tall)
+
+
+@pytest.mark.parametrize(("width", "count", "angle"), [(120, 4, 0), (60, 4, 45), (60, 14, 90)])
+def test_names_of_bars_are_broken_or_turned_where_they_have_no_room(width, count, angle):
+    names = [f"precentral gyrus {n}" for n in range(count)]
+    page = Drawing(lambda ax: ax.bar(names, range(count))).figure(width, DPI)
+    (ax,) = page.findobj(mpl.axes.Axes)
+    assert {text.get_rotation() for text in ax.get_xticklabels()} == {angle}
+    if angle != 45:  # the boxes of slanted ones say nothing
+        assert_lettering_is_clear(page, slack=0.1 * DPI / MM)
+
+
+def one_over_the_other(part):
+    for ax in part.subplots(2, 1):
+        ax.plot([0, 1e5], [0, 1])
+        ax.set(xlabel="time (s)", title="a curve")
+
+
+def test_axes_one_over_the_other_give_way_to_their_numbers():
+    page = Drawing(one_over_the_other, on="subfigure", ratio=1.2).figure(45, DPI)
+    assert_lettering_is_clear(page, slack=0.1 * DPI / MM)
+    refuses(ValueError, lambda: Drawing(one_over_the_other, on="subfigure", ratio=0.3).figure(40), "a larger ratio")
+
+
+def test_a_name_that_would_take_the_whole_panel_is_cut():
+    panel = Drawing(long_names)
+    panel.font_size = 8
+    page = panel.figure(40, DPI)
+    (ax,) = page.findobj(mpl.axes.Axes)
+    assert ax.xaxis.label.get_text() == "time since\nthe begi… (s)"
+    assert_lettering_is_clear(page, slack=0.1 * DPI / MM)
 
 
 def test_a_drawing_in_a_constrained_figure():

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import pairwise, permutations
 from typing import Any
 
 import numpy as np
 from matplotlib import rc_context
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.figure import FigureBase, SubFigure
 from matplotlib.text import Text
+from matplotlib.ticker import MaxNLocator
 from matplotlib.transforms import Bbox
 
 from volrender.affines import Floats
-from volrender.draw.annotate import INK, MM_PER_INCH, Frame, broken
+from volrender.draw.annotate import INK, MM_PER_INCH, Frame, broken, fitted
 from volrender.page import UNHINTED, as_background
 from volrender.panel import Panel
 from volrender.space import finite
@@ -24,6 +27,10 @@ TARGETS = ("axes", "subfigure")
 EDGE = 0.3  # mm left free at the sides
 ROUNDS, STILL = 9, 1e-3  # until nothing moves by more than this part of the whole
 NEXT_TO_NOTHING = 1e-6  # mm
+SLANTED = 1.5  # lines that names have from one to the next where they are turned by half a right angle
+NAMES = 0.4  # of a panel's height or width, that the name of an axis takes at most
+LINES = 1.5  # lines that axes which give way to others are high and wide at least
+TOO_SMALL = "the drawing is too small for its lettering: give it more width or a larger ratio, or smaller type"
 LOW = 7.0  # lines of text that it is high at least
 
 
@@ -32,7 +39,8 @@ class Drawing(Panel):
     """A panel of the user's own: a function that draws with matplotlib.
 
     Its axes are moved and scaled until all that belongs to them, numbers and names included, lies within the panel;
-    names that are longer than their axes are broken into lines.
+    names that are longer than their axes are broken into lines. Numbers that would lie over one another are thinned,
+    the names of bars broken or turned.
 
     Parameters
     ----------
@@ -160,22 +168,81 @@ def _fit(part: SubFigure, frame: Frame) -> None:
         wanted = np.array([low, high]) + [[1], [-1]] * np.maximum(beside, taken)
         taken = beside
         if (wanted[1] <= wanted[0]).any():
-            raise ValueError("the drawing is too small for its lettering: give it more width, or smaller type")
+            raise ValueError(TOO_SMALL)
         start, end = part.transSubfigure.inverted().transform(wanted)
         for ax, place in zip(part.axes, places):
             ax.set_position(Bbox((place - first) / (last - first) * (end - start) + start), which="both")
             _hold(ax, float(low[1]), float(high[1]))
-        if np.abs(np.array([start, end]) - [first, last]).max() < STILL:
+        changed = [_clear(axis, frame) for ax in part.axes for axis in (ax.xaxis, ax.yaxis)]
+        changed += [_part_ways(part, frame), np.abs(np.array([start, end]) - [first, last]).max() >= STILL]
+        if not any(changed):
             return
 
 
+def _clear(axis: Axis, frame: Frame) -> bool:
+    """Thin numbers that lie over one another, break or turn names below the axes; whether there were any."""
+    texts, k = axis.get_majorticklabels(), int(axis is axis.axes.yaxis)
+    ends = sorted(text.get_window_extent().get_points()[:, k].tolist() for text in texts if text.get_text())
+    turned = any(text.get_rotation() for text in texts)
+    if turned or all(a[1] <= b[0] for a, b in pairwise(ends)):
+        return False
+    locator = axis.get_major_locator()
+    if isinstance(locator, MaxNLocator):
+        locator.set_params(nbins=max(len(texts) // 2, 1))
+        return len(texts) > 2
+    if k:
+        return False
+    written = replace(frame, font_size=float(texts[0].get_fontsize()))
+    apart = min(sum(b) - sum(a) for a, b in pairwise(ends)) / 2 / frame.dots_per_mm
+    names = ["\n".join(broken(written, text.get_text(), 0.9 * apart)) for text in texts]
+    if max(written.text_width(line) for name in names for line in name.splitlines()) < apart:
+        axis.set_ticks(axis.get_majorticklocs(), names)
+        return True
+    for text in texts:
+        if apart < SLANTED * written.line_height:
+            text.set(rotation=90)
+        else:
+            text.set(rotation=45, ha="right", rotation_mode="anchor")
+    return True
+
+
+def _part_ways(part: SubFigure, frame: Frame) -> bool:
+    """Shrink axes whose numbers and names lie over those of others beside or below them; whether there were any."""
+    shown = [ax for ax in part.axes if ax.get_visible()]
+    places = np.array([part.transSubfigure.transform(ax.get_position().get_points()) for ax in shown])
+    drawn = np.array([(ax.get_tightbbox() or ax.bbox).get_points() for ax in shown])
+    moved = places.copy()
+    for (n, one), (m, other) in permutations(enumerate(places), 2):
+        for k in (0, 1):
+            beside = drawn[[n, m], :, 1 - k]
+            over = drawn[n, 1, k] - drawn[m, 0, k]
+            if one[1, k] <= other[0, k] and over > 0 and beside[:, 0].max() < beside[:, 1].min():
+                # All that end, or begin, at one line do so afterwards.
+                for end, line, way in ((1, one[1, k], -1), (0, other[0, k], 1)):
+                    same = np.abs(places[:, end, k] - line) < 1
+                    step = line + way * (over / 2 + 1)
+                    moved[same, end, k] = (np.minimum if end else np.maximum)(moved[same, end, k], step)
+    changed = bool((moved != places).any())
+    if changed and (moved[:, 1] - moved[:, 0]).min() < LINES * frame.line_height * frame.dots_per_mm:
+        raise ValueError(TOO_SMALL)
+    for ax, place in zip(shown if changed else (), moved):
+        ax.set_position(Bbox(part.transSubfigure.inverted().transform(place)), which="both")
+    return changed
+
+
 def _break(ax: Axes, said: dict[Text, str], frame: Frame, across: float, up: float) -> None:
-    """Break what the names of axes say into lines of `across` and `up` mm, unless the user has."""
+    """Break what the names of axes say into lines of `across` and `up` mm, unless the user has.
+
+    They take less than half of the panel: what is longer is cut.
+    """
     for text, words in said.items():
-        room = up if text is ax.yaxis.label else across
+        room, whole = (up, frame.width) if text is ax.yaxis.label else (across, frame.height)
         written = replace(frame, font_size=float(text.get_fontsize()))
         if "\n" not in words:
-            text.set_text("\n".join(broken(written, words, room)) if written.text_width(words) > room else words)
+            lines = broken(written, words, room) if written.text_width(words) > room else [words]
+            most = max(int(NAMES * whole / written.line_height), 1)
+            rest = [fitted(written, " ".join(lines[most - 1 :]), room)] if len(lines) > most else lines[most - 1 :]
+            text.set_text("\n".join([*lines[: most - 1], *rest]))
 
 
 def _hold(ax: Axes, low: float, high: float) -> None:

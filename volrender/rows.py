@@ -188,17 +188,25 @@ def _heights(
 def _even(
     tall: Callable[[NDArray[np.float64]], NDArray[np.float64]], least: NDArray[np.float64], room: float
 ) -> list[NDArray[np.float64]]:
-    """Widths at which a row is about equally high: those that just do not fill it, and those that more than do."""
+    """Widths at which a row is about equally high: those that just do not fill it, and those that more than do.
+
+    And those at which it is lowest: what is narrow can be higher than all that the others would fill.
+    """
     tried = np.linspace(least, np.maximum(room - least.sum() + least, least), TRIED)
     heights = np.array([tall(row) for row in tried])
-    fewer = best = least
+    fewer = best = lowest = least
+    for height in np.unique(heights)[::-1]:
+        narrowest = np.where(heights <= height, tried, np.inf).min(axis=0)
+        if narrowest.sum() > room:
+            break
+        lowest = narrowest + (tall(narrowest).argmin() == np.arange(len(least))) * (room - narrowest.sum())
     for height in np.unique(heights):
         # The widest that is no higher: what breaks its tiles into rows is low again when it is wider.
         best = np.where(heights <= height, tried, least).max(axis=0)
         if best.sum() >= room:
             break
         fewer = best
-    return [_at_least(room * found / found.sum(), least, room) for found in (fewer, best)]
+    return [_at_least(room * found / found.sum(), least, room) for found in (fewer, best, lowest)]
 
 
 def _at_least(wanted: NDArray[np.float64], least: NDArray[np.float64], room: float) -> NDArray[np.float64]:
