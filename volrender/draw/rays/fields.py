@@ -5,7 +5,7 @@ A field is filled in slabs, so that an interrupt is heard and memory is held for
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, TypeAlias
@@ -260,12 +260,27 @@ def surface_field(layer: Isosurface) -> Field:
     return Field(layer.volume.canonical, slab, weights, crossed, layer.clip, round=layer.smooth, kept=0)
 
 
-def label_field(layer: LabelMap, labels: NDArray[Any]) -> Field:
-    """How far the smoothed part that the labels fill of a voxel's surroundings lies above half."""
+def shells(layer: LabelMap) -> Iterator[tuple[NDArray[Any], NDArray[np.bool_]]]:
+    """The labels whose outer surface is seen, and what that encloses (i, j, k); if it is translucent, those within too.
+
+    Within are the labels of which no voxel lies at the surface, and so on inward. Cavities are not seen through it.
+    """
+    data, labels = layer.volume.canonical.data, np.array(list(layer.table))
+    while len(labels):
+        solid = np.isin(data, labels)
+        if layer.opacity == 1:
+            yield labels, solid
+            return
+        solid = ndimage.binary_fill_holes(solid)
+        yield labels, solid
+        labels = np.setdiff1d(labels, data[solid & ~ndimage.binary_erosion(solid)])
+
+
+def label_field(layer: LabelMap, solid: NDArray[np.bool_]) -> Field:
+    """How far the smoothed part that a body fills of a voxel's surroundings lies above half."""
 
     def slab(data: NDArray[Any]) -> NDArray[Any]:
-        return np.isin(data, labels) - HALF
+        return data - HALF
 
-    return Field(
-        layer.volume.canonical, slab, unshrinking(SMOOTH_LABELS), crossed, layer.clip, round=True, firm=True, kept=0
-    )
+    source = replace(layer.volume.canonical, data=solid.view(np.uint8))
+    return Field(source, slab, unshrinking(SMOOTH_LABELS), crossed, layer.clip, round=True, firm=True, kept=0)
