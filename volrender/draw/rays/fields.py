@@ -49,8 +49,8 @@ class Field:
     clip : tuple of Clip
     round : bool
         Whether values between voxels are those of a cubic, and the surface at 0 stays where it was when it is smoothed.
-    firm : bool
-        Whether every voxel stays on its side of 0 when the field is smoothed.
+    firm : 0, 1 or 2
+        Whether every voxel above 0 stays there when the field is smoothed; of 2 every voxel below stays there too.
     kept : float or None
         The value beyond which, on either side, nothing vanishes when the field is smoothed.
     """
@@ -61,7 +61,7 @@ class Field:
     has: Callable[[NDArray[np.float32], NDArray[np.float32]], NDArray[np.bool_]]
     clip: tuple[Clip, ...]
     round: bool = False
-    firm: bool = False
+    firm: int = 0
     kept: float | None = None
 
     def fill(self, out: NDArray[np.float32]) -> None:
@@ -115,8 +115,9 @@ class Field:
             before = self.slab(self.volume.data[part]) - level
             lost = np.where(before > 0, ~full, ~empty)
             if self.firm:
-                least = KEPT * np.abs(before)
-                out[part] = np.where(before > 0, np.maximum(out[part], least), np.minimum(out[part], -least))
+                least = KEPT * before
+                within = np.minimum(out[part], least) if self.firm == 2 else out[part]
+                out[part] = np.where(before > 0, np.maximum(out[part], least), within)
             out[part] = np.where(lost, level + KEPT_SPECK * before, out[part])
 
 
@@ -277,10 +278,15 @@ def shells(layer: LabelMap) -> Iterator[tuple[NDArray[Any], NDArray[np.bool_]]]:
 
 
 def label_field(layer: LabelMap, solid: NDArray[np.bool_]) -> Field:
-    """How far the smoothed part that a body fills of a voxel's surroundings lies above half."""
+    """How far the smoothed part that a body fills of a voxel's surroundings lies above half.
+
+    Of a slit that is open in parts every voxel would be a dark pit in an opaque body: it is smoothed shut. Through a
+    translucent one the rims of such parts would be seen.
+    """
 
     def slab(data: NDArray[Any]) -> NDArray[Any]:
         return data - HALF
 
     source = replace(layer.volume.canonical, data=solid.view(np.uint8))
-    return Field(source, slab, unshrinking(SMOOTH_LABELS), crossed, layer.clip, round=True, firm=True, kept=0)
+    firm = 1 if layer.opacity == 1 else 2
+    return Field(source, slab, unshrinking(SMOOTH_LABELS), crossed, layer.clip, round=True, firm=firm, kept=0)
