@@ -73,6 +73,19 @@ def test_many_translucent_surfaces():
     assert np.allclose(middle(*layers), expected, atol=0.02)
 
 
+@pytest.mark.parametrize("depth", [1, 2, 3])
+def test_the_walls_of_labels_within_labels(depth):
+    """Cubes in cubes with cavities in them: a ray meets the front and the back of each, and no border and no cavity."""
+    hues = ("red", "green", "blue")[:depth]
+    data = np.zeros((40, 40, 40), np.uint8)
+    for n, inset in zip(range(depth), (4, 10, 15)):
+        data[inset:-inset, inset:-inset, inset:-inset] = n + 1
+    data[18:22, 5:7, 18:22] = data[18:22, 17:19, 18:22] = 0
+    layer = LabelMap(Volume(data, space.translation(-19.5, -19.5, -19.5)), dict(enumerate(hues, 1)), opacity=0.3)
+    expected = over(*[(hue, 0.3) for hue in (*hues, *hues[::-1])])
+    assert np.allclose(middle(layer), expected, atol=0.02)
+
+
 @pytest.mark.parametrize("order", [1, -1])
 @pytest.mark.parametrize(("at", "in_front"), [(-20, 12), (0, 5), (20, 0)])
 def test_an_opaque_surface_behind_inside_and_in_front_of_a_volume(order, at, in_front):

@@ -22,6 +22,7 @@ from volrender import Box, Camera, CutPlane, Intensity, Isosurface, LabelMap, Pl
 from volrender.draw import compiled, scene_raycast
 from volrender.draw.rays import air
 from volrender.draw.rays.assemble import scenery
+from volrender.draw.rays.fields import label_field, refined, shells
 
 EYE = np.eye(4)
 BOX = Box(x=(-9, 6), y=(None, 3), z=(-12, 30))
@@ -122,6 +123,24 @@ def test_a_slit_is_not_smoothed_shut():
         scene = Scene(layer, background="blue", camera="left")
         column, row = np.rint(scene.project([[0, 5, 5]], (60, 60))[0]).astype(int)
         assert scene.render((60, 60))[row, column].tolist() == [0, 0, 255, 255]
+
+
+def test_a_slit_that_is_open_in_parts_is_no_row_of_pits():
+    """Pinholes in the seam of two labels are smoothed shut, and no voxel of a label is lost."""
+    data = np.zeros((24, 24, 24), np.uint8)
+    data[4:20, 4:20, 4:20] = 1
+    data[12:20, 4:20, 4:20] = 2
+    plain = Scene(LabelMap(Volume(data, EYE, "labels"), colors="white"), camera="anterior")
+    data[12, 18:20, 5:19:2] = 0
+    pitted = Scene(LabelMap(Volume(data, EYE, "labels"), colors="white"), camera="anterior")
+    one, two = (scene.render((120, 120))[30:90, 30:90, 0].astype(int) for scene in (plain, pitted))
+    assert (one - two).max() < 80
+    (_, solid), *_ = shells(pitted.layers[0])
+    field = label_field(pitted.layers[0], solid)
+    values = np.empty(data.shape, np.float32)
+    field.fill(values)
+    assert (refined(values, 3) > 0).mean() == pytest.approx((data > 0).mean(), rel=0.02)
+    assert (values[data > 0] > 0).all()
 
 
 def test_noise_does_not_roughen_a_surface():

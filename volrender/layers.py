@@ -222,7 +222,7 @@ class LabelMap:
 
     In a scene the surface of each label is closed and as large as its voxels, to 1 % where it has some dozens, and
     neighbors share their border. The ray caster smooths the outer surface of all as one. A translucent map shows the
-    outer surface of all and the labels that lie wholly inside it.
+    outer surface of all, within it that of all labels that do not reach it, and so on inward; no cavities.
 
     Parameters
     ----------

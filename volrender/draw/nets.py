@@ -92,13 +92,14 @@ class Net:
             self, points=self.points[used], quads=quads, voxels=self.voxels[faces], pieces=self.pieces[faces]
         )
 
-    def closed(self, number: int) -> Net:
-        """The closed surface of one number, seen from outside: each of its edges is an edge of two faces.
+    def closed(self, inside: NDArray[np.bool_]) -> Net:
+        """The closed surface around a body, seen from outside: each of its edges is an edge of two faces.
 
-        Where it touches itself in an edge it has corners of its own, so that it is parted.
+        `inside` (m, 2) says which sides of the faces are in the body. Where it touches itself in an edge it has corners
+        of its own, so that it is parted.
         """
-        web = self.part((self.sides == number).any(axis=1))
-        turned = (web.sides[:, 1] == number)[:, None]
+        outer = inside[:, 0] != inside[:, 1]
+        web, turned = self.part(outer), inside[outer, 1, None]
         quads, voxels, pieces = (np.where(turned, x[:, ::-1], x) for x in (web.quads, web.voxels, web.pieces))
         return _parted(replace(web, quads=quads, voxels=voxels, pieces=pieces), np.ones(len(quads), dtype=bool))
 

@@ -17,7 +17,7 @@ from scipy import ndimage, sparse
 from scipy.spatial import cKDTree
 
 from volrender.draw import nets
-from volrender.draw.rays.fields import parts_of, refined, surface_field
+from volrender.draw.rays.fields import parts_of, refined, shells, surface_field
 from volrender.io.files import warn
 from volrender.layers import Isosurface, LabelMap
 from volrender.rendering import presmooth
@@ -284,18 +284,16 @@ def _farthest(points: pv.PolyData, mesh: pv.PolyData) -> float:
 def label_surface(layer: LabelMap) -> pv.PolyData:
     """What is seen of the labels in the world, colored by label: the outer surface of all.
 
-    Inside it, if it is translucent, are the closed surfaces of the labels that do not reach it, and no cavities.
+    Inside it, if it is translucent, are the surfaces of the labels that do not reach it, and no cavities.
     """
     web = nets.smoothed(nets.net(_numbered(layer)))
     colors = np.rint(np.array([(0, 0, 0), *(rgb for _, rgb in layer.table.values())]) * 255).astype(np.uint8)
-    clear = layer.opacity < 1
-    outer = web.part(web.pieces[:, 1] == 0 if clear else web.sides[:, 1] == 0)
-    parts = [_in_world(layer.volume, outer, colors[outer.sides[:, 0]])]
-    if clear:
-        hidden = set(web.numbers.tolist()) - set(outer.sides[:, 0].tolist()) - {0}
-        within = [web.closed(number) for number in sorted(hidden)]
-        parts += [_in_world(layer.volume, each, colors[each.sides[:, 0]]) for each in within]
-    return pv.merge(parts, merge_points=False) if len(parts) > 1 else parts[0]
+    if layer.opacity == 1:
+        parts = [web.part(web.sides[:, 1] == 0)]
+    else:
+        parts = [web.closed(np.pad(solid, 1).ravel()[web.voxels]) for _, solid in shells(layer)]
+    meshes = [_in_world(layer.volume, each, colors[each.sides[:, 0]]) for each in parts]
+    return pv.merge(meshes, merge_points=False) if len(meshes) > 1 else meshes[0]
 
 
 def _numbered(layer: LabelMap) -> NDArray[np.intp]:

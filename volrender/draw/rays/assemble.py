@@ -18,7 +18,7 @@ from volrender.color import as_rgb
 from volrender.draw.compiled import run
 from volrender.draw.faces import Face, cut_faces, ended, slice_faces
 from volrender.draw.rays import tables
-from volrender.draw.rays.fields import Field, intensity_field, label_field, surface_field
+from volrender.draw.rays.fields import Field, intensity_field, label_field, shells, surface_field
 from volrender.draw.rays.grids import block_ranges
 from volrender.draw.rays.scenery import (
     BLOCK,
@@ -101,11 +101,8 @@ class Stage:
             reach = REACH * presmooth(layer.volume.data) if layer.smooth else 0.0
             self._add_surface(surface_field(layer), (*as_rgb(layer.color), layer.opacity), reach, -1, 0)
         elif isinstance(layer, LabelMap):
-            shown = np.array(list(layer.table))
-            self._add_labels(layer, shown)
-            hidden = _hidden(layer, shown) if layer.opacity < 1 else shown[:0]
-            if len(hidden):  # what lies inside is seen through the rest
-                self._add_labels(layer, hidden)
+            for labels, solid in shells(layer):
+                self._add_labels(layer, labels, solid)
         elif not isinstance(layer, CutPlane):
             raise TypeError(f"a layer must be Intensity, Isosurface, LabelMap or CutPlane; got {type(layer).__name__}")
 
@@ -139,7 +136,7 @@ class Stage:
             return tuple(MATERIAL.values())
         return tuple(shading[name] for name in ("ambient", "diffuse", "specular", "power"))
 
-    def _add_labels(self, layer: LabelMap, labels: NDArray[Any]) -> None:
+    def _add_labels(self, layer: LabelMap, labels: NDArray[Any], solid: NDArray[np.bool_]) -> None:
         if len(labels) > MOST_LABELS:
             raise ValueError(
                 f"the ray caster draws at most {MOST_LABELS:,} labels; {layer.volume.name} has {len(labels):,}"
@@ -151,7 +148,7 @@ class Stage:
             found[:] = np.where(labels[place] == part, place + 1, 0)
         numbers = self.numbers.add(places)
         palette = self.tables.add([(0.0, 0.0, 0.0), *(layer.table[label][1] for label in labels.tolist())])
-        self._add_surface(label_field(layer, labels), (0.0, 0.0, 0.0, layer.opacity), LABEL_REACH, numbers, palette)
+        self._add_surface(label_field(layer, solid), (0.0, 0.0, 0.0, layer.opacity), LABEL_REACH, numbers, palette)
 
     def _add_surface(self, field: Field, rgba: tuple[float, ...], reach: float, numbers: int, palette: int) -> None:
         material = tuple((MATERIAL if self.how.lit else FLAT).values())
@@ -280,10 +277,3 @@ def _room(has: NDArray[np.bool_]) -> NDArray[np.uint8]:
         return np.full(has.shape, 255, dtype=np.uint8)
     far = np.asarray(ndimage.distance_transform_cdt(~has, "chessboard"))
     return np.minimum(far, 255).astype(np.uint8)
-
-
-def _hidden(layer: LabelMap, shown: NDArray[Any]) -> NDArray[Any]:
-    """The labels of which no voxel lies at the outer surface of all that are shown."""
-    data = layer.volume.canonical.data
-    filled = np.isin(data, shown)
-    return np.setdiff1d(shown, data[filled & ~ndimage.binary_erosion(filled)])

@@ -5,7 +5,7 @@ A field is filled in slabs, so that an interrupt is heard and memory is held for
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, TypeAlias
@@ -49,8 +49,8 @@ class Field:
     clip : tuple of Clip
     round : bool
         Whether values between voxels are those of a cubic, and the surfaces at what is `kept` stay where they were.
-    firm : bool
-        Whether every voxel stays on its side of 0 when the field is smoothed.
+    firm : 0, 1 or 2
+        Whether every voxel above 0 stays there when the field is smoothed; of 2 every voxel below stays there too.
     kept : tuple of float
         The values, ascending, beyond which, on either side, nothing vanishes when the field is smoothed.
     limits : (low, high)
@@ -63,7 +63,7 @@ class Field:
     has: Callable[[NDArray[np.float32], NDArray[np.float32]], NDArray[np.bool_]]
     clip: tuple[Clip, ...]
     round: bool = False
-    firm: bool = False
+    firm: int = 0
     kept: tuple[float, ...] = ()
     limits: tuple[float, float] = (-np.inf, np.inf)
 
@@ -121,8 +121,9 @@ class Field:
             before = self.slab(self.volume.data[part]) - level
             lost = np.where(before > 0, ~full, ~empty)
             if self.firm:
-                least = KEPT * np.abs(before)
-                out[part] = np.where(before > 0, np.maximum(out[part], least), np.minimum(out[part], -least))
+                least = KEPT * before
+                within = np.minimum(out[part], least) if self.firm == 2 else out[part]
+                out[part] = np.where(before > 0, np.maximum(out[part], least), within)
             out[part] = np.where(lost, level + KEPT_SPECK * before, out[part])
 
 
@@ -254,12 +255,32 @@ def surface_field(layer: Isosurface) -> Field:
     return Field(layer.volume.canonical, slab, weights, crossed, layer.clip, round=layer.smooth, kept=(0,))
 
 
-def label_field(layer: LabelMap, labels: NDArray[Any]) -> Field:
-    """How far the smoothed part that the labels fill of a voxel's surroundings lies above half."""
+def shells(layer: LabelMap) -> Iterator[tuple[NDArray[Any], NDArray[np.bool_]]]:
+    """The labels whose outer surface is seen, and what that encloses (i, j, k); if it is translucent, those within too.
+
+    Within are the labels of which no voxel lies at the surface, and so on inward. Cavities are not seen through it.
+    """
+    data, labels = layer.volume.canonical.data, np.array(list(layer.table))
+    while len(labels):
+        solid = np.isin(data, labels)
+        if layer.opacity == 1:
+            yield labels, solid
+            return
+        solid = ndimage.binary_fill_holes(solid)
+        yield labels, solid
+        labels = np.setdiff1d(labels, data[solid & ~ndimage.binary_erosion(solid)])
+
+
+def label_field(layer: LabelMap, solid: NDArray[np.bool_]) -> Field:
+    """How far the smoothed part that a body fills of a voxel's surroundings lies above half.
+
+    Of a slit that is open in parts every voxel would be a dark pit in an opaque body: it is smoothed shut. Through a
+    translucent one the rims of such parts would be seen.
+    """
 
     def slab(data: NDArray[Any]) -> NDArray[Any]:
-        return np.isin(data, labels) - HALF
+        return data - HALF
 
-    return Field(
-        layer.volume.canonical, slab, unshrinking(SMOOTH_LABELS), crossed, layer.clip, round=True, firm=True, kept=(0,)
-    )
+    source = replace(layer.volume.canonical, data=solid.view(np.uint8))
+    firm = 1 if layer.opacity == 1 else 2
+    return Field(source, slab, unshrinking(SMOOTH_LABELS), crossed, layer.clip, round=True, firm=firm, kept=(0,))
