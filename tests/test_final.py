@@ -388,6 +388,22 @@ def test_the_ray_caster_is_as_if_sampled_far_more_finely(look, monkeypatch):
     assert psnr(pictures[0][there], pictures[1][there]) > 38
 
 
+@pytest.mark.parametrize("elevation", [76, 85])
+def test_the_lattice_of_samples_is_not_seen_on_a_flat_face(elevation, monkeypatch):
+    """A face seen nearly face on would have stripes, a pixel or two wide, of several parts of 255."""
+    data = np.zeros((36, 36, 36), np.float32)
+    data[8:28, 8:28, 8:28] = 100
+    box, shades = Intensity(Volume(data, EYE, name="box")), []
+    for factor in (1, 16):
+        monkeypatch.setattr(assemble, "SAMPLE", 0.5 / factor)
+        raster = Scene(box, camera=Camera(elevation, 131, 134), engine="raycast").render((150, 150))
+        shades.append(raster[..., :3].mean(axis=-1))
+    face = ndimage.binary_erosion(shades[1] < 245, iterations=8)
+    stripes = ndimage.gaussian_filter(shades[0] - shades[1], 1.0)
+    assert np.abs(stripes[face]).max() < 1
+    assert (shades[0] - shades[1])[face].std() < 0.4
+
+
 def test_a_map_without_its_zeros_is_projected():
     """Clear where nothing is beyond the threshold; of a maximum the positive side is seen."""
     data = np.zeros((20, 20, 20), np.float32)

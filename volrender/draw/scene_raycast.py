@@ -128,7 +128,7 @@ class Canvas:
 
         def part(pixels: NDArray[np.int64]) -> None:
             notes = [np.zeros(len(self.scene.fields), dtype=RAY), np.empty((MOST_HITS, 5))]
-            notes += [np.empty((clips, 2)), np.empty((media, 2)), np.empty(2 * (clips + media))]
+            notes += [np.empty((clips, 2)), np.empty((media, 4)), np.empty(2 * (clips + media))]
             trace(*self.scene, *notes, pixels, offsets, colors, depth)
 
         total, traced = max(int(self.wanted.sum()), 1), count()

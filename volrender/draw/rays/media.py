@@ -86,22 +86,41 @@ def looked_into(
 
 
 @inner
+def thickness(
+    pool: Pool, tables: Tables, fields: Records, media: Records, rays: Records, last: Tables, gone: Tables,
+    t: float, to: float,
+) -> float:  # fmt: skip
+    """The optical depth between two places of a ray; each medium's amount and its value at the end in `last`."""
+    middle, total = 0.5 * (t + to), 0.0
+    for n in range(len(media)):
+        m = media[n]
+        f, r = fields[m.field], rays[m.field]
+        last[n, 3] = -1.0
+        if not r.first <= middle <= r.last or is_gone(f.clips, gone, middle):
+            continue
+        if last[n, 0] != t:
+            last[n, 0], last[n, 1] = t, round_at(pool, f, r, t)
+        last[n, 2] = round_at(pool, f, r, to)
+        last[n, 3] = absorbed(tables, m, last[n, 1], last[n, 2], 1.0) * (to - t)
+        total += last[n, 3]
+    return total
+
+
+@inner
 def segment(
     pool: Pool, air: Pool, marks: Marks, tables: Tables, sight: Record, fields: Records, media: Records, rays: Records,
-    last: Tables, gone: Tables, o: Point, d: Point, t: float, to: float,
+    last: Tables, o: Point, d: Point, t: float, to: float,
 ) -> tuple[float, float, float, float]:  # fmt: skip
-    """The premultiplied color and alpha of the media between two places of a ray."""
-    length, middle, total = to - t, 0.5 * (t + to), 0.0
+    """The premultiplied color and alpha of the media between two places of a ray, whose `thickness` was asked."""
+    length, total = to - t, 0.0
     red, green, blue = 0.0, 0.0, 0.0
     for n in range(len(media)):
         m = media[n]
         f, r = fields[m.field], rays[m.field]
-        if not r.first <= middle <= r.last or is_gone(f.clips, gone, middle):
+        v0, v1, amount = last[n, 1], last[n, 2], last[n, 3]
+        if amount < 0:
             continue
-        v0 = last[n, 1] if last[n, 0] == t else round_at(pool, f, r, t)
-        v1 = round_at(pool, f, r, to)
         last[n, 0], last[n, 1] = to, v1
-        amount = absorbed(tables, m, v0, v1, 1.0) * length
         if amount < THIN and not (m.sharp and borders(tables, m, v0, v1)):
             continue
         if m.sharp and amount < FAINT:
