@@ -6,7 +6,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure as MplFigure
 from printed import MM, assert_lettering_is_clear, texts, words
 
-from volrender.color import RGB, make_look, survey
+from volrender.color import RGB
 from volrender.draw.annotate import (
     INK,
     Frame,
@@ -20,7 +20,9 @@ from volrender.draw.annotate import (
     written,
 )
 from volrender.draw.sidebar import MAX_LEGEND, Bar, Sidebar
+from volrender.looks import make_look
 from volrender.space import CAMERAS, Camera, View, as_camera
+from volrender.surveys import survey
 
 SIGNED = np.r_[np.zeros(900), np.linspace(-6, 8, 1001)].reshape(-1, 1, 1)
 RED: RGB = (1.0, 0.0, 0.0)

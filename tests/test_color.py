@@ -9,7 +9,8 @@ from matplotlib.colors import ListedColormap
 from scipy import ndimage
 from skimage.color import deltaE_ciede2000, rgb2lab
 
-from volrender import Intensity, Volume, color, sample
+from volrender import Intensity, Volume, color, looks, sample
+from volrender.surveys import survey
 
 NOISE = np.random.default_rng(7)
 MAP = NOISE.normal(size=(24, 24, 24))
@@ -28,7 +29,7 @@ PANELS = ["slice", "overlay", "voxel", "volume"]
 
 @given(VALUES)
 def test_a_survey_is_sound_for_any_values(a):
-    seen = color.survey(a)
+    seen = survey(a)
     finite = a[np.isfinite(a)]
     assert (seen.low, seen.high) == (finite.min(), finite.max())
     assert seen.low <= seen.air <= seen.high
@@ -39,31 +40,31 @@ def test_a_survey_is_sound_for_any_values(a):
 
 def test_a_statistical_map_is_signed_and_symmetric():
     for data in (MAP, np.where(abs(MAP) > 2.3, MAP, 0), np.where(MAP > -1, MAP * 3, MAP)):
-        seen = color.survey(data)
+        seen = survey(data)
         assert seen.signed
         assert seen.robust[0] == -seen.robust[1]
-    assert color.survey(np.where(abs(MAP) > 2.3, MAP, 0)).smallest == pytest.approx(2.3, abs=0.01)
+    assert survey(np.where(abs(MAP) > 2.3, MAP, 0)).smallest == pytest.approx(2.3, abs=0.01)
 
 
 def test_the_negative_side_of_a_map_is_signed():
-    seen = color.survey(np.minimum(MAP, 0))
+    seen = survey(np.minimum(MAP, 0))
     assert seen.signed
     assert seen.robust[0] == -seen.robust[1]
-    assert not color.survey(-1 - abs(MAP)).signed  # no zeros: all in decibels, say
+    assert not survey(-1 - abs(MAP)).signed  # no zeros: all in decibels, say
 
 
 def test_a_thresholded_map_with_few_deactivations_is_signed():
     data = np.zeros((20, 20, 20))
     data[:4, :4] = NOISE.uniform(3, 8, (4, 4, 20))
     data[10, 10, :8] = -4.5
-    assert color.survey(data).signed
+    assert survey(data).signed
 
 
 @pytest.mark.parametrize(
     "data", [T1, T1.astype(np.int16), CT, CT.astype(np.uint16), abs(MAP), np.where(MAP > 3, MAP, 0)]
 )
 def test_images_are_not_signed(data):
-    assert not color.survey(data).signed
+    assert not survey(data).signed
 
 
 @pytest.mark.parametrize("order", [3, 5])
@@ -71,24 +72,24 @@ def test_an_image_that_undershoots_after_spline_resampling_is_not_signed(order):
     for data in (T1, sample("mni152").data.astype(np.float32)[::2, ::2, ::2]):
         resampled = ndimage.zoom(data, 0.8, order=order)
         assert resampled.min() < 0
-        assert not color.survey(resampled).signed
+        assert not survey(resampled).signed
 
 
 def test_air_parts_the_subject_from_its_surroundings():
-    assert 0 < color.survey(T1).air < 740
-    assert -1000 < color.survey(CT).air < 20
+    assert 0 < survey(T1).air < 740
+    assert -1000 < survey(CT).air < 20
     head = sample("mni152")
     assert 0.2 < (head.data > head.survey.air).mean() < 0.6
 
 
 def test_the_two_values_of_a_mask_are_parted_well_between():
-    assert color.survey(ball().data).air == pytest.approx(25, abs=1)
+    assert survey(ball().data).air == pytest.approx(25, abs=1)
 
 
 def test_robust_limits_ignore_a_hot_voxel():
     data = T1.copy()
     data[0, 0, 0] = 1e6
-    assert color.survey(data).robust[1] < 1200
+    assert survey(data).robust[1] < 1200
 
 
 def test_default_limits_are_those_of_the_subject_with_its_dark_insides():
@@ -100,11 +101,11 @@ def test_default_limits_are_those_of_the_subject_with_its_dark_insides():
     assert high == pytest.approx(200, abs=1)
     head[10:20, 10:20, 10:20] = NOISE.uniform(40, 60, (10, 10, 10))
     assert look(head).clim == pytest.approx((42, high), abs=2)
-    assert color.survey(head).floor < 20
+    assert survey(head).floor < 20
 
 
 def test_colors_do_not_move_what_is_transparent():
-    wide = look(T1, clim=(float(color.survey(T1).floor), 1000.0))
+    wide = look(T1, clim=(float(survey(T1).floor), 1000.0))
     assert look(T1).clim != wide.clim
     assert look(T1).air == pytest.approx(wide.air)
     assert look(T1).nodes("volume")[:2] == wide.nodes("volume")[:2]
@@ -113,26 +114,26 @@ def test_colors_do_not_move_what_is_transparent():
 
 @pytest.mark.parametrize("value", [0, 5, -3.5, 1e30])
 def test_a_constant_survey(value):
-    seen = color.survey(np.full((3, 3, 3), value))
+    seen = survey(np.full((3, 3, 3), value))
     assert (seen.low, seen.high, seen.air, seen.signed) == (value, value, value, False)
 
 
 def test_values_that_differ_by_rounding_only_are_a_constant():
     data = np.ones((4, 4, 4))
     data[0] += 2**-52
-    assert not color.survey(data).signed
+    assert not survey(data).signed
 
 
 def test_a_lone_voxel_in_a_large_volume_is_not_overlooked():
     data = np.zeros((140, 140, 140), np.uint8)
     data[71, 71, 71] = 9
-    seen = color.survey(data)
+    seen = survey(data)
     assert (seen.high, seen.smallest) == (9, 9)
     assert 0 < seen.air < 9
 
 
 def test_a_survey_of_nothing():
-    refuses(ValueError, lambda: color.survey(np.full((2, 2, 2), np.nan)), "must have finite values")
+    refuses(ValueError, lambda: survey(np.full((2, 2, 2), np.nan)), "must have finite values")
 
 
 # Looks
@@ -140,7 +141,7 @@ def test_a_survey_of_nothing():
 
 def look(data, **options):
     chosen = {"clim": None, "cmap": None, "opacity": None} | options
-    return color.make_look(color.survey(data), **chosen)
+    return looks.make_look(survey(data), **chosen)
 
 
 def test_default_looks():
@@ -148,7 +149,7 @@ def test_default_looks():
     assert (look(MAP).cmap.name, look(MAP).chosen) == ("coolwarm", True)
     low, high = look(MAP).clim
     assert low == -high
-    assert color.survey(MAP).robust[1] <= high <= 1.1 * color.survey(MAP).robust[1]
+    assert survey(MAP).robust[1] <= high <= 1.1 * survey(MAP).robust[1]
     assert float(f"{high:.2g}") == high
     assert look(T1, cmap="gray").chosen
     assert look(T1, clim=(1.0, 2.0)).clim == (1, 2)
@@ -224,8 +225,8 @@ def test_a_window_hides_what_is_below_it_where_air_is_not_shown():
 
 def test_steps_belong_to_both_sides():
     nodes = ((0.0, 0.2), (1.0, 0.2), (1.0, 0.8), (2.0, 0.8))
-    assert color.interpolate([0.99, 1, 1.01, 9], nodes).round(3).tolist() == [0.2, 0.8, 0.8, 0.8]
-    assert color.interpolate([1], ((0, 1), (1, 1), (1, 0), (2, 0))).tolist() == [1]
+    assert looks.interpolate([0.99, 1, 1.01, 9], nodes).round(3).tolist() == [0.2, 0.8, 0.8, 0.8]
+    assert looks.interpolate([1], ((0, 1), (1, 1), (1, 0), (2, 0))).tolist() == [1]
 
 
 # Checks
@@ -285,13 +286,13 @@ def test_opacity_is_checked(value, kind, says):
 
 
 def test_a_diverging_colormap_has_its_middle_at_zero_whatever_the_limits():
-    signed = color.survey(np.linspace(-9.0, 9.0, 4000).reshape(10, 20, 20) + 1e-3)
-    whole = color.make_look(signed, (-8, 8), None, None)
+    signed = survey(np.linspace(-9.0, 9.0, 4000).reshape(10, 20, 20) + 1e-3)
+    whole = looks.make_look(signed, (-8, 8), None, None)
     for clim in ((3.1, 8), (0, 8), (-8, -2), (-4, 8)):
-        part = color.make_look(signed, clim, None, None)
+        part = looks.make_look(signed, clim, None, None)
         values = np.linspace(*clim, 9)
         assert np.abs(part.rgb(values) - whole.rgb(values)).max() < 0.02
-    assert color.make_look(signed, (3, 8), "coolwarm", None).rgb(3)[2] > 0.7  # as it was asked for
+    assert looks.make_look(signed, (3, 8), "coolwarm", None).rgb(3)[2] > 0.7  # as it was asked for
 
 
 def test_cmap_by_name_or_itself():

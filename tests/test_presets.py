@@ -12,7 +12,7 @@ from PIL import Image
 from scipy import ndimage
 
 from volrender import CutPlane, Histogram, Intensity, Plane, Scene, Slices, TransferFunction, Volume, preset, sample
-from volrender import color as colors
+from volrender import looks
 from volrender.cli import main
 from volrender.presets import CT, NAMES, RELATIVE
 from volrender.property_files import MAX_BYTES, SCHEMA, UNSHADED
@@ -489,7 +489,7 @@ def test_bent_curves_are_vtks(midpoint, sharpness, tmp_path):
     points = [{"x": 0, "y": 0.1, "midpoint": midpoint, "sharpness": sharpness}, {"x": 100, "y": 0.9}]
     mine = TransferFunction.load(written(tmp_path, component(scalarOpacity={"points": points}))).opacity
     values = np.array([0, 5, 15, 22, 33, 47, 61, 80, 88, 97, 100.0])
-    assert np.allclose(colors.interpolate(values, mine), [theirs.GetValue(v) for v in values], atol=0.03)
+    assert np.allclose(looks.interpolate(values, mine), [theirs.GetValue(v) for v in values], atol=0.03)
 
 
 def test_points_in_any_order_are_sorted(tmp_path):

@@ -11,11 +11,13 @@ import numpy as np
 from matplotlib.colors import to_rgb
 
 from volrender import focus
-from volrender.color import RGB, THRESHOLDED, Look, Nodes, as_rgb
+from volrender.color import RGB, Nodes, as_rgb
 from volrender.cuts import Cut
 from volrender.draw.annotate import number
 from volrender.layers import CutPlane, Intensity, Isosurface, LabelMap, Layer
+from volrender.looks import Look
 from volrender.space import CAMERAS, Box, Camera, Clip, Plane
+from volrender.surveys import THRESHOLDED
 from volrender.version import __version__
 from volrender.volume import Volume
 from volrender.words import given

@@ -15,9 +15,9 @@ import scipy
 from numpy.typing import NDArray
 
 from volrender import framing, space
-from volrender.color import THRESHOLDED
 from volrender.layers import CutPlane, Intensity, Isosurface, LabelMap, Layer
 from volrender.space import Floats
+from volrender.surveys import THRESHOLDED
 from volrender.volume import Volume
 
 PLATEAU = 0.02  # of a peak: what is as high belongs to it

@@ -16,9 +16,10 @@ import numpy as np
 import scipy
 from matplotlib.colors import Colormap
 
-from volrender import color, presets, space
-from volrender.color import RGB, Color, Look
+from volrender import color, looks, presets, space, surveys
+from volrender.color import RGB, Color
 from volrender.levels import as_level, as_threshold
+from volrender.looks import Look
 from volrender.transfer import TransferFunction
 from volrender.volume import Volume
 from volrender.words import our_words
@@ -128,8 +129,8 @@ class Intensity:
         ink = self.blend == "maximum" and not self.on_dark
         field, clim = self.field, self.clim
         if clim is None and self.level is None and self.blend == "maximum" and not field.survey.signed:
-            clim = color.projected(field.data, field.survey.air)
-        return color.make_look(field.survey, clim, self.cmap, self.opacity, ink=ink, level=self.level)
+            clim = surveys.projected(field.data, field.survey.air)
+        return looks.make_look(field.survey, clim, self.cmap, self.opacity, ink=ink, level=self.level)
 
     def for_dark(self) -> Intensity:
         """The layer as a dark page shows it: a maximum projection without a `cmap` of its own is bright there."""
@@ -356,7 +357,7 @@ class CutPlane:
         """The colors and opacities, complete."""
         if self.preset is not None:
             return _preset_look(self, self.preset)
-        return color.make_look(self.field.survey, self.clim, self.cmap, self.opacity)
+        return looks.make_look(self.field.survey, self.clim, self.cmap, self.opacity)
 
     @property
     def clip(self) -> tuple[space.Clip, ...]:
@@ -375,7 +376,7 @@ def is_projection(layer: Layer) -> TypeGuard[Intensity]:
 def _preset_look(layer: Intensity | CutPlane, preset: TransferFunction) -> Look:
     """The preset's look, but for what the layer says itself."""
     own = None if layer.opacity == preset.opacity else layer.opacity
-    look = color.make_look(layer.field.survey, layer.clim or preset.clim, layer.cmap or preset.cmap, own)
+    look = looks.make_look(layer.field.survey, layer.clim or preset.clim, layer.cmap or preset.cmap, own)
     distance = 1.0 if isinstance(own, tuple) else preset.distance
     return replace(
         look,

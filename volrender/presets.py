@@ -2,7 +2,7 @@
 
 Those of computed tomography are in Hounsfield units. Where a volume is not, they are moved to its values; see
 `preset`. Those of magnetic resonance and of microscopy are on a scale on which the background ends at 0 and the
-brightest tissue lies at 1 (`color.Survey`). "stat" is made for each map, from its threshold and its range.
+brightest tissue lies at 1 (`surveys.Survey`). "stat" is made for each map, from its threshold and its range.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from volrender.color import Survey, enclosed, thinned
 from volrender.io.files import warn
 from volrender.space import finite
+from volrender.surveys import Survey, enclosed, thinned
 from volrender.transfer import TransferFunction
 from volrender.volume import Volume
 from volrender.words import choices

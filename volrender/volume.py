@@ -17,7 +17,7 @@ import numpy as np
 import scipy
 from numpy.typing import ArrayLike, NDArray
 
-from volrender import color, intensity, io, space
+from volrender import intensity, io, space, surveys
 from volrender.io import Label
 from volrender.kinds import label_sizes, labels_named, voxels
 from volrender.origin import Call, Origin, trace, voxel_hash
@@ -124,12 +124,12 @@ class Volume:
         return trace(replace(self, data=self.data.transpose(axes)[flips], affine=affine), self, Call("canonical", {}))
 
     @cached_property
-    def survey(self) -> color.Survey:
+    def survey(self) -> surveys.Survey:
         """What the values are like: range, background level, signed or not."""
         if self.kind == "rgb":
             raise ValueError(f"a survey needs one number a voxel; {self.name or 'the volume'} holds colors")
         try:
-            return color.survey(self.canonical.data)
+            return surveys.survey(self.canonical.data)
         except ValueError as error:
             raise ValueError(f"{self.name or 'the volume'}: {error}") from None
 

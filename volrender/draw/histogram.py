@@ -9,9 +9,9 @@ from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
 from volrender import space
-from volrender.color import Look
 from volrender.draw.annotate import INK, Frame, fitted, tidy, written
 from volrender.layers import Intensity
+from volrender.looks import Look
 
 BINS = 96
 CURVE, LIGHT_CURVE = "#9c4f10", "#f0a860"  # on a light page, and on a dark one

@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from volrender import paint, space
-from volrender.color import Look
 from volrender.cuts import Sheet
 from volrender.layers import Intensity, LabelMap, Layer
+from volrender.looks import Look
 
 
 def lay(picture: NDArray[np.uint32], layer: Layer, sheet: Sheet, panel: str = "slice") -> None:

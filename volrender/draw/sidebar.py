@@ -15,8 +15,9 @@ from matplotlib.patches import Rectangle
 from matplotlib.path import Path
 from numpy.typing import NDArray
 
-from volrender.color import RGB, Look
+from volrender.color import RGB
 from volrender.draw.annotate import Frame, broken, fitted, has_pixels, nice_ticks, number, short, written
+from volrender.looks import Look
 
 GAP = 1.5
 BAR_WIDTH = 2.6

@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from volrender.color import BODY, interpolate
+from volrender.color import BODY
 from volrender.draw.rays.scenery import TONES, Pool, Tables
 from volrender.layers import Intensity
+from volrender.looks import interpolate
 
 SOLID = 40.0  # extinction over one voxel of what is opaque
 FINER = 8  # parts of a table's entry that its integral is summed over
