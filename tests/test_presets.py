@@ -11,8 +11,19 @@ from hypothesis import strategies as st
 from PIL import Image
 from scipy import ndimage
 
-from volrender import CutPlane, Histogram, Intensity, Plane, Scene, Slices, TransferFunction, Volume, preset, sample
-from volrender import looks
+from volrender import (
+    CutPlane,
+    Histogram,
+    Intensity,
+    Plane,
+    Scene,
+    Slices,
+    TransferFunction,
+    Volume,
+    looks,
+    preset,
+    sample,
+)
 from volrender.cli import main
 from volrender.presets import CT, NAMES, RELATIVE
 from volrender.property_files import MAX_BYTES, SCHEMA, UNSHADED

@@ -18,7 +18,7 @@ from volrender.color import as_rgb
 from volrender.draw.compiled import run
 from volrender.draw.faces import Face, cut_faces, ended, slice_faces
 from volrender.draw.rays import tables
-from volrender.draw.rays.fields import Field, intensity_field, label_field, shells, surface_field
+from volrender.draw.rays.fields import Field, intensity_field, label_field, near, shells, surface_field
 from volrender.draw.rays.grids import block_ranges
 from volrender.draw.rays.scenery import (
     BLOCK,
@@ -64,7 +64,7 @@ class Shelf:
 
     def all(self) -> NDArray[Any]:
         """One array of all."""
-        return np.concatenate([*self.parts, np.zeros(0, dtype=self.dtype)])
+        return self.parts[0] if len(self.parts) == 1 else np.concatenate([*self.parts, np.zeros(0, dtype=self.dtype)])
 
 
 class Stage:
@@ -141,14 +141,15 @@ class Stage:
             raise ValueError(
                 f"the ray caster draws at most {MOST_LABELS:,} labels; {layer.volume.name} has {len(labels):,}"
             )
-        data = layer.volume.canonical.data
+        field = label_field(layer, solid)
+        data = layer.volume.canonical.data[near(solid)]
         places = np.empty(data.shape, np.uint16)
         for part, found in zip(data, places):
             place = np.searchsorted(labels, part).clip(max=len(labels) - 1)
             found[:] = np.where(labels[place] == part, place + 1, 0)
         numbers = self.numbers.add(places)
         palette = self.tables.add([(0.0, 0.0, 0.0), *(layer.table[label][1] for label in labels.tolist())])
-        self._add_surface(label_field(layer, solid), (0.0, 0.0, 0.0, layer.opacity), LABEL_REACH, numbers, palette)
+        self._add_surface(field, (0.0, 0.0, 0.0, layer.opacity), LABEL_REACH, numbers, palette)
 
     def _add_surface(self, field: Field, rgba: tuple[float, ...], reach: float, numbers: int, palette: int) -> None:
         material = tuple((MATERIAL if self.how.lit else FLAT).values())

@@ -18,7 +18,7 @@ from volrender import paint
 from volrender.draw.compiled import run
 from volrender.draw.rays.grids import blur
 from volrender.layers import Intensity, Isosurface, LabelMap
-from volrender.space import Clip
+from volrender.space import Clip, translation
 from volrender.volume import Volume
 
 Slab: TypeAlias = Callable[[NDArray[Any]], NDArray[Any]]
@@ -29,6 +29,7 @@ LOOKED_AT = 4_000_000  # voxels, of which it is told where a smoothed surface li
 # Parts of a voxel along each axis, from which a smooth surface is made, and how many there may be of them in all. Of
 # three one is at the voxel's centre; two are enough for a sheet thinner than a voxel.
 SAMPLES = {3: 8_000_000, 2: 24_000_000}
+ROOM = 10  # voxels around a label map's bodies, more than its smoothing reaches
 KEPT, KEPT_SPECK = 0.14, 0.9  # of what a voxel was beyond a surface's level: if firm, and where all would vanish
 
 
@@ -271,6 +272,12 @@ def shells(layer: LabelMap) -> Iterator[tuple[NDArray[Any], NDArray[np.bool_]]]:
         labels = np.setdiff1d(labels, data[solid & ~ndimage.binary_erosion(solid)])
 
 
+def near(solid: NDArray[np.bool_]) -> tuple[slice, ...]:
+    """The box of voxels around a body, with room for what is smoothed."""
+    found = ndimage.find_objects(solid.view(np.uint8)) or [[slice(0, n) for n in solid.shape]]
+    return tuple(slice(max(along.start - ROOM, 0), along.stop + ROOM) for along in found[0])
+
+
 def label_field(layer: LabelMap, solid: NDArray[np.bool_]) -> Field:
     """How far the smoothed part that a body fills of a voxel's surroundings lies above half.
 
@@ -281,6 +288,8 @@ def label_field(layer: LabelMap, solid: NDArray[np.bool_]) -> Field:
     def slab(data: NDArray[Any]) -> NDArray[Any]:
         return data - HALF
 
-    source = replace(layer.volume.canonical, data=solid.view(np.uint8))
+    source, part = layer.volume.canonical, near(solid)
+    affine = source.affine @ translation(*[float(along.start) for along in part])
+    source = replace(source, data=solid[part].view(np.uint8), affine=affine)
     firm = 1 if layer.opacity == 1 else 2
     return Field(source, slab, unshrinking(SMOOTH_LABELS), crossed, layer.clip, round=True, firm=firm, kept=(0,))
