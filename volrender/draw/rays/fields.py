@@ -274,8 +274,8 @@ def shells(layer: LabelMap) -> Iterator[tuple[NDArray[Any], NDArray[np.bool_]]]:
 
 def near(solid: NDArray[np.bool_]) -> tuple[slice, ...]:
     """The box of voxels around a body, with room for what is smoothed."""
-    found = ndimage.find_objects(solid.view(np.uint8)) or [[slice(0, n) for n in solid.shape]]
-    return tuple(slice(max(along.start - ROOM, 0), along.stop + ROOM) for along in found[0])
+    (found,) = ndimage.find_objects(solid.view(np.uint8))
+    return tuple(slice(max(along.start - ROOM, 0), along.stop + ROOM) for along in found)
 
 
 def label_field(layer: LabelMap, solid: NDArray[np.bool_]) -> Field:
