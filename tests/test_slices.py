@@ -530,6 +530,21 @@ def test_the_scale_bar_is_true(width):
     assert len(raster.axes.lines) == 1
 
 
+def test_a_page_of_whole_pixels_has_the_rows_of_the_page_that_was_asked_for():
+    brick = Volume(np.indices((22, 40, 26)).sum(axis=0) + 9.0, np.diag([3.0, 3, 3, 1]), name="brick")
+    panel = Slices(brick, x=33, y=60, z=36)
+    layout = panel._layout(panel._paperless(60, 7))
+    (first, *_) = layout.rows
+    just = panel._paperless(sum(tile.size[0] for tile in first) / layout.coarsest + layout.gap * (len(first) - 1), 7)
+    asked = panel._layout(just)
+    found = panel._layout(panel._paperless(just.width - 0.05, 7), asked.height(asked.scale) - 0.05)
+    assert (list(map(len, found.rows)), found.stacked) == (list(map(len, asked.rows)), asked.stacked)
+
+
+def test_gaps_that_are_wider_than_a_place_are_no_layout():
+    assert Slices(ball(14, 5.0, spacing=10.0), n=7, background="black").body(12, 5) > 100
+
+
 def test_a_place_too_low_or_too_narrow_for_the_lettering_is_refused():
     panel = Slices(ball(), z=[0, 2], x=0)
     part = Figure(figsize=(60 / 25.4, 12 / 25.4))

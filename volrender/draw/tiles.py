@@ -91,8 +91,9 @@ class Layout:
 
     @property
     def scale(self) -> float:
-        """The scale at which the widest row fills the frame's width."""
-        return max(sum(tile.size[0] for tile in row) / (self.frame.width - self._gaps(row)) for row in self.rows)
+        """The scale at which the widest row fills the frame's width; infinite where the gaps alone do."""
+        rooms = [(row, self.frame.width - self._gaps(row)) for row in self.rows]
+        return max(sum(tile.size[0] for tile in row) / room if room > 0 else np.inf for row, room in rooms)
 
     def scale_in(self, height: float) -> float:
         """The scale at which the rows fill the frame's width or a height, lettering and foot included."""
@@ -165,7 +166,7 @@ class Layout:
 
     def fits(self, scale: float, *, unit: bool = False, slack: float = 1e-6) -> bool:
         """Whether at a scale all lettering has room over its tile, to `slack`."""
-        return all(tile.size[0] / scale >= self.need(tile, unit=unit) - slack for tile in self.tiles)
+        return scale < np.inf and all(tile.size[0] / scale >= self.need(tile, unit=unit) - slack for tile in self.tiles)
 
 
 def gap(frame: Frame, *, bare: bool) -> float:
@@ -188,9 +189,9 @@ def arrange(
     if not height:
         return usual
     largest = _largest(every[0], height, coarsest)
-    if largest is None and usual.fits(max(usual.scale_in(height), coarsest), slack=ROUNDED):
-        return usual
-    largest = largest or _largest(every[1], height, coarsest)
+    if largest is None:  # on a page of whole pixels they may be too narrow by one
+        nearly = (one for one in every[0] if one.fits(max(one.scale_in(height), coarsest), slack=ROUNDED))
+        largest = next(nearly, None) or _largest(every[1], height, coarsest)
     return largest or min(every[1], key=lambda layout: layout.height(max(layout.coarsest, layout.scale)))
 
 
