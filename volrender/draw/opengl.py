@@ -17,6 +17,11 @@ from typing import NamedTuple
 
 WINDOW = "VTK_DEFAULT_OPENGL_WINDOW"
 PROBE = """
+try:
+    import resource
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a crash leaves no file
+except ImportError:  # Windows
+    pass
 from vtkmodules.vtkRenderingCore import vtkRenderer, vtkRenderWindow
 from vtkmodules.vtkRenderingOpenGL2 import vtkTextureObject
 window = vtkRenderWindow()
