@@ -7,7 +7,7 @@ from hypothesis.extra import numpy as hnp
 from matplotlib import colormaps
 from matplotlib.colors import ListedColormap
 from scipy import ndimage
-from skimage.color import deltaE_ciede2000, rgb2lab
+from skimage.color import deltaE_ciede2000, lab2rgb, rgb2lab
 
 from volrender import Intensity, Volume, color, looks, sample
 from volrender.surveys import survey
@@ -373,3 +373,10 @@ def test_a_maximum_projection_has_the_range_of_what_it_shows():
     assert Intensity(turned, blend="maximum").look.clim == (low, high)
     flat = Intensity(Volume(np.full((3, 3, 3), 7.0), np.eye(4)), blend="maximum")
     assert flat.look.clim[0] < 7 < flat.look.clim[1]
+
+
+def test_the_hues_of_many_labels_are_those_of_the_cie():
+    place = np.arange(60)
+    turns, chroma = place * (3 - np.sqrt(5)) * np.pi, np.where(place // 21 % 2, 20, 48)
+    lab = np.stack([50.0 + 15 * (place % 3), chroma * np.cos(turns), chroma * np.sin(turns)], axis=-1)
+    assert np.allclose(list(color.label_colors(range(60)).values()), lab2rgb(lab[None])[0].clip(0, 1), atol=1e-5)
