@@ -454,6 +454,32 @@ def test_loops_run_where_nothing_can_be_kept(monkeypatch):
     assert fill.folder is None
 
 
+@pytest.mark.parametrize("kind", ["*.nbi", "*.nbc"])
+@pytest.mark.parametrize("damage", [lambda whole: whole[: len(whole) // 2], lambda whole: bytes(len(whole))])
+def test_loops_outlive_a_damaged_copy_and_mend_it(monkeypatch, tmp_path, kind, damage):
+    monkeypatch.setattr(numba.config, "CACHE_DIR", str(tmp_path))
+
+    def loop():
+        def fill(out, value):
+            for n in range(len(out)):
+                out[n] = value
+
+        return compiled.Loop(fill)
+
+    def filled(one):
+        one(out := np.zeros(3), 2.0)
+        return out.tolist()
+
+    assert filled(loop()) == [2, 2, 2]
+    (kept,) = tmp_path.rglob(kind)
+    kept.write_bytes(damage(kept.read_bytes()))
+    assert filled(loop()) == [2, 2, 2]
+    assert filled(loop()) == [2, 2, 2]
+    after = loop()
+    assert filled(after) == [2, 2, 2]
+    assert sum(after._compiled.stats.cache_hits.values()) == 1
+
+
 def test_loops_run_where_their_copy_cannot_be_written(monkeypatch, tmp_path):
     @compiled.Loop
     def fill(out, value):

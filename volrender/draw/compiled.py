@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache, update_wrapper
 from pathlib import Path
 from threading import Thread
@@ -80,7 +80,9 @@ class Loop:
         """Run it."""
         try:
             self._compiled(*arguments)
-        except (OSError, EOFError, ImportError, AttributeError):  # the copy cannot be written, or read
+        except Exception:  # the copy cannot be written, or is damaged, which the next process mends
+            with suppress(Exception):
+                self._compiled._cache.flush()
             self._compiled._cache = NullCache()
             self._compiled(*arguments)
 
