@@ -263,7 +263,9 @@ def shells(layer: LabelMap) -> Iterator[tuple[NDArray[Any], NDArray[np.bool_]]]:
     """
     data, labels = layer.volume.canonical.data, np.array(list(layer.table))
     while len(labels):
-        solid = np.isin(data, labels)
+        solid = np.empty(data.shape, dtype=bool)
+        for part, found in zip(data, solid):
+            found[:] = np.isin(part, labels)
         if layer.opacity == 1:
             yield labels, solid
             return
