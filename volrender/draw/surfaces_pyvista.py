@@ -17,7 +17,7 @@ from scipy import ndimage, sparse
 from scipy.spatial import cKDTree
 
 from volrender.draw import nets
-from volrender.draw.rays.fields import parts_of, refined, shells, surface_field
+from volrender.draw.rays.fields import label_field, near, parts_of, refined, shells, surface_field
 from volrender.io.files import warn
 from volrender.layers import Isosurface, LabelMap
 from volrender.rendering import presmooth
@@ -297,11 +297,23 @@ def label_surface(layer: LabelMap) -> pv.PolyData:
 
 
 def _numbered(layer: LabelMap) -> NDArray[np.intp]:
-    """The place of each voxel's label among those that are shown, from 1; 0 elsewhere."""
+    """The place of each voxel's label among those that are shown, from 1; 0 elsewhere.
+
+    In an opaque map what `label_field` smooths shut is given to a label beside it.
+    """
     shown = np.array(list(layer.table))
     data = layer.volume.canonical.data
     place = np.searchsorted(shown, data).clip(max=len(shown) - 1)
-    return np.where(shown[place] == data, place + 1, 0)
+    numbers = np.where(shown[place] == data, place + 1, 0)
+    if layer.opacity == 1:
+        ((_, solid),) = shells(layer)
+        field, part = label_field(layer, solid), near(solid)
+        values = np.empty(field.volume.shape, dtype=np.float32)
+        field.fill(values)
+        own = numbers[part]
+        beside = ndimage.grey_dilation(own.astype(np.int32), (3, 3, 3))
+        own[:] = np.where((values > 0) & (own == 0), beside, own)
+    return numbers
 
 
 def _in_world(volume: Volume, web: nets.Net, colors: NDArray[np.uint8]) -> pv.PolyData:
