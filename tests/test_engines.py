@@ -346,8 +346,8 @@ def test_a_terminal_sees_how_far_a_long_scene_is():
     """A bar under that of the command, and alone; in a pipe nothing is said."""
     code = (
         "import io, rich.console, volrender.console as c; c.PATIENCE = 0\n"
-        "c.Console = lambda **k: rich.console.Console(file=out, force_terminal=True, width=80)\n"
-        "out = io.StringIO()\n"
+        "real, out = rich.console.Console, io.StringIO()\n"
+        "rich.console.Console = lambda **k: real(file=out, force_terminal=True, width=80)\n"
         "with c.progress('files', 2) as advance, c.working('scene') as done:\n"
         "    done(0.25)\n"
         "with c.working('alone') as done:\n"
@@ -357,7 +357,7 @@ def test_a_terminal_sees_how_far_a_long_scene_is():
         "    done(0.1)\n"
         "    done(0.2, 'other')\n"
         "assert all(word in out.getvalue() for word in ('scene', 'other', 'alone', '/100'))\n"
-        "import importlib; importlib.reload(c); c.PATIENCE = 0\n"
+        "rich.console.Console, c.PATIENCE = real, 0\n"
         "with c.working('silent') as done:\n"
         "    done(1.0)\n"
     )
