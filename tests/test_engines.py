@@ -363,3 +363,20 @@ def test_a_terminal_sees_how_far_a_long_scene_is():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def ended_block():
+    """A block of one value in air that reaches the end of the scan above; a little noise, as scans have."""
+    data = np.full((28, 28, 28), 5.0, np.float32)
+    data[5:23, 5:23, 5:] = 100
+    data += np.random.default_rng(0).normal(0, 1, data.shape)
+    return Volume(data, np.array([[2.0, 0, 0, -28], [0, 2, 0, -28], [0, 0, 2, -28], [0, 0, 0, 1]]), name="block")
+
+
+@pytest.mark.parametrize("engine", ["raycast", "pyvista"])
+def test_a_cut_has_no_black_line_where_it_meets_the_end_of_the_scan_nor_at_its_rim(gl, engine):
+    layer = Intensity(ended_block(), clim=(0, 110), clip=Plane(normal=(-1, 0.6, 0.2), origin=(0, 0, 0)))
+    raster = Scene(layer, camera=(30, 140), light="flat", engine=engine).render((200, 200))[..., :3].astype(int)
+    gray = np.ptp(raster, axis=-1) < 6
+    assert (gray & (raster[..., 0] > 200) & (raster[..., 0] < 250)).mean() > 0.3  # the faces
+    assert (gray & (raster[..., 0] < 100)).mean() < 0.001
