@@ -4,6 +4,7 @@ import json
 import signal
 import subprocess
 import sys
+import warnings
 from contextlib import contextmanager
 
 import numpy as np
@@ -12,10 +13,11 @@ from helpers import ball, hill, refuses, tilted
 from scipy import ndimage
 from skimage.metrics import structural_similarity
 
-from volrender import Box, CutPlane, Intensity, Isosurface, LabelMap, Plane, Scene, Volume, console, sample
+from volrender import Box, CutPlane, Intensity, Isosurface, LabelMap, Plane, Scene, Volume, console, load, sample
 from volrender import doctor as doctors
 from volrender.cli import main
 from volrender.draw import engines, opengl, scene_pyvista
+from volrender.draw.faces import cut_faces, ended
 from volrender.rendering import Rendering
 
 SIZE = (180, 180)
@@ -380,3 +382,12 @@ def test_a_cut_has_no_black_line_where_it_meets_the_end_of_the_scan_nor_at_its_r
     gray = np.ptp(raster, axis=-1) < 6
     assert (gray & (raster[..., 0] > 200) & (raster[..., 0] < 250)).mean() > 0.3  # the faces
     assert (gray & (raster[..., 0] < 100)).mean() < 0.001
+
+
+def test_the_end_of_a_scan_has_no_face_of_what_is_too_small_to_be_drawn(samples):
+    """The tip of the chin lies in the last slices of this head, and is smoothed away."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # its header does not say which way it lies
+        head = Intensity(load(samples / "ct_headsq_nrrd" / "quarter.nhdr"), preset="ct-skin")
+    (end,) = (face for face in cut_faces([ended(head)], 0.5) if face.row[2] < -0.9)
+    assert ndimage.label(end.covered >= 0.5)[1] == 1

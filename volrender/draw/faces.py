@@ -19,6 +19,8 @@ from volrender.space import Clip, Plane, apply_affine, removed
 
 LARGE = 1400  # points along one side of a face, at most
 FINE = 1.5  # pixels between the points of a face, at least
+ISLAND = 6  # voxels, and smaller ones are asked for
+FAINT = 0.3  # of the greatest opacity
 HARDLY = 1e-4  # of what lies around
 RIM = 2.5  # voxels under a subject's surface in which air is mixed into what is seen
 AT_END = 2e-3  # voxels beyond the outer faces; there the face of a scan's end hides all that could be drawn behind it
@@ -128,6 +130,7 @@ def _face(
         colors = paint.on_face(layer, points, overlay=n > 0)
         if n == 0 and bodies[layer] is not None:
             colors = _without_rim(cover, colors, voxel)
+            cover = _where_drawn(layer, points, cover)
         if isinstance(layer, CutPlane) and isinstance(layer.opacity, tuple):
             cover = np.minimum(cover, np.ceil(colors[..., 3]))
         elif n == 0 and paint.has_body(layer):
@@ -174,3 +177,26 @@ def _without_rim(cover: NDArray[np.float32], colors: paint.RGBA, voxel: float) -
     under = inner[..., :3] / np.maximum(inner[..., 3:], HARDLY)
     darker = ~core & (inner[..., 3] > HARDLY) & (colors[..., :3].sum(axis=-1) < under.sum(axis=-1))
     return np.concatenate([np.where(darker[..., None], under, colors[..., :3]), colors[..., 3:]], axis=-1)
+
+
+def _where_drawn(layer: Layer, points: NDArray[np.float64], cover: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The cover of points (u, v, 3) without small islands of which, smoothed, hardly anything is drawn."""
+    if not isinstance(layer, Intensity) or paint.is_fine(layer) or not (sigma := paint.softness(layer)):
+        return cover
+    islands, _ = ndimage.label(cover >= 0.5)
+    source = layer.field.canonical
+    least = FAINT * max(opacity for _, opacity in layer.look.nodes("volume"))
+    kept, to_index, around = cover.copy(), np.linalg.inv(source.affine), int(4 * sigma) + 1
+    for n, place in enumerate(ndimage.find_objects(islands), 1):
+        here = islands[place] == n
+        index = apply_affine(to_index, points[place][here])
+        first = (index.min(axis=0).astype(int) - around).clip(0)
+        last = index.max(axis=0).astype(int) + around + 2
+        if np.prod(np.ptp(index, axis=0) + 1) > ISLAND**3:
+            continue
+        data = source.data[tuple(slice(a, b) for a, b in zip(first, last))].astype(np.float32)
+        data = ndimage.gaussian_filter(np.nan_to_num(data, nan=source.survey.low), sigma, mode="nearest")
+        values = ndimage.map_coordinates(data, (index - first).T, order=1, mode="nearest")
+        if layer.look.alpha(values, "volume").max() < least:
+            kept[place][here] = 0
+    return kept
