@@ -4,6 +4,7 @@ import json
 import signal
 import subprocess
 import sys
+import warnings
 from contextlib import contextmanager
 
 import numpy as np
@@ -12,10 +13,11 @@ from helpers import ball, hill, refuses, tilted
 from scipy import ndimage
 from skimage.metrics import structural_similarity
 
-from volrender import Box, CutPlane, Intensity, Isosurface, LabelMap, Plane, Scene, Volume, console, sample
+from volrender import Box, CutPlane, Intensity, Isosurface, LabelMap, Plane, Scene, Volume, console, load, sample
 from volrender import doctor as doctors
 from volrender.cli import main
 from volrender.draw import engines, opengl, scene_pyvista
+from volrender.draw.faces import cut_faces, ended
 from volrender.rendering import Rendering
 
 SIZE = (180, 180)
@@ -363,3 +365,29 @@ def test_a_terminal_sees_how_far_a_long_scene_is():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def ended_block():
+    """A block of one value in air that reaches the end of the scan above; a little noise, as scans have."""
+    data = np.full((28, 28, 28), 5.0, np.float32)
+    data[5:23, 5:23, 5:] = 100
+    data += np.random.default_rng(0).normal(0, 1, data.shape)
+    return Volume(data, np.array([[2.0, 0, 0, -28], [0, 2, 0, -28], [0, 0, 2, -28], [0, 0, 0, 1]]), name="block")
+
+
+@pytest.mark.parametrize("engine", ["raycast", "pyvista"])
+def test_a_cut_has_no_black_line_where_it_meets_the_end_of_the_scan_nor_at_its_rim(gl, engine):
+    layer = Intensity(ended_block(), clim=(0, 110), clip=Plane(normal=(-1, 0.6, 0.2), origin=(0, 0, 0)))
+    raster = Scene(layer, camera=(30, 140), light="flat", engine=engine).render((200, 200))[..., :3].astype(int)
+    gray = np.ptp(raster, axis=-1) < 6
+    assert (gray & (raster[..., 0] > 200) & (raster[..., 0] < 250)).mean() > 0.3  # the faces
+    assert (gray & (raster[..., 0] < 100)).mean() < 0.001
+
+
+def test_the_end_of_a_scan_has_no_face_of_what_is_too_small_to_be_drawn(samples):
+    """The tip of the chin lies in the last slices of this head, and is smoothed away."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # its header does not say which way it lies
+        head = Intensity(load(samples / "ct_headsq_nrrd" / "quarter.nhdr"), preset="ct-skin")
+    (end,) = (face for face in cut_faces([ended(head)], 0.5) if face.row[2] < -0.9)
+    assert ndimage.label(end.covered >= 0.5)[1] == 1

@@ -269,7 +269,8 @@ def test_the_outline_of_a_body_is_its_border_in_one_ink(engine, ink, background)
     color = np.array((0, 255, 255) if ink == "cyan" else (38, 38, 38))
     page, body = plain[0], plain[40]
     first, inside = (
-        int(np.flatnonzero(np.abs(plain - tone).max(axis=-1) > 12)[n]) for tone, n in ((page, 0), (body, -1))
+        int(np.flatnonzero(np.abs(plain - tone).max(axis=-1) > far)[n])
+        for tone, far, n in ((page, 40, 0), (body, 12, -1))
     )
     assert np.abs(drawn[first : inside + 2] - color).max(axis=-1).min() < 60
     assert np.abs(drawn[first] - page).max() > 40  # no rim
@@ -386,6 +387,20 @@ def test_the_ray_caster_is_as_if_sampled_far_more_finely(look, monkeypatch):
         pictures.append(Scene(head, engine="raycast").render((160, 160)))
     there = seen(pictures[1])
     assert psnr(pictures[0][there], pictures[1][there]) > 38
+
+
+@pytest.mark.parametrize("opacity", [None, [(49, 0), (51, 1)]], ids=["body", "nodes"])
+@pytest.mark.parametrize("size", [10, 24])
+def test_a_small_subject_fills_the_panel_by_what_is_drawn_of_it(size, opacity):
+    """What is drawn is smoothed: of a few voxels that is much, one way or the other."""
+    data = np.zeros((size + 16,) * 3, np.float32)
+    data[8:-8, 8:-8, 8:-8] = 100
+    box = Intensity(Volume(data, EYE, name="box"), opacity=opacity)
+    for camera in (Camera(76, 131, 134), Camera(25, 150), Camera(-40, 20, 60, perspective=40)):
+        rows, columns = np.nonzero(
+            seen(Scene(box, camera=camera, quality="draft", engine="raycast").render((120, 120)))
+        )
+        assert 0.88 <= max(np.ptp(rows) + 1, np.ptp(columns) + 1) / 120 <= 0.95
 
 
 @pytest.mark.parametrize("elevation", [76, 85])

@@ -18,6 +18,7 @@ from volrender.volume import Volume
 FRAMING_VOXELS = 2_000_000
 DISC = 2.25  # thirds of a voxel around its centre, within which it hides what is behind it
 SPECK = 0.2  # voxels from its centre to its border, of what is hardly seen
+SMALL = 64  # voxels along each axis of a subject that is framed as it is smoothed
 BETWEEN = 17  # places between two voxels where the end of a map is looked for
 
 
@@ -108,7 +109,27 @@ def layer_points(layer: Layer) -> NDArray[np.float64]:
     if not shown.any() and step > 1:  # what is small can slip through
         step = 1
         shown, affine = seen(layer, source, step)
-    return _cube_corners(line_ends(shown), 0.5 / step, affine)
+    ends = line_ends(shown)
+    if layer.blend == "composite" and len(ends) and step * np.ptp(ends, axis=0).max() < SMALL:
+        points = _softened(layer, source, step * ends)
+        if len(points):
+            return points
+    return _cube_corners(ends, 0.5 / step, affine)
+
+
+def _softened(layer: Intensity, source: Volume, ends_ijk: NDArray[np.intp]) -> NDArray[np.float64]:
+    """World points (n, 3) that span a small subject as it is rendered, smoothed; none if it is not."""
+    sigma = paint.softness(layer)
+    if not sigma:
+        return np.empty((0, 3))
+    margin = int(8 * sigma) + 2
+    first = (ends_ijk.min(axis=0) - margin).clip(0)
+    around = tuple(slice(a, b + margin + 1) for a, b in zip(first, ends_ijk.max(axis=0)))
+    data = np.nan_to_num(source.data[around].astype(np.float32), nan=source.survey.low)
+    once = ndimage.gaussian_filter(data, sigma, mode="nearest")
+    data = 2 * once - ndimage.gaussian_filter(once, sigma, mode="nearest") if paint.is_fine(layer) else once
+    points = space.apply_affine(source.affine @ space.translation(*first), _crossings(layer, data))
+    return np.asarray(points[~space.removed(layer.clip, points)])
 
 
 def _cube_corners(centers_ijk: NDArray[Any], half: float, affine: NDArray[np.float64]) -> NDArray[np.float64]:

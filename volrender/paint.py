@@ -323,16 +323,14 @@ def coverage(
 ) -> NDArray[np.float32]:
     """How far a cut face covers the points of a grid (u, v, 3) across the whole volume: its border is where it is 0.5.
 
-    For the anatomy of a subject it is all within the `closed` body, so that dark bone and ventricles are not holes;
-    only the air outside is left out. Else it is where the layer has color.
+    For the anatomy of a subject, smoothed by a Gaussian of `sigma` points, it is all within the `closed` body, so that
+    dark bone and ventricles are not holes; only the air outside is left out. Else it is where the layer has color.
     """
     if not has_body(layer) or body is None:
         return (rgba(layer, face_values(layer, points_xyz), "slice")[..., 3] > 0).astype(np.float32)
     values = sample(layer.volume, points_xyz, smooth=True)
     values = luma(values) if layer.volume.kind == "rgb" else values
-    step = float(np.linalg.norm(points_xyz[1, 0] - points_xyz[0, 0])) if len(points_xyz) > 1 else 1.0
-    voxel = min(layer.volume.spacing) / step
-    filled = scipy.ndimage.gaussian_filter(np.nan_to_num(values, nan=layer.volume.luminance.survey.low), sigma * voxel)
+    filled = scipy.ndimage.gaussian_filter(np.nan_to_num(values, nan=layer.volume.luminance.survey.low), sigma)
     # The subject's own edge is as fine as its values; what is sealed lies behind it.
     covered = np.maximum(_within(layer, filled), body.covers(points_xyz))
     return np.asarray(np.where(np.isfinite(values), covered, 0), dtype=np.float32)

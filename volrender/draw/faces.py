@@ -19,6 +19,10 @@ from volrender.space import Clip, Plane, apply_affine, removed
 
 LARGE = 1400  # points along one side of a face, at most
 FINE = 1.5  # pixels between the points of a face, at least
+ISLAND = 6  # voxels, and smaller ones are asked for
+FAINT = 0.3  # of the greatest opacity
+HARDLY = 1e-4  # of what lies around
+RIM = 2.5  # voxels under a subject's surface in which air is mixed into what is seen
 AT_END = 2e-3  # voxels beyond the outer faces; there the face of a scan's end hides all that could be drawn behind it
 
 
@@ -120,8 +124,13 @@ def _face(
     picture = np.zeros((*grid.shape[:2], 4), dtype=np.float32)
     covered = np.zeros(grid.shape[:2], dtype=np.float32)
     for n, layer in enumerate(layers):
-        cover = paint.coverage(layer, below, bodies[layer], paint.softness(layer))
-        colors = paint.on_face(layer, below, overlay=n > 0)
+        points = _continued(layer, others[n] if others else (), below)
+        voxel = min(layer.volume.spacing) / step
+        cover = paint.coverage(layer, points, bodies[layer], paint.softness(layer) * voxel)
+        colors = paint.on_face(layer, points, overlay=n > 0)
+        if n == 0 and bodies[layer] is not None:
+            colors = _without_rim(cover, colors, voxel)
+            cover = _where_drawn(layer, points, cover)
         if isinstance(layer, CutPlane) and isinstance(layer.opacity, tuple):
             cover = np.minimum(cover, np.ceil(colors[..., 3]))
         elif n == 0 and paint.has_body(layer):
@@ -140,3 +149,54 @@ def _face(
         nearest = ndimage.distance_transform_edt(picture[..., 3] == 0, return_distances=False, return_indices=True)
         picture = picture[tuple(nearest)]
     return Face(row, within, common, grid, picture, covered)
+
+
+def _continued(layer: Layer, clips: Sequence[Clip], points: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Points (u, v, 3), those that clips remove not beyond the scan.
+
+    So the face goes on to where another face cuts it: else a gap of half a voxel would be seen between the two.
+    """
+    if not clips:
+        return points
+    source = layer.volume.canonical
+    last = np.array(source.shape[:3]) - 0.5 - AT_END
+    index = apply_affine(np.linalg.inv(source.affine), points)
+    gone = removed(clips, points, tolerance=-3 * AT_END * max(source.spacing))
+    return np.where(gone[..., None], apply_affine(source.affine, np.clip(index, AT_END - 0.5, last)), points)
+
+
+def _without_rim(cover: NDArray[np.float32], colors: paint.RGBA, voxel: float) -> paint.RGBA:
+    """Colors (u, v, 4), at a subject's surface those from under it where these are less dark: air is mixed into it.
+
+    `voxel` is in points of the grid.
+    """
+    core = ndimage.distance_transform_edt(cover >= 0.5) > RIM * voxel
+    inner = np.concatenate([colors[..., :3], np.ones_like(colors[..., 3:])], axis=-1) * core[..., None]
+    for axis in (0, 1):
+        inner = ndimage.gaussian_filter1d(inner, RIM * voxel / 2, axis=axis, truncate=3.0)
+    under = inner[..., :3] / np.maximum(inner[..., 3:], HARDLY)
+    darker = ~core & (inner[..., 3] > HARDLY) & (colors[..., :3].sum(axis=-1) < under.sum(axis=-1))
+    return np.concatenate([np.where(darker[..., None], under, colors[..., :3]), colors[..., 3:]], axis=-1)
+
+
+def _where_drawn(layer: Layer, points: NDArray[np.float64], cover: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The cover of points (u, v, 3) without small islands of which, smoothed, hardly anything is drawn."""
+    if not isinstance(layer, Intensity) or paint.is_fine(layer) or not (sigma := paint.softness(layer)):
+        return cover
+    islands, _ = ndimage.label(cover >= 0.5)
+    source = layer.field.canonical
+    least = FAINT * max(opacity for _, opacity in layer.look.nodes("volume"))
+    kept, to_index, around = cover.copy(), np.linalg.inv(source.affine), int(4 * sigma) + 1
+    for n, place in enumerate(ndimage.find_objects(islands), 1):
+        here = islands[place] == n
+        index = apply_affine(to_index, points[place][here])
+        first = (index.min(axis=0).astype(int) - around).clip(0)
+        last = index.max(axis=0).astype(int) + around + 2
+        if np.prod(np.ptp(index, axis=0) + 1) > ISLAND**3:
+            continue
+        data = source.data[tuple(slice(a, b) for a, b in zip(first, last))].astype(np.float32)
+        data = ndimage.gaussian_filter(np.nan_to_num(data, nan=source.survey.low), sigma, mode="nearest")
+        values = ndimage.map_coordinates(data, (index - first).T, order=1, mode="nearest")
+        if layer.look.alpha(values, "volume").max() < least:
+            kept[place][here] = 0
+    return kept

@@ -41,18 +41,24 @@ SPREAD = (np.array([[1, -3], [-1, 3], [5, 1], [-3, -5], [-5, 5], [-7, -1], [3, 7
 def render(layers: Sequence[Layer], view: View, background: RGB | None, how: Rendering) -> NDArray[np.uint8]:
     """The bare raster (h, w, 4); without a background its alpha is exact."""
     with working("scene") as done, telling(lambda: done(0, COMPILING)):
-        scene = scenery(layers, view, how)
-        done(PREPARED / 2)
-        if how.lit and not how.draft:
-            scene = with_air(scene, *_extent(layers, view))
-        canvas = Canvas(scene, view.size, done)
-        canvas.trace_coarse_to_fine(_stride(layers, view))
-        if not how.draft:
-            canvas.smooth_edges()
+        picture = _traced(layers, view, how, done)
         if how.silhouette:
             seen = [_sighting(layer, outlines.finer(view)) for layer in outlines.outlined(layers)]
-            canvas.picture = outlines.drawn(canvas.picture, (*how.silhouette, 1.0), seen, view)
-        return canvas.finished(background)
+            picture = outlines.drawn(picture, (*how.silhouette, 1.0), seen, view)
+        return finished(picture, background)
+
+
+def _traced(layers: Sequence[Layer], view: View, how: Rendering, done: Callable[[float], None]) -> NDArray[np.float32]:
+    """The premultiplied picture (h, w, 4); what was made for it is gone."""
+    scene = scenery(layers, view, how)
+    done(PREPARED / 2)
+    if how.lit and not how.draft:
+        scene = with_air(scene, *_extent(layers, view))
+    canvas = Canvas(scene, view.size, done)
+    canvas.trace_coarse_to_fine(_stride(layers, view))
+    if not how.draft:
+        canvas.smooth_edges()
+    return canvas.picture
 
 
 def _sighting(layer: Layer, view: View) -> outlines.Sighting:
@@ -103,22 +109,13 @@ class Canvas:
         self._trace(CENTER, *shares[:2])
         for (half, across), start, end in zip(passes, shares[1:], shares[2:]):
             self.wanted[:] = False
-            self._rows(raster.between, self.picture, self.depth, self.wanted, self.leap, half, across)
+            _rows(raster.between, self.picture, self.depth, self.wanted, self.leap, half, across)
             self._trace(CENTER, start, end)
 
     def smooth_edges(self) -> None:
         """Trace the pixels at edges at eight places."""
-        self._rows(raster.edges, self.picture, self.wanted)
+        _rows(raster.edges, self.picture, self.wanted)
         self._trace(SPREAD, TRACED, 1.0)
-
-    def finished(self, background: RGB | None) -> NDArray[np.uint8]:
-        """The straight-alpha raster (h, w, 4)."""
-        done = np.empty((self.height, self.width, 4), dtype=np.uint8)
-        self._rows(raster.finish, self.picture, np.array(background or (), dtype=np.float64), done)
-        return done
-
-    def _rows(self, loop: Any, *arguments: Any) -> None:
-        run(partial(loop, *arguments, n, min(n + TILE, self.height)) for n in range(0, self.height, TILE))
 
     def _trace(self, offsets: NDArray[np.float64], start: float, end: float) -> None:
         """Trace the wanted pixels, from the part `start` of all work to the part `end`."""
@@ -151,3 +148,16 @@ class Canvas:
                     kept = []
         if sum(map(len, kept)):
             yield np.concatenate(kept)
+
+
+def finished(picture: NDArray[np.float32], background: RGB | None) -> NDArray[np.uint8]:
+    """The straight-alpha raster (h, w, 4) of a premultiplied picture."""
+    done = np.empty(picture.shape, dtype=np.uint8)
+    _rows(raster.finish, picture, np.array(background or (), dtype=np.float64), done)
+    return done
+
+
+def _rows(loop: Any, picture: NDArray[np.float32], *arguments: Any) -> None:
+    """Run a loop over the rows of a picture."""
+    height = len(picture)
+    run(partial(loop, picture, *arguments, n, min(n + TILE, height)) for n in range(0, height, TILE))
