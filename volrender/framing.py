@@ -126,8 +126,8 @@ def _softened(layer: Intensity, source: Volume, ends_ijk: NDArray[np.intp]) -> N
     first = (ends_ijk.min(axis=0) - margin).clip(0)
     around = tuple(slice(a, b + margin + 1) for a, b in zip(first, ends_ijk.max(axis=0)))
     data = np.nan_to_num(source.data[around].astype(np.float32), nan=source.survey.low)
-    once = ndimage.gaussian_filter(data, sigma, mode="nearest")
-    data = 2 * once - ndimage.gaussian_filter(once, sigma, mode="nearest") if paint.is_fine(layer) else once
+    once = scipy.ndimage.gaussian_filter(data, sigma, mode="nearest")
+    data = 2 * once - scipy.ndimage.gaussian_filter(once, sigma, mode="nearest") if paint.is_fine(layer) else once
     points = space.apply_affine(source.affine @ space.translation(*first), _crossings(layer, data))
     return np.asarray(points[~space.removed(layer.clip, points)])
 
