@@ -20,8 +20,8 @@ import numpy as np
 import volrender as vr
 
 kind, n, side = sys.argv[1], int(sys.argv[2]), 1200
-dtype = {"map": np.float32, "labels": np.uint8}.get(kind, np.int16)
-levels = {"volume": {}, "curve": {"opacity": [(200, 0), (260, 1)]}, "map": {"level": 3.1}}
+dtype = {"map": np.float32, "labels": np.uint8, "glass": np.uint8}.get(kind, np.int16)
+levels = {"volume": {}, "outlined": {}, "curve": {"opacity": [(200, 0), (260, 1)]}, "map": {"level": 3.1}}
 
 
 def held(what):
@@ -36,7 +36,7 @@ def phantom(n):
         waves = np.sin(9 * at) * np.sin(8 * x[:, None]) * np.sin(7 * x)
         if kind == "map":
             plane[:] = np.where(far < 0.85, 6 * waves, 0)
-        elif kind == "labels":
+        elif dtype is np.uint8:
             plane[:] = np.where(far < 0.85, 1 + (at > 0) + 2 * (x[:, None] > 0) + 4 * (x > 0), 0)
         else:
             plane[:] = np.where(far < 0.85, 400 + 200 * waves, 10)
@@ -45,13 +45,13 @@ def phantom(n):
 
 def render(data, size):
     volume = vr.Volume(data, np.diag([1.0, 1.0, 1.0, 1.0]))
-    if kind == "labels":
-        layer = vr.LabelMap(volume)
+    if dtype is np.uint8:
+        layer = vr.LabelMap(volume, opacity=0.4 if kind == "glass" else 1)
     elif kind == "surface":
         layer = vr.Isosurface(volume, 300)
     else:
         layer = vr.Intensity(volume, blend="maximum") if kind == "maximum" else vr.Intensity(volume, **levels[kind])
-    vr.Scene(layer, engine="raycast").render((size, size))
+    vr.Scene(layer, engine="raycast", silhouette=kind == "outlined").render((size, size))
 
 
 render(phantom(32), 64)
@@ -62,7 +62,7 @@ render(data, side)
 peak = held("VmHWM")
 print(json.dumps([peak, (peak - before - 4 * side * side) / (4 * data.size)]))
 """
-KINDS = ("volume", "curve", "maximum", "map", "surface", "labels")
+KINDS = ("volume", "outlined", "curve", "maximum", "map", "surface", "labels", "glass")
 
 
 def main() -> int:
