@@ -389,6 +389,15 @@ def test_the_ray_caster_is_as_if_sampled_far_more_finely(look, monkeypatch):
     assert psnr(pictures[0][there], pictures[1][there]) > 38
 
 
+def test_a_translucent_body_has_no_rings(monkeypatch):
+    head, shades = Intensity(sample("mni152").downsize(90), opacity=0.3), []
+    for factor in (1, 16):
+        monkeypatch.setattr(assemble, "SAMPLE", 0.5 / factor)
+        shades.append(Scene(head, engine="raycast").render((150, 150))[..., :3].mean(axis=-1))
+    inside = ndimage.binary_erosion(shades[1] < 245, iterations=8)
+    assert (shades[0] - shades[1])[inside].std() < 0.38
+
+
 @pytest.mark.parametrize("opacity", [None, [(49, 0), (51, 1)]], ids=["body", "nodes"])
 @pytest.mark.parametrize("size", [10, 24])
 def test_a_small_subject_fills_the_panel_by_what_is_drawn_of_it(size, opacity):

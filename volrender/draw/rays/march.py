@@ -22,6 +22,7 @@ ENOUGH = 0.998  # of the light: nothing is seen behind
 # A way between two samples that adds more than so much of a ray's light is halved, down to the finest part of a step.
 ADDED, FINEST = 0.2, 1 / 8
 ADDED_CHANGING, CHANGING = 0.05, 0.01  # where colors change from one way to the next by more than so much
+OPAQUE = 1.0  # optical depth of a step, below which more is seen through it than its color tells
 
 
 @Loop
@@ -133,12 +134,11 @@ def gather(
                     to = ends[e]
             if not empty:
                 left = 1.0 - alpha
-                most = ADDED_CHANGING if change > CHANGING else ADDED
-                while (
-                    left * thickness(pool, tables, fields, media, rays, last, gone, t, to) > most
-                    and to - t > sight.step * FINEST
-                ):
+                thick = thickness(pool, tables, fields, media, rays, last, gone, t, to)
+                most = ADDED if thick > OPAQUE * (to - t) / sight.step and change < CHANGING else ADDED_CHANGING
+                while left * thick > most and to - t > sight.step * FINEST:
                     to = t + 0.5 * (to - t)
+                    thick = thickness(pool, tables, fields, media, rays, last, gone, t, to)
                 r, g, b, a = segment(
                     pool, air, marks, tables, sight, fields, media, rays, last, o, d, t, to
                 )  # fmt: skip
