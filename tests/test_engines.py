@@ -382,6 +382,8 @@ def test_a_cut_has_no_black_line_where_it_meets_the_end_of_the_scan_nor_at_its_r
     gray = np.ptp(raster, axis=-1) < 6
     assert (gray & (raster[..., 0] > 200) & (raster[..., 0] < 250)).mean() > 0.3  # the faces
     assert (gray & (raster[..., 0] < 100)).mean() < 0.001
+    seams = ndimage.binary_closing(gray & (raster[..., 0] < 250), iterations=4) & ~gray
+    assert seams.sum() < 20  # of the body, between faces
 
 
 def test_the_end_of_a_scan_has_no_face_of_what_is_too_small_to_be_drawn(samples):

@@ -18,11 +18,10 @@ from volrender.layers import CutPlane, Intensity, LabelMap, Layer, is_projection
 from volrender.space import Clip, Plane, apply_affine, removed
 
 LARGE = 1400  # points along one side of a face, at most
+RIM = 1.5  # voxels along a subject's surface into whose values air is mixed
 FINE = 1.5  # pixels between the points of a face, at least
 ISLAND = 6  # voxels, and smaller ones are asked for
 FAINT = 0.3  # of the greatest opacity
-HARDLY = 1e-4  # of what lies around
-RIM = 2.5  # voxels under a subject's surface in which air is mixed into what is seen
 AT_END = 2e-3  # voxels beyond the outer faces; there the face of a scan's end hides all that could be drawn behind it
 
 
@@ -129,7 +128,7 @@ def _face(
         cover = paint.coverage(layer, points, bodies[layer], paint.softness(layer) * voxel)
         colors = paint.on_face(layer, points, overlay=n > 0)
         if n == 0 and bodies[layer] is not None:
-            colors = _without_rim(cover, colors, voxel)
+            colors = _without_air(layer, points, cover, colors, voxel)
             cover = _where_drawn(layer, points, cover)
         if isinstance(layer, CutPlane) and isinstance(layer.opacity, tuple):
             cover = np.minimum(cover, np.ceil(colors[..., 3]))
@@ -165,18 +164,19 @@ def _continued(layer: Layer, clips: Sequence[Clip], points: NDArray[np.float64])
     return np.where(gone[..., None], apply_affine(source.affine, np.clip(index, AT_END - 0.5, last)), points)
 
 
-def _without_rim(cover: NDArray[np.float32], colors: paint.RGBA, voxel: float) -> paint.RGBA:
-    """Colors (u, v, 4), at a subject's surface those from under it where these are less dark: air is mixed into it.
+def _without_air(
+    layer: Layer, points: NDArray[np.float64], cover: NDArray[np.float32], colors: paint.RGBA, voxel: float
+) -> paint.RGBA:
+    """Colors of points (u, v), those along a subject's surface that have more of air those of the nearest tissue.
 
-    `voxel` is in points of the grid.
+    `voxel` is in points of the grid. Deeper inside what is dark is the subject's own.
     """
-    core = ndimage.distance_transform_edt(cover >= 0.5) > RIM * voxel
-    inner = np.concatenate([colors[..., :3], np.ones_like(colors[..., 3:])], axis=-1) * core[..., None]
-    for axis in (0, 1):
-        inner = ndimage.gaussian_filter1d(inner, RIM * voxel / 2, axis=axis, truncate=3.0)
-    under = inner[..., :3] / np.maximum(inner[..., 3:], HARDLY)
-    darker = ~core & (inner[..., 3] > HARDLY) & (colors[..., :3].sum(axis=-1) < under.sum(axis=-1))
-    return np.concatenate([np.where(darker[..., None], under, colors[..., :3]), colors[..., 3:]], axis=-1)
+    survey = layer.volume.luminance.survey
+    tissue = paint.values_at(Intensity(layer.volume.luminance), points) > 2 * survey.air - survey.background
+    mixed = ndimage.distance_transform_edt(tissue) <= voxel / 2
+    mixed &= ndimage.distance_transform_edt(cover >= 0.5) <= RIM * voxel
+    far, nearest = ndimage.distance_transform_edt(mixed, return_indices=True)
+    return np.where(((far > 0) & (far <= RIM * voxel))[..., None], colors[tuple(nearest)], colors)
 
 
 def _where_drawn(layer: Layer, points: NDArray[np.float64], cover: NDArray[np.float32]) -> NDArray[np.float32]:
