@@ -176,7 +176,7 @@ def _without_air(
     mixed = ndimage.distance_transform_edt(tissue) <= voxel / 2
     mixed &= ndimage.distance_transform_edt(cover >= 0.5) <= RIM * voxel
     far, nearest = ndimage.distance_transform_edt(mixed, return_indices=True)
-    return np.where(((far > 0) & (far <= RIM * voxel))[..., None], colors[tuple(nearest)], colors)
+    return np.where(((far > 0) & (far <= 2 * RIM * voxel))[..., None], colors[tuple(nearest)], colors)
 
 
 def _where_drawn(layer: Layer, points: NDArray[np.float64], cover: NDArray[np.float32]) -> NDArray[np.float32]:

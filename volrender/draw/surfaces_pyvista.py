@@ -30,6 +30,7 @@ PUSH = 0.25  # of a voxel: how far a smooth surface may be moved to be as large 
 STEPS, PASSED = 20, 0.1  # of a windowed sinc (Taubin et al., ECCV 1996)
 SPECK = 2.0  # voxels: a smaller body
 WHOLE = 100  # triangles: a body of fewer is not decimated
+WALLS = 18  # of the 27 voxels around one of a whole slit: there are more where it is a pit
 VOTES = 100  # points of a body that tell which it is among the smooth ones
 
 
@@ -299,7 +300,7 @@ def label_surface(layer: LabelMap) -> pv.PolyData:
 def _numbered(layer: LabelMap) -> NDArray[np.intp]:
     """The place of each voxel's label among those that are shown, from 1; 0 elsewhere.
 
-    In an opaque map what `label_field` smooths shut is given to a label beside it.
+    In an opaque map pits that `label_field` smooths shut are given to a label beside them.
     """
     shown = np.array(list(layer.table))
     data = layer.volume.canonical.data
@@ -311,8 +312,9 @@ def _numbered(layer: LabelMap) -> NDArray[np.intp]:
         values = np.empty(field.volume.shape, dtype=np.float32)
         field.fill(values)
         own = numbers[part]
+        around = ndimage.convolve((own > 0).astype(np.uint8), np.ones((3, 3, 3), dtype=np.uint8), mode="constant")
         beside = ndimage.grey_dilation(own.astype(np.int32), (3, 3, 3))
-        own[:] = np.where((values > 0) & (own == 0), beside, own)
+        own[:] = np.where((values > 0) & (own == 0) & (around > WALLS), beside, own)
     return numbers
 
 
