@@ -298,7 +298,7 @@ def test_a_cut_face_shows_the_values_that_lie_there(clip, at, camera, oblique):
     if oblique:
         (affine,) = tilted(1, seed=8, spacing=(2, 2.2))
         affine[:3, 3] += 23
-    layer = Intensity(textured(affine), clip=clip, cmap="viridis")
+    layer = Intensity(textured(affine), clip=clip, cmap="gray")
     scene = Scene(layer, camera=camera)
     raster = scene.render((300, 300))
     columns, rows = np.rint(scene.project(at, (300, 300))).astype(int).T
