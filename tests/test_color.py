@@ -380,3 +380,8 @@ def test_the_hues_of_many_labels_are_those_of_the_cie():
     turns, chroma = place * (3 - np.sqrt(5)) * np.pi, np.where(place // 21 % 2, 20, 48)
     lab = np.stack([50.0 + 15 * (place % 3), chroma * np.cos(turns), chroma * np.sin(turns)], axis=-1)
     assert np.allclose(list(color.label_colors(range(60)).values()), lab2rgb(lab[None])[0].clip(0, 1), atol=1e-5)
+
+
+def test_a_side_of_a_map_whose_color_the_bar_lacks_is_told():
+    with pytest.warns(UserWarning, match=r"clim \(-2, 8\) begins within the threshold: values of -3.1 and less"):
+        assert Intensity(sample("motor"), level=3.1, clim=(-2, 8)).look.clim == (-2, 8)

@@ -195,6 +195,7 @@ HOME = Path("/home/ann")
         ("/data/T1.nii", "/data/figures", "../T1.nii"),
         ("/data/ann/T1.nii", "/data/figures", None),
         ("/data/lab/study/T1.nii", "/data/lab/figures", "../study/T1.nii"),
+        ("/data/lab/ann/T1.nii", "/data/lab/bob", None),
         ("/T1.nii", "/figures", "../T1.nii"),
     ],
 )

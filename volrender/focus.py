@@ -1,8 +1,8 @@
 """What a picture is about: the point and the positions at which slices are cut when none are given.
 
-The finding is the last layer that lies over another: its largest cluster, and in it the peak, so that the cut hits it.
-Without one it is the middle of the subject. All is computed on the closest-RAS voxels, so the order of storage does
-not matter.
+The finding is a layer that lies over another, a map before labels: its largest cluster, and in it the peak, so that the
+cut hits it. Without one it is the middle of the subject. All is computed on the closest-RAS voxels, so the order of
+storage does not matter.
 """
 
 from __future__ import annotations
@@ -27,12 +27,16 @@ EDGE = 2.0  # percent of the subject's voxels at either end of a row of slices t
 
 
 def finding(layers: Sequence[Layer]) -> Layer:
-    """The layer that the picture is about: the last that is no plane, else the first.
+    """The layer that the picture is about: the last map of a statistic over others, else the last over them, else they.
 
-    Of several surfaces of one map, as of its two signs, the one with the largest cluster.
+    A plane, or a surface of what lies below, is no finding. Of several surfaces of one map, as of its two signs, it is
+    the one with the largest cluster.
     """
-    last = next((layer for layer in reversed(layers) if not isinstance(layer, CutPlane)), layers[0])
-    alike = [layer for layer in layers[1:] if isinstance(layer, Isosurface) and layer.volume is last.volume]
+    ground, *over = [layer for layer in layers if not isinstance(layer, CutPlane)] or layers
+    over = [layer for layer in over if layer.volume is not ground.volume]
+    maps = [layer for layer in over if not isinstance(layer, LabelMap) and _field(layer).survey.hollow]
+    last = (maps or over or [ground])[-1]
+    alike = [layer for layer in over if isinstance(layer, Isosurface) and layer.volume is last.volume]
     return max(alike, key=_extent) if isinstance(last, Isosurface) and len(alike) > 1 else last
 
 

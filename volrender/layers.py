@@ -18,6 +18,7 @@ from matplotlib.colors import Colormap
 
 from volrender import color, looks, presets, space, surveys
 from volrender.color import RGB, Color
+from volrender.io.files import warn
 from volrender.levels import as_level, as_threshold
 from volrender.looks import Look
 from volrender.transfer import TransferFunction
@@ -130,7 +131,14 @@ class Intensity:
         field, clim = self.field, self.clim
         if clim is None and self.level is None and self.blend == "maximum" and not field.survey.signed:
             clim = surveys.projected(field.data, field.survey.air)
-        return looks.make_look(field.survey, clim, self.cmap, self.opacity, ink=ink, level=self.level)
+        look = looks.make_look(field.survey, clim, self.cmap, self.opacity, ink=ink, level=self.level)
+        if look.level is not None and field.survey.signed and 0 > look.clim[0] > -abs(look.level) > field.survey.low:
+            warn(
+                f"clim ({look.clim[0]:g}, {look.clim[1]:g}) begins within the threshold: values of "
+                f"{-abs(look.level):g} and less have the color of {look.clim[0]:g}, which the bar does not show; "
+                "begin it at 0 to leave them out"
+            )
+        return look
 
     def for_dark(self) -> Intensity:
         """The layer as a dark page shows it: a maximum projection without a `cmap` of its own is bright there."""

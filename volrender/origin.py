@@ -130,14 +130,14 @@ def way(path: Path, folder: Path) -> str | None:
     """Where a file is, seen from a folder: ``"../data/T1.nii.gz"``; None if that would tell whose files they are.
 
     The folders on the way down are told only below a folder that is someone's: two below the root at least, as
-    ``/home/someone`` is, and none that the user's own home lies in.
+    ``/home/someone`` is, and none that the user's own home lies in. None may have the user's name.
     """
     try:
         shared = Path(os.path.commonpath([path.parent, folder]))
     except ValueError:  # on another drive
         return None
     home, down = Path(os.path.expanduser("~")), path.parent.relative_to(shared).parts  # noqa: PTH111 (never raises)
-    public = len(shared.parts) < 3 or shared in home.parents
+    public = len(shared.parts) < 3 or shared in home.parents or home.name in down
     return None if down and public else Path(os.path.relpath(path, folder)).as_posix()
 
 
