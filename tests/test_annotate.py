@@ -89,7 +89,7 @@ def test_widths_of_text_are_those_drawn():
 @given(st.floats(-1e6, 1e6), st.floats(1e-3, 1e6), st.integers(1, 8))
 def test_nice_ticks_lie_within_and_are_round(low, extent, count):
     ticks = nice_ticks(low, low + extent, count)
-    assert len(ticks) <= max(count + 1, 3)
+    assert len(ticks) <= max(count + 2, 3)
     assert all(low <= tick <= low + extent for tick in ticks)
     steps = np.diff(ticks)
     if len(steps):

@@ -289,14 +289,24 @@ def test_the_subject_spans_the_outer_faces_of_its_voxels(affine):
     block[:3, 3] = space.apply_affine(affine, [2, 3, 1])
     expected = space.bounds((3, 4, 1), block)
     mask = Volume(data.astype(np.uint8), affine, "labels")
-    for layer in (Intensity(Volume(data, affine)), LabelMap(mask), Isosurface(Volume(data, affine), level=50)):
+    for layer in (LabelMap(mask), Isosurface(Volume(data, affine), level=50)):
         points = framing.subject_points([layer])
         assert np.allclose(np.stack([points.min(axis=0), points.max(axis=0)], axis=1), expected, atol=1e-6)
 
 
+@given(affines())
+def test_a_small_subject_spans_what_is_drawn_of_it_smoothed(affine):
+    data = np.zeros((15, 15, 15))
+    data[4:10, 5:11, 3:9] = 100.0
+    points = framing.subject_points([Intensity(Volume(data, affine))])
+    index = space.apply_affine(np.linalg.inv(affine), points)
+    beyond = np.array([[3.5, 4.5, 2.5], [-9.5, -10.5, -8.5]]) - [index.min(axis=0), -index.max(axis=0)]
+    assert np.all((beyond > 0.1) & (beyond < 1.2))
+
+
 def test_the_subject_is_without_what_the_clips_remove():
-    whole = framing.subject_points([Intensity(ball())])
-    half = framing.subject_points([Intensity(ball(), clip=Plane(x=0))])
+    whole = framing.subject_points([Isosurface(ball())])
+    half = framing.subject_points([Isosurface(ball(), clip=Plane(x=0))])
     assert whole[:, 0].max() == pytest.approx(6)
     assert half[:, 0].max() == pytest.approx(0)
     assert half[:, 0].min() == pytest.approx(-6)
@@ -318,7 +328,7 @@ def test_the_subject_of_a_plane_lies_on_it():
 
 def test_several_layers_are_one_subject():
     far = ball().transform([[1, 0, 0, 50], [0, 1, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1]])
-    points = framing.subject_points([Intensity(ball()), Intensity(far)])
+    points = framing.subject_points([Isosurface(ball()), Isosurface(far)])
     assert (points[:, 0].min(), points[:, 0].max()) == (-6, 56)
 
 
