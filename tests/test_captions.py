@@ -38,6 +38,11 @@ def test_slices_with_a_map():
         ({"z": 0, "title": "Patients."}, "Patients. Axial slice at"),
         ({"z": 0, "title": "Is it\nso?"}, "Is it so? Axial slice at"),
         ({"z": 0, "space": hill(tilted(2)[1])}, "along the axes of"),
+        ({"plane": vr.Plane(normal=(1, 1, 0)), "space": "native"}, "(0, 0, 0) mm across (0.71, 0.71, 0) of ball"),
+        (
+            {"z": 0, "plane": vr.Plane(normal=(1, 1, 0)), "space": "native"},
+            "Axial slice at z′ = 0 mm along the axes of ball and oblique slice through (0, 0, 0) mm",
+        ),
     ],
 )
 def test_views_of_slices(options, said):

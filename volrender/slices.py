@@ -144,8 +144,12 @@ class Slices(Panel):
     @property
     def view(self) -> str:
         """Where the slices lie, in words."""
-        whose = f" along the axes of {self._owner.name or 'the volume'}" if self._owner is not None else ""
-        return captions.cuts(self.cuts) + whose
+        if self._owner is None:
+            return captions.cuts(self.cuts)
+        count = len(self.cuts) - len(self._planes)  # which come last, and lie in the world
+        own, free = self.cuts[:count], self.cuts[count:]
+        said = [f"{captions.cuts(own)} along the axes of {self._owner.name or 'the volume'}"] if own else []
+        return captions.listed([*said, captions.cuts(free)] if free else said)
 
     @property
     def cuts(self) -> list[Cut]:
