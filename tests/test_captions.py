@@ -190,6 +190,29 @@ def test_the_cluster_that_is_told_is_of_a_side():
     assert "The largest cluster of map (z ≥ 2) peaks at x = 14, y = −14, z = 6 mm" in both.alt_text()
 
 
+def test_only_a_cluster_that_the_picture_shows_is_told():
+    one, other = vr.Isosurface(ZMAP, 2), vr.Isosurface(ZMAP, -2, color="navy")
+    for panel, said in [
+        (
+            vr.Slices(BODY, vr.Intensity(ZMAP, level=2), x=-12),
+            "visible cluster of map peaks at x = −14, y = 10, z = −10 mm, on the subject's left side.",
+        ),
+        (vr.Slices(BODY, one, other, x=[-12, 14]), "The largest cluster of map (z ≥ 2) peaks at x = 14"),
+        (vr.Slices(BODY, vr.Intensity(ZMAP), x=-12), "−6.6 to 6.6 z)."),
+    ]:
+        assert said in panel.alt_text()
+        assert panel.alt_text().count("peaks") == ("visible" in said) + ("largest" in said)
+
+
+def test_a_cluster_of_which_a_tip_comes_through_a_cut_face_is_not_told():
+    opened = vr.Intensity(vr.sample("mni152"), clip=vr.Box(x=(None, 0), y=(-30, None), z=(0, None)))
+    motor = vr.sample("motor")
+    signs = [vr.Isosurface(motor, 3.1), vr.Isosurface(motor, -3.1)]
+    for layers in (signs, signs[::-1]):
+        said = vr.Scene(opened, *layers).alt_text()
+        assert "The largest cluster of left − right hand (z ≤ −3.1) peaks at x = −39, y = −25, z = 58 mm" in said
+
+
 @pytest.mark.filterwarnings("ignore:nothing is to be seen of map")
 def test_of_the_outlines_of_both_signs_the_larger_cluster_is_told_in_any_order():
     signs = [vr.Isosurface(ZMAP, 2), vr.Isosurface(ZMAP, -2)]
@@ -236,6 +259,10 @@ def test_what_no_slice_meets_is_warned_of_and_not_told():
             assert panel.key.entries == []
         assert f"of ball (gray, 0 to 100). {panel.convention}".strip() in panel.caption()
         assert panel.alt_text().endswith("of ball (gray, 0 to 100).")
+    low = vr.Volume(ZMAP.data[..., :8], ZMAP.affine, name="low", unit="z")  # its grid ends at z = 0
+    for layer, z in [(vr.Intensity(low), 20), (vr.Intensity(ZMAP, level=2), -28)]:
+        with pytest.warns(UserWarning, match=r"nothing is to be seen of (low|map) on the axial slice"):
+            assert "of ball (gray, 0 to 100). Neuro" in vr.Slices(BODY, layer, z=z).caption()
     met = vr.Slices(BODY, vr.LabelMap(top), surface, plane, x=10)
     assert [name for name, _ in met.key.entries] == ["the top", "z ≥ 2"]
     assert "with the top (vermilion)" in met.caption()

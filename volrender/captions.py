@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import singledispatch
 from itertools import pairwise
 
@@ -16,7 +16,7 @@ from volrender.cuts import Cut
 from volrender.draw.annotate import number
 from volrender.layers import CutPlane, Intensity, Isosurface, LabelMap, Layer
 from volrender.looks import Look
-from volrender.space import CAMERAS, Box, Camera, Clip, Plane
+from volrender.space import CAMERAS, Box, Camera, Clip, Floats, Plane
 from volrender.surveys import THRESHOLDED
 from volrender.version import __version__
 from volrender.volume import Volume
@@ -329,17 +329,20 @@ def closing(layers: Sequence[Layer], sides: str) -> str:
     return " ".join([*said, f"Drawn with volrender {__version__}."])
 
 
-def finding(layers: Sequence[Layer]) -> str:
-    """Where the strongest values of an overlay are, for those who cannot see them; "" if there is none."""
+def finding(layers: Sequence[Layer], is_seen: Callable[[Layer, Floats], bool]) -> str:
+    """Where the strongest values of an overlay are that the picture shows, for those who cannot see them; else ""."""
     if len(layers) < 2:
         return ""
     layer = focus.finding(layers)
     if layer is layers[0] or not isinstance(layer, (Intensity, Isosurface)) or layer.volume.kind == "rgb":
         return ""
-    point = focus.point(layers)
+    told = focus.told(layers, is_seen)
+    if told is None:
+        return ""
+    layer, point = told.layer, told.point
     side = f", on the subject's {'right' if point[0] > 0 else 'left'} side" if abs(point[0]) > MIDLINE else ""
     at = ", ".join(f"{axis} = {number(float(value))}" for axis, value in zip("xyz", point))
     whole = isinstance(layer, Intensity) and not threshold(layer)
-    what = "strongest value" if whole else "largest cluster"
+    what = "strongest value" if whole else "largest cluster" if told.largest else "largest visible cluster"
     name = named(layer.volume, "the map") + (f" ({_beyond(layer)})" if isinstance(layer, Isosurface) else "")
     return f"The {what} of {name} {'is' if whole else 'peaks'} at {at} mm{side}."

@@ -163,7 +163,7 @@ class Panel(Printable):
 
     def alt_text(self) -> str:
         """What the picture shows, for those who cannot see it."""
-        return f"{self.titled} {captions.finding(self._visible)}".rstrip()
+        return f"{self.titled} {captions.finding(self._visible, self._is_seen)}".rstrip()
 
     @property
     def titled(self) -> str:
@@ -229,6 +229,10 @@ class Panel(Printable):
     def _seen_labels(self, layer: LabelMap) -> NDArray[Any]:
         """The labels at places evenly spread over what is seen of the layer."""
         return layer.volume.data.ravel()
+
+    def _is_seen(self, layer: Layer, points_xyz: NDArray[np.float64]) -> bool:
+        """Whether something of a layer is in the picture at world points (n, 3), the centres of voxels."""
+        return True
 
     def _sidebar(self, frame: Frame) -> Sidebar:
         return Sidebar(frame, *self.key)
