@@ -55,7 +55,8 @@ def test_layers():
     for layer, drawn_as, said in [
         (vr.Intensity(BODY, clip=box), "volume", "ball (x < 0, −30 < y < 10 and z > 5 mm removed)"),
         (vr.Intensity(BODY, clip=vr.Plane(z=-7)), "volume", "ball (z > −7 mm removed)"),
-        (vr.Intensity(BODY, blend="maximum"), "volume", "a maximum projection of ball"),
+        (vr.Intensity(BODY, blend="maximum"), "volume", "a maximum projection of ball (gray_r, 0 to 100)"),
+        (vr.Intensity(BODY, blend="average"), "volume", "an average projection of ball (gray, 0 to 100)"),
         (vr.Intensity(BODY, cmap="viridis"), "volume", "ball (viridis, 0 to 100)"),
         (vr.Intensity(ZMAP, level=2, clim=(3, 6)), "overlay", "map (coolwarm, 3 to 6 z; shown where z ≥ 3)"),
         (vr.Intensity(ZMAP, clim=(-5, 0)), "overlay", "map (coolwarm, −5 to 0 z; shown where z ≤ 0)"),

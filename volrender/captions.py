@@ -205,13 +205,14 @@ def _(layer: Intensity, drawn_as: str) -> str:
     else:
         shown = threshold(layer)
         shown = f"{shown}{found(layer)}" if shown else ""
-        if drawn_as == "volume" and not layer.look.chosen and layer.preset is None:
+        plain = drawn_as == "volume" and layer.blend == "composite" and layer.preset is None
+        if plain and not layer.look.chosen:
             said = [shown]
         else:
             said = [_tones(layer.look, layer.volume.unit), f"shown where {shown}" if shown else ""]
             said += [_faded(layer)] if drawn_as == "slice" else []
     if layer.blend != "composite" and drawn_as == "volume":
-        name = f"a {layer.blend} projection of {name}"
+        name = f"{'an' if layer.blend == 'average' else 'a'} {layer.blend} projection of {name}"
     return _with(name, [*said, removed(layer.clip)])
 
 
