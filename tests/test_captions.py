@@ -127,6 +127,13 @@ def test_a_figure_letters_its_panels():
     assert bare.startswith("All. Axial slice")
 
 
+def test_coordinates_are_told_where_there_are_any():
+    counts = vr.Histogram(BODY)
+    assert "mm" not in counts.caption() + vr.Figure([[counts]]).caption()
+    assert "Coordinates are in mm (x" in vr.Histogram(vr.Intensity(BODY, clip=vr.Plane(x=0))).caption()
+    assert "Coordinates are in mm (x" in vr.Figure([[counts, vr.Slices(BODY, z=0)]]).caption()
+
+
 def test_panels_of_two_conventions_each_say_their_own():
     page = vr.Figure([[vr.Slices(BODY, z=0), vr.Slices(BODY, z=0, radiological=True)]])
     one, two = page.caption().split("b, ")

@@ -125,7 +125,7 @@ class Figure(Printable):
     def caption(self) -> str:
         """The legend under the figure: what each panel shows, where, in which colors and limits, and what drew it."""
         panels = [panel for row in self.rows for panel in row]
-        layers = [layer for panel in panels for layer in panel.layers]
+        layers = [layer for panel in panels for layer in panel.located]
         cuts = [cut for panel in panels for cut in panel.cuts]
         mixed = len({cut.turned for cut in cuts} - {None}) > 1  # then each panel says its own
         said = [captions.heading(self.title)]

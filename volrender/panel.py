@@ -150,6 +150,11 @@ class Panel(Printable):
         """On which side of slices the subject's left is; "" where none shows it."""
         return captions.convention(self.cuts)
 
+    @property
+    def located(self) -> tuple[Layer, ...]:
+        """The layers of which coordinates are shown or told."""
+        return self.layers
+
     def caption(self) -> str:
         """The legend under the panel: what is shown, where, in which colors and limits, and what drew it.
 
@@ -159,7 +164,7 @@ class Panel(Printable):
         >>> print(vr.Slices(vr.sample("mni152"), z=[0, 20]).caption())
         Axial slices at z = 0 and 20 mm of MNI152 T1 (gray, 0 to 192). Neurological convention: the subject's left ...
         """
-        return f"{self.titled} {captions.closing(self.layers, self.convention)}"
+        return f"{self.titled} {captions.closing(self.located, self.convention)}"
 
     def alt_text(self) -> str:
         """What the picture shows, for those who cannot see it."""
