@@ -26,6 +26,15 @@ PLANES = ("sagittal", "coronal", "axial")
 MIDLINE = 3.0  # mm around x = 0 that are no side
 ROUND = ("right", "right front", "front", "left front", "left", "left back", "back", "right back")
 STEEP, SLANTED = 65.0, 12.0  # degrees of elevation: from above alone, and from above too
+# Steps of a volume's history that change its values; a threshold that comes last is told with the colors.
+STEPS = {
+    r"smooth\(fwhm=(.+)\)": "smoothed with {} mm FWHM",
+    r"normalize\(\)": "normalized to 0 to 1",
+    r"window\(level=(.+), width=(.+)\)": "window of level {} and width {}",
+    r"contrast\(black=(.+), gamma=(.+), gain=(.+)\)": "contrast enhanced, black {}, gamma {}, gain {}",
+    r"equalize\(\)": "histogram equalized",
+    r"threshold\(level=(.+)\)": "thresholded at {}",
+}
 SHOWN_LABELS = 6  # regions that are named one by one
 # Plain names of colors; a color is called by the nearest.
 COLORS = {
@@ -213,7 +222,7 @@ def _(layer: Intensity, drawn_as: str) -> str:
             said += [_faded(layer)] if drawn_as == "slice" else []
     if layer.blend != "composite" and drawn_as == "volume":
         name = f"{'an' if layer.blend == 'average' else 'a'} {layer.blend} projection of {name}"
-    return _with(name, [*said, removed(layer.clip)])
+    return _with(name, [*said, *processed(layer.volume), removed(layer.clip)])
 
 
 @layer_words.register
@@ -221,9 +230,8 @@ def _(layer: Isosurface, drawn_as: str) -> str:
     value = f"{_beyond(layer)}{found(layer)}"
     what = "outline" if drawn_as == "slice" else "surface"
     name = named(layer.volume)
-    return _with(
-        f"the {what} of {name}", [value, color_word(as_rgb(layer.color)), _opacity(layer.opacity), removed(layer.clip)]
-    )
+    said = [value, color_word(as_rgb(layer.color)), _opacity(layer.opacity)]
+    return _with(f"the {what} of {name}", [*said, *processed(layer.volume), removed(layer.clip)])
 
 
 @layer_words.register
@@ -246,7 +254,7 @@ def _(layer: LabelMap, drawn_as: str) -> str:
 def _(layer: CutPlane, drawn_as: str) -> str:
     if drawn_as == "slice":
         return f"the place of {_where(layer.plane)}"
-    return _with(f"{named(layer.volume)} on {_where(layer.plane)}", [_tones(layer.look, "")])
+    return _with(f"{named(layer.volume)} on {_where(layer.plane)}", [_tones(layer.look, ""), *processed(layer.volume)])
 
 
 def _opacity(amount: float | None) -> str:
@@ -289,6 +297,20 @@ def named(volume: Volume, otherwise: str = "the volume") -> str:
     name = volume.name or otherwise
     frame = next((found[1] for step in volume.history if (found := re.fullmatch(r"frame\((.+)\)", step))), "")
     return f"frame {frame} of {name}" if frame else f"the mean of {name}" if "mean()" in volume.history else name
+
+
+def processed(volume: Volume) -> list[str]:
+    """What was done to a volume's values, as in "smoothed with 4 mm FWHM".
+
+    Examples
+    --------
+    >>> from volrender import sample
+    >>> processed(sample("mni152").smooth(4).normalize())
+    ['smoothed with 4 mm FWHM', 'normalized to 0 to 1']
+    """
+    steps = volume.history[:-1] if volume.history and volume.history[-1].startswith("threshold(") else volume.history
+    matches = ((said, re.fullmatch(pattern, step)) for step in steps for pattern, said in STEPS.items())
+    return [said.format(*(number(float(value)) for value in found.groups())) for said, found in matches if found]
 
 
 def _tones(look: Look, unit: str) -> str:
