@@ -18,7 +18,7 @@ from volrender import captions, rows
 from volrender.draw.annotate import Frame, title, title_height
 from volrender.draw.sidebar import Key, Sidebar
 from volrender.drawing import Drawing
-from volrender.page import Printable, as_background, as_width
+from volrender.page import Printable, TooNarrow, as_background, as_width
 from volrender.panel import Panel, too_narrow
 from volrender.panels import as_panel
 from volrender.rows import BETWEEN, Row
@@ -166,7 +166,7 @@ class Figure(Printable):
                 needed, letter = panel.narrowest(self.font_size) + side, next(letters)
                 if width < needed - 1e-6:
                     which = f"the {type(panel).__name__}{f' {letter}' if letter else ''} of the Figure"
-                    raise ValueError(too_narrow(which, needed, self.font_size, width))
+                    raise TooNarrow(too_narrow(which, needed, self.font_size, width))
 
     def _parts(self, frame: Frame, room: float) -> list[Part]:
         """The rows, those broken that have no room for the lettering of all their panels."""

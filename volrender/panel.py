@@ -25,7 +25,7 @@ from volrender.draw.annotate import Frame, compass, number, scale_bar, title, ti
 from volrender.draw.sidebar import MAX_LEGEND, Bar, Entry, Key, Sidebar
 from volrender.io.files import warn
 from volrender.layers import CutPlane, Intensity, Isosurface, LabelMap, Layer
-from volrender.page import Printable, as_background, drawing
+from volrender.page import Printable, TooNarrow, as_background, drawing
 from volrender.sources import load
 from volrender.volume import Volume
 from volrender.words import as_bool, as_text, given
@@ -251,7 +251,7 @@ class Panel(Printable):
     def _check_width(self, width: float) -> None:
         """Refuse a width (mm) in which the lettering has no room."""
         if width < (needed := self.narrowest(self.font_size)) - 1e-6:
-            raise ValueError(too_narrow(type(self).__name__, needed, self.font_size, width))
+            raise TooNarrow(too_narrow(type(self).__name__, needed, self.font_size, width))
 
     def height(self, width: float, font_size: float = 7.0) -> float:
         """The height (mm) that suits a width (mm), with text of `font_size` points."""
