@@ -38,6 +38,11 @@ def test_slices_with_a_map():
         ({"z": 0, "title": "Patients."}, "Patients. Axial slice at"),
         ({"z": 0, "title": "Is it\nso?"}, "Is it so? Axial slice at"),
         ({"z": 0, "space": hill(tilted(2)[1])}, "along the axes of"),
+        ({"plane": vr.Plane(normal=(1, 1, 0)), "space": "native"}, "(0, 0, 0) mm across (0.71, 0.71, 0) of ball"),
+        (
+            {"z": 0, "plane": vr.Plane(normal=(1, 1, 0)), "space": "native"},
+            "Axial slice at z′ = 0 mm along the axes of ball and oblique slice through (0, 0, 0) mm",
+        ),
     ],
 )
 def test_views_of_slices(options, said):
@@ -50,11 +55,23 @@ def test_layers():
     for layer, drawn_as, said in [
         (vr.Intensity(BODY, clip=box), "volume", "ball (x < 0, −30 < y < 10 and z > 5 mm removed)"),
         (vr.Intensity(BODY, clip=vr.Plane(z=-7)), "volume", "ball (z > −7 mm removed)"),
-        (vr.Intensity(BODY, blend="maximum"), "volume", "a maximum projection of ball"),
+        (vr.Intensity(BODY, blend="maximum"), "volume", "a maximum projection of ball (gray_r, 0 to 100)"),
+        (vr.Intensity(BODY, blend="average"), "volume", "an average projection of ball (gray, 0 to 100)"),
         (vr.Intensity(BODY, cmap="viridis"), "volume", "ball (viridis, 0 to 100)"),
         (vr.Intensity(ZMAP, level=2, clim=(3, 6)), "overlay", "map (coolwarm, 3 to 6 z; shown where z ≥ 3)"),
         (vr.Intensity(ZMAP, clim=(-5, 0)), "overlay", "map (coolwarm, −5 to 0 z; shown where z ≤ 0)"),
-        (vr.Intensity(ZMAP.threshold(2).smooth(9)), "overlay", "map (coolwarm, −4.2 to 4.2 z)"),
+        (
+            vr.Intensity(ZMAP.threshold(2).smooth(9)),
+            "overlay",
+            "map (coolwarm, −4.2 to 4.2 z; thresholded at 2; smoothed with 9 mm FWHM)",
+        ),
+        (
+            vr.Isosurface(BODY.smooth(4.5), 50),
+            "slice",
+            "the outline of ball (value ≥ 50; pink; smoothed with 4.5 mm FWHM)",
+        ),
+        (vr.Intensity(BODY.contrast()), "volume", "ball (contrast enhanced, black 0.1, gamma 0.4, gain 2)"),
+        (vr.Intensity(BODY.window(50, 80)), "slice", "ball (gray, 0 to 1; window of level 50 and width 80)"),
         (vr.Intensity(BODY, opacity=[(30, 0), (30, 1)]), "overlay", "ball (gray, 0 to 100; shown where value ≥ 30)"),
         (vr.Intensity(SERIES.frame(1)), "overlay", "frame 1 of film (gray, 0 to 100)"),
         (vr.Intensity(SERIES.mean()), "volume", "the mean of film"),
@@ -121,6 +138,13 @@ def test_a_figure_letters_its_panels():
     assert bare.startswith("All. Axial slice")
 
 
+def test_coordinates_are_told_where_there_are_any():
+    counts = vr.Histogram(BODY)
+    assert "mm" not in counts.caption() + vr.Figure([[counts]]).caption()
+    assert "Coordinates are in mm (x" in vr.Histogram(vr.Intensity(BODY, clip=vr.Plane(x=0))).caption()
+    assert "Coordinates are in mm (x" in vr.Figure([[counts, vr.Slices(BODY, z=0)]]).caption()
+
+
 def test_panels_of_two_conventions_each_say_their_own():
     page = vr.Figure([[vr.Slices(BODY, z=0), vr.Slices(BODY, z=0, radiological=True)]])
     one, two = page.caption().split("b, ")
@@ -185,6 +209,29 @@ def test_the_cluster_that_is_told_is_of_a_side():
     assert "The largest cluster of map (z ≥ 2) peaks at x = 14, y = −14, z = 6 mm" in both.alt_text()
 
 
+def test_only_a_cluster_that_the_picture_shows_is_told():
+    one, other = vr.Isosurface(ZMAP, 2), vr.Isosurface(ZMAP, -2, color="navy")
+    for panel, said in [
+        (
+            vr.Slices(BODY, vr.Intensity(ZMAP, level=2), x=-12),
+            "visible cluster of map peaks at x = −14, y = 10, z = −10 mm, on the subject's left side.",
+        ),
+        (vr.Slices(BODY, one, other, x=[-12, 14]), "The largest cluster of map (z ≥ 2) peaks at x = 14"),
+        (vr.Slices(BODY, vr.Intensity(ZMAP), x=-12), "−6.6 to 6.6 z)."),
+    ]:
+        assert said in panel.alt_text()
+        assert panel.alt_text().count("peaks") == ("visible" in said) + ("largest" in said)
+
+
+def test_a_cluster_of_which_a_tip_comes_through_a_cut_face_is_not_told():
+    opened = vr.Intensity(vr.sample("mni152"), clip=vr.Box(x=(None, 0), y=(-30, None), z=(0, None)))
+    motor = vr.sample("motor")
+    signs = [vr.Isosurface(motor, 3.1), vr.Isosurface(motor, -3.1)]
+    for layers in (signs, signs[::-1]):
+        said = vr.Scene(opened, *layers).alt_text()
+        assert "The largest cluster of left − right hand (z ≤ −3.1) peaks at x = −39, y = −25, z = 58 mm" in said
+
+
 @pytest.mark.filterwarnings("ignore:nothing is to be seen of map")
 def test_of_the_outlines_of_both_signs_the_larger_cluster_is_told_in_any_order():
     signs = [vr.Isosurface(ZMAP, 2), vr.Isosurface(ZMAP, -2)]
@@ -231,6 +278,10 @@ def test_what_no_slice_meets_is_warned_of_and_not_told():
             assert panel.key.entries == []
         assert f"of ball (gray, 0 to 100). {panel.convention}".strip() in panel.caption()
         assert panel.alt_text().endswith("of ball (gray, 0 to 100).")
+    low = vr.Volume(ZMAP.data[..., :8], ZMAP.affine, name="low", unit="z")  # its grid ends at z = 0
+    for layer, z in [(vr.Intensity(low), 20), (vr.Intensity(ZMAP, level=2), -28)]:
+        with pytest.warns(UserWarning, match=r"nothing is to be seen of (low|map) on the axial slice"):
+            assert "of ball (gray, 0 to 100). Neuro" in vr.Slices(BODY, layer, z=z).caption()
     met = vr.Slices(BODY, vr.LabelMap(top), surface, plane, x=10)
     assert [name for name, _ in met.key.entries] == ["the top", "z ≥ 2"]
     assert "with the top (vermilion)" in met.caption()

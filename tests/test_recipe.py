@@ -29,6 +29,7 @@ def folder(tmp_path, monkeypatch):
     """A folder with a head, a map and labels of it in different orders, where the user is."""
     monkeypatch.chdir(tmp_path)
     one, two, three = (storage_affine(code, (4, 5, 6), (-30, -40, -50)) for code in ("LAS", "RAS", "PSR"))
+    one[:3, 3] = 16, -20, -20  # where the slices are
     (tmp_path / "below").mkdir()
     hill(tilted(1)[0]).save("head.nii.gz")
     vr.Volume(NOISE.normal(size=(9, 8, 7)).astype("f4") * 3, one, name="map", unit="z").save("below/map.nii.gz")

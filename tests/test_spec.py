@@ -122,6 +122,10 @@ WRONG = [
     ("dpi = 72", 'palette = "yes"', "print.palette: palette must be true or false; got 'yes'"),
     ("[print]", "[sheet.print]", "sheet: there is no table 'sheet'; choose from volumes, layers, panels, figure"),
     ("clim = [0, 1]", 'cmap = "virids"', "layers.body.cmap: there is no colormap 'virids'"),
+    ("width = 60", "width = 20", "figure.width: the Voxels b of the Figure needs"),
+    ("[layers.body]", "[layers.bare]\ntype = 'Isosurface'\n[layers.body]", "layers.bare: Isosurface needs volume"),
+    ("load = ", 'load = "ball.nii"\nsha256 = "ab"', "is not the file that sha256 says: leave that out to draw it"),
+    ("dpi = 72", "width = 20", "print.width: the"),
     ("[figure]", "[figures]", "figures: there is no table 'figures'"),
     ("[layers.body]", "[layers]\nbody = 3", "layers.body: must be a table; got 3"),
     ('type = "Slices"', 'type = "Slice"', "panels.a.type: there is no type 'Slice'; did you mean Slices"),
@@ -140,7 +144,7 @@ def test_an_error_names_the_key_and_the_line(spec, capsys, start, other, said):
     assert err.count("\n") == 1
     assert said in err
     if "dpi must" not in said:
-        near = {"[layers.body]": line + 1, "load = ": line - ("must say" in said)}
+        near = {"[layers.body]": line + ("table" in said), "load = ": line - ("must say" in said)}
         assert f"page.toml:{near.get(start, line)}: " in err
     assert not Path("o.png").exists()
 
@@ -165,7 +169,11 @@ def test_a_step_that_cannot_be(spec, step, said):
 
 def test_what_is_no_toml(spec, tmp_path):
     refuses(ValueError, lambda: vr.read_spec(spec("[figure\n")), "page.toml: must be TOML; ", "line 1")
+    twice = GOOD.replace("width = 60", "width = 60\nwidth = 80")
+    said = f"must be TOML; width is there twice (at line {line_of(twice, 'width = 80')}, "
+    refuses(ValueError, lambda: vr.read_spec(spec(twice)), said)
     refuses(ValueError, lambda: vr.read_spec(spec("")), "page.toml: must say what the figure is, [figure] with rows")
+    assert vr.read_spec(spec("\ufeff" + GOOD)).figure.width == 60
     (tmp_path / "page.toml").write_bytes(b"\xff\xfe")
     refuses(ValueError, lambda: vr.read_spec(tmp_path / "page.toml"), "page.toml: must be TOML")
     refuses(FileNotFoundError, lambda: vr.read_spec(tmp_path / "none.toml"), "none.toml: no such file")

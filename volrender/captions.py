@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import singledispatch
 from itertools import pairwise
 
@@ -16,7 +16,7 @@ from volrender.cuts import Cut
 from volrender.draw.annotate import number
 from volrender.layers import CutPlane, Intensity, Isosurface, LabelMap, Layer
 from volrender.looks import Look
-from volrender.space import CAMERAS, Box, Camera, Clip, Plane
+from volrender.space import CAMERAS, Box, Camera, Clip, Floats, Plane
 from volrender.surveys import THRESHOLDED
 from volrender.version import __version__
 from volrender.volume import Volume
@@ -26,6 +26,15 @@ PLANES = ("sagittal", "coronal", "axial")
 MIDLINE = 3.0  # mm around x = 0 that are no side
 ROUND = ("right", "right front", "front", "left front", "left", "left back", "back", "right back")
 STEEP, SLANTED = 65.0, 12.0  # degrees of elevation: from above alone, and from above too
+# Steps of a volume's history that change its values; a threshold that comes last is told with the colors.
+STEPS = {
+    r"smooth\(fwhm=(.+)\)": "smoothed with {} mm FWHM",
+    r"normalize\(\)": "normalized to 0 to 1",
+    r"window\(level=(.+), width=(.+)\)": "window of level {} and width {}",
+    r"contrast\(black=(.+), gamma=(.+), gain=(.+)\)": "contrast enhanced, black {}, gamma {}, gain {}",
+    r"equalize\(\)": "histogram equalized",
+    r"threshold\(level=(.+)\)": "thresholded at {}",
+}
 SHOWN_LABELS = 6  # regions that are named one by one
 # Plain names of colors; a color is called by the nearest.
 COLORS = {
@@ -205,14 +214,15 @@ def _(layer: Intensity, drawn_as: str) -> str:
     else:
         shown = threshold(layer)
         shown = f"{shown}{found(layer)}" if shown else ""
-        if drawn_as == "volume" and not layer.look.chosen and layer.preset is None:
+        plain = drawn_as == "volume" and layer.blend == "composite" and layer.preset is None
+        if plain and not layer.look.chosen:
             said = [shown]
         else:
             said = [_tones(layer.look, layer.volume.unit), f"shown where {shown}" if shown else ""]
             said += [_faded(layer)] if drawn_as == "slice" else []
     if layer.blend != "composite" and drawn_as == "volume":
-        name = f"a {layer.blend} projection of {name}"
-    return _with(name, [*said, removed(layer.clip)])
+        name = f"{'an' if layer.blend == 'average' else 'a'} {layer.blend} projection of {name}"
+    return _with(name, [*said, *processed(layer.volume), removed(layer.clip)])
 
 
 @layer_words.register
@@ -220,9 +230,8 @@ def _(layer: Isosurface, drawn_as: str) -> str:
     value = f"{_beyond(layer)}{found(layer)}"
     what = "outline" if drawn_as == "slice" else "surface"
     name = named(layer.volume)
-    return _with(
-        f"the {what} of {name}", [value, color_word(as_rgb(layer.color)), _opacity(layer.opacity), removed(layer.clip)]
-    )
+    said = [value, color_word(as_rgb(layer.color)), _opacity(layer.opacity)]
+    return _with(f"the {what} of {name}", [*said, *processed(layer.volume), removed(layer.clip)])
 
 
 @layer_words.register
@@ -245,7 +254,7 @@ def _(layer: LabelMap, drawn_as: str) -> str:
 def _(layer: CutPlane, drawn_as: str) -> str:
     if drawn_as == "slice":
         return f"the place of {_where(layer.plane)}"
-    return _with(f"{named(layer.volume)} on {_where(layer.plane)}", [_tones(layer.look, "")])
+    return _with(f"{named(layer.volume)} on {_where(layer.plane)}", [_tones(layer.look, ""), *processed(layer.volume)])
 
 
 def _opacity(amount: float | None) -> str:
@@ -290,6 +299,20 @@ def named(volume: Volume, otherwise: str = "the volume") -> str:
     return f"frame {frame} of {name}" if frame else f"the mean of {name}" if "mean()" in volume.history else name
 
 
+def processed(volume: Volume) -> list[str]:
+    """What was done to a volume's values, as in "smoothed with 4 mm FWHM".
+
+    Examples
+    --------
+    >>> from volrender import sample
+    >>> processed(sample("mni152").smooth(4).normalize())
+    ['smoothed with 4 mm FWHM', 'normalized to 0 to 1']
+    """
+    steps = volume.history[:-1] if volume.history and volume.history[-1].startswith("threshold(") else volume.history
+    matches = ((said, re.fullmatch(pattern, step)) for step in steps for pattern, said in STEPS.items())
+    return [said.format(*(number(float(value)) for value in found.groups())) for said, found in matches if found]
+
+
 def _tones(look: Look, unit: str) -> str:
     """Colormap and its ends."""
     return f"{look.cmap.name}, {numbers(look)}{f' {unit}' if unit else ''}"
@@ -329,17 +352,20 @@ def closing(layers: Sequence[Layer], sides: str) -> str:
     return " ".join([*said, f"Drawn with volrender {__version__}."])
 
 
-def finding(layers: Sequence[Layer]) -> str:
-    """Where the strongest values of an overlay are, for those who cannot see them; "" if there is none."""
+def finding(layers: Sequence[Layer], is_seen: Callable[[Layer, Floats], bool]) -> str:
+    """Where the strongest values of an overlay are that the picture shows, for those who cannot see them; else ""."""
     if len(layers) < 2:
         return ""
     layer = focus.finding(layers)
     if layer is layers[0] or not isinstance(layer, (Intensity, Isosurface)) or layer.volume.kind == "rgb":
         return ""
-    point = focus.point(layers)
+    told = focus.told(layers, is_seen)
+    if told is None:
+        return ""
+    layer, point = told.layer, told.point
     side = f", on the subject's {'right' if point[0] > 0 else 'left'} side" if abs(point[0]) > MIDLINE else ""
     at = ", ".join(f"{axis} = {number(float(value))}" for axis, value in zip("xyz", point))
     whole = isinstance(layer, Intensity) and not threshold(layer)
-    what = "strongest value" if whole else "largest cluster"
+    what = "strongest value" if whole else "largest cluster" if told.largest else "largest visible cluster"
     name = named(layer.volume, "the map") + (f" ({_beyond(layer)})" if isinstance(layer, Isosurface) else "")
     return f"The {what} of {name} {'is' if whole else 'peaks'} at {at} mm{side}."

@@ -117,6 +117,8 @@ def _draw(make: Callable[[], Printed], output: Path, width: str | None, dpi: flo
     with progress(target.name, 2) as advance:
         made = make()
         advance()
-        replace(made, width=mm or made.width, dpi=dots or made.dpi).save(target, recipe=folders)
+        if mm is not None:
+            made = replace(made, width=mm, where="")
+        replace(made, dpi=dots or made.dpi).save(target, recipe=folders)
         advance()
     report(target)

@@ -1,7 +1,4 @@
-"""Which layers and labels a slice crosses: of the others nothing is in the picture, nor is it told.
-
-A map has its color bar and its limits wherever it is cut: that nothing of it lies beyond a threshold is a finding.
-"""
+"""Which layers, clusters and labels a slice crosses: of the others nothing is in the picture, nor is it told."""
 
 from __future__ import annotations
 
@@ -13,7 +10,7 @@ from numpy.typing import NDArray
 
 from volrender import paint, space
 from volrender.cuts import Cut, Sheet, along, trace
-from volrender.layers import CutPlane, Isosurface, LabelMap, Layer
+from volrender.layers import CutPlane, Intensity, Isosurface, LabelMap, Layer
 from volrender.space import Floats
 
 FINE, MOST = 0.25, 1000  # of a voxel, how closely a surface is looked for; samples along a side
@@ -36,6 +33,12 @@ def meets(layer: Layer, cut: Cut, extent: Floats) -> bool:
 
 
 @meets.register
+def _(layer: Intensity, cut: Cut, extent: Floats) -> bool:
+    """Whether it has color there, as an overlay."""
+    return bool((paint.paint(layer, _sheet(layer, cut, extent, FINE), "overlay")[..., 3] > 0).any())
+
+
+@meets.register
 def _(layer: Isosurface, cut: Cut, extent: Floats) -> bool:
     sheet = _sheet(layer, cut, extent, FINE)
     values = paint.values_at(layer, sheet)
@@ -48,6 +51,16 @@ def _(layer: Isosurface, cut: Cut, extent: Floats) -> bool:
 @meets.register
 def _(layer: CutPlane, cut: Cut, extent: Floats) -> bool:
     return trace(cut, along(layer.plane), extent) is not None
+
+
+def is_met(layer: Layer, cut: Cut, extent: Floats, points_xyz: Floats) -> bool:
+    """Whether something of an overlay is shown where a cut goes through voxels with their centres at (n, 3)."""
+    away = points_xyz @ cut.normal - cut.offset
+    half = np.abs(cut.normal @ layer.volume.affine[:3, :3]).sum() / 2
+    places = (points_xyz - away[:, None] * cut.normal)[np.abs(away) <= half]
+    flat = cut.flat(places)
+    places = places[((flat >= extent[:, 0]) & (flat <= extent[:, 1])).all(axis=1)]
+    return bool((paint.paint(layer, places, "overlay")[..., 3] > 0).any())
 
 
 def labels(layer: LabelMap, cut: Cut, extent: Floats) -> NDArray[Any]:

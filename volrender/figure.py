@@ -18,7 +18,7 @@ from volrender import captions, rows
 from volrender.draw.annotate import Frame, title, title_height
 from volrender.draw.sidebar import Key, Sidebar
 from volrender.drawing import Drawing
-from volrender.page import Printable, as_background, as_width
+from volrender.page import Printable, TooNarrow, as_background, as_width
 from volrender.panel import Panel, too_narrow
 from volrender.panels import as_panel
 from volrender.rows import BETWEEN, Row
@@ -125,7 +125,7 @@ class Figure(Printable):
     def caption(self) -> str:
         """The legend under the figure: what each panel shows, where, in which colors and limits, and what drew it."""
         panels = [panel for row in self.rows for panel in row]
-        layers = [layer for panel in panels for layer in panel.layers]
+        layers = [layer for panel in panels for layer in panel.located]
         cuts = [cut for panel in panels for cut in panel.cuts]
         mixed = len({cut.turned for cut in cuts} - {None}) > 1  # then each panel says its own
         said = [captions.heading(self.title)]
@@ -166,7 +166,7 @@ class Figure(Printable):
                 needed, letter = panel.narrowest(self.font_size) + side, next(letters)
                 if width < needed - 1e-6:
                     which = f"the {type(panel).__name__}{f' {letter}' if letter else ''} of the Figure"
-                    raise ValueError(too_narrow(which, needed, self.font_size, width))
+                    raise TooNarrow(too_narrow(which, needed, self.font_size, width))
 
     def _parts(self, frame: Frame, room: float) -> list[Part]:
         """The rows, those broken that have no room for the lettering of all their panels."""

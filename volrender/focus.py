@@ -7,7 +7,8 @@ storage does not matter.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -24,6 +25,16 @@ PLATEAU = 0.02  # of a peak: what is as high belongs to it
 LOOKED_AT = 500_000  # voxels of a mask or an anatomy
 COUNTED = 100_000  # voxels that a row of slices is spread over
 EDGE = 2.0  # percent of the subject's voxels at either end of a row of slices that are no reason for a slice
+TOLD = 20  # clusters, the largest, of which one that is seen is looked for
+
+
+@dataclass(frozen=True)
+class Told:
+    """A cluster that is told: its layer, the world point (mm) of its peak, and whether it is the layer's largest."""
+
+    layer: Layer
+    point: Floats
+    largest: bool
 
 
 def finding(layers: Sequence[Layer]) -> Layer:
@@ -32,15 +43,44 @@ def finding(layers: Sequence[Layer]) -> Layer:
     A plane, or a surface of what lies below, is no finding. Of several surfaces of one map, as of its two signs, it is
     the one with the largest cluster.
     """
+    alike = _alike(layers)
+    return max(alike, key=_extent) if len(alike) > 1 else alike[0]
+
+
+def _alike(layers: Sequence[Layer]) -> list[Layer]:
+    """The layer that the picture is about; if it is a surface all those of its map."""
     ground, *over = [layer for layer in layers if not isinstance(layer, CutPlane)] or layers
     over = [layer for layer in over if layer.volume is not ground.volume]
     maps = [layer for layer in over if not isinstance(layer, LabelMap) and _field(layer).survey.hollow]
     last = (maps or over or [ground])[-1]
-    alike = [layer for layer in over if isinstance(layer, Isosurface) and layer.volume is last.volume]
-    return max(alike, key=_extent) if isinstance(last, Isosurface) and len(alike) > 1 else last
+    alike: list[Layer] = [layer for layer in over if isinstance(layer, Isosurface) and layer.volume is last.volume]
+    return alike if isinstance(last, Isosurface) and len(alike) > 1 else [last]
 
 
-def _extent(layer: Isosurface) -> int:
+def told(layers: Sequence[Layer], is_seen: Callable[[Layer, Floats], bool]) -> Told | None:
+    """The largest cluster of the finding that is in the picture, by its peak; None if none of the large ones is.
+
+    Parameters
+    ----------
+    layers : sequence of layers
+    is_seen : callable
+        Whether something of a layer is seen at world points (n, 3), the centres of the voxels of a cluster.
+    """
+    found = [(layer, *_clusters(layer)) for layer in _alike(layers)]
+    places = [(size, layer, bodies, body) for layer, bodies, sizes in found for body, size in sizes.items()]
+    places.sort(key=lambda place: -place[0])
+    for size, layer, bodies, body in places[:TOLD]:
+        source, shown = _field(layer).canonical, bodies == body
+        if is_seen(layer, space.apply_affine(source.affine, np.argwhere(shown))):
+            return Told(
+                layer,
+                _rounded(_summit(shown, source), source),
+                size == max(place[0] for place in places if place[1] is layer),
+            )
+    return None
+
+
+def _extent(layer: Layer) -> int:
     """How many voxels its largest cluster has."""
     return int(np.count_nonzero(_largest(framing.seen(layer, layer.volume.canonical, 1)[0])))
 
@@ -55,7 +95,12 @@ def point(layers: Sequence[Layer]) -> Floats:
     source = _field(layer)
     signed = not isinstance(layer, LabelMap) and source.survey.signed
     place = _middle(layer) if layer is layers[0] and not signed else _peak(layer, source.canonical)
-    return np.asarray(np.round(place / _step(source)) * _step(source) + 0.0)
+    return _rounded(place, source)
+
+
+def _rounded(place: Floats, volume: Volume) -> Floats:
+    """A world point with round numbers, within its voxel."""
+    return np.asarray(np.round(place / _step(volume)) * _step(volume) + 0.0)
 
 
 def rounded(layers: Sequence[Layer], place: float) -> float:
@@ -125,17 +170,46 @@ def _peak(layer: Layer, source: Volume) -> Floats:
     if isinstance(layer, LabelMap):
         shown, affine = _seen(layer)
         return space.apply_affine(affine, _heart(_largest(shown)))
-    shown, affine = framing.seen(layer, source, 1)
+    shown = framing.seen(layer, source, 1)[0]
     if not shown.any():
         return _middle(layer)
-    size: NDArray[Any] = np.abs(source.data) if source.survey.signed else source.data
+    parts = _sides(layer, source, shown)
+    return _summit(max(map(_largest, parts), key=np.count_nonzero) if parts else shown, source)
+
+
+def _sides(layer: Layer, source: Volume, shown: NDArray[np.bool_]) -> list[NDArray[np.bool_]]:
+    """Of what is seen of an overlay the parts that have clusters, by sign; none of a map without a threshold."""
     if not isinstance(layer, Intensity) or not source.survey.signed:
-        shown = _largest(shown)
-    elif (layer.look.level or source.survey.smallest) > THRESHOLDED * source.survey.robust[1]:
-        shown = max((_largest(shown & (source.data * sign > 0)) for sign in (1, -1)), key=np.count_nonzero)
+        return [shown]
+    if (layer.look.level or source.survey.smallest) > THRESHOLDED * source.survey.robust[1]:
+        return [shown & (source.data * sign > 0) for sign in (1, -1)]
+    return []
+
+
+def _clusters(layer: Layer) -> tuple[NDArray[np.int32], dict[int, int]]:
+    """The clusters of an overlay, numbered from 1 in its voxels, and how many each has; else the peak of all."""
+    source = _field(layer).canonical
+    shown = framing.seen(layer, source, 1)[0]
+    bodies = np.zeros(shown.shape, dtype=np.int32)
+    if not shown.any():
+        return bodies, {}
+    for part in _sides(layer, source, shown) or [_plateau(shown, source)]:
+        found, _ = scipy.ndimage.label(part)
+        bodies[part] = found[part] + bodies.max()
+    sizes = np.bincount(bodies.ravel())
+    return bodies, {body: int(sizes[body]) for body in range(1, len(sizes))}
+
+
+def _plateau(shown: NDArray[np.bool_], source: Volume) -> NDArray[np.bool_]:
+    """Where a map is as high as at its peak, in a part of it."""
+    size: NDArray[Any] = np.abs(source.data) if source.survey.signed else source.data
     top = size[shown & np.isfinite(size)].max()
-    # Of a peak that is cut off flat, the middle.
-    return space.apply_affine(affine, _heart(_largest(shown & (size >= top - PLATEAU * abs(top)))))
+    return _largest(shown & (size >= top - PLATEAU * abs(top)))
+
+
+def _summit(shown: NDArray[np.bool_], source: Volume) -> Floats:
+    """The world centre of the voxel that is the peak of a part of a map; of one that is cut off flat, the middle."""
+    return space.apply_affine(source.affine, _heart(_plateau(shown, source)))
 
 
 def _heart(body: NDArray[np.bool_]) -> NDArray[np.intp]:

@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import FigureBase
 
 from volrender.draw.annotate import Frame
-from volrender.layers import Intensity
+from volrender.layers import Intensity, Layer
 from volrender.panel import Panel
 from volrender.words import our_words
 
@@ -64,6 +64,11 @@ class Histogram(Panel):
     def view(self) -> str:
         """What is counted, in words."""
         return "histogram, with the opacity of each value as a curve,"
+
+    @property
+    def located(self) -> tuple[Layer, ...]:
+        """The layer if it is told what is cut away of it."""
+        return tuple(layer for layer in self.layers if layer.clip)
 
     @property
     def _layer(self) -> Intensity:

@@ -59,6 +59,8 @@ class Inputs:
                 if sha256 is None or origin.file_hash(candidate) == sha256:
                     return str(candidate) + member
         if found:
+            if self.trusted:
+                raise ValueError(f"{found[0]} is not the file that sha256 says: leave that out to draw it nevertheless")
             hint = f"give --input {pure.name}=PATH to draw another"
             raise ValueError(f"{found[0]} is not the file that was drawn, its SHA-256 differs; {hint}")
         beside = "in the folder of the spec" if self.trusted else "beside the picture or in the current folder"

@@ -117,6 +117,10 @@ class Page(MplFigure):
             super().draw(renderer)
 
 
+class TooNarrow(ValueError):
+    """A width in which lettering has no room."""
+
+
 class Printable(ABC):
     """What can be printed: a panel, or a figure of panels."""
 

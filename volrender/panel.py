@@ -25,7 +25,7 @@ from volrender.draw.annotate import Frame, compass, number, scale_bar, title, ti
 from volrender.draw.sidebar import MAX_LEGEND, Bar, Entry, Key, Sidebar
 from volrender.io.files import warn
 from volrender.layers import CutPlane, Intensity, Isosurface, LabelMap, Layer
-from volrender.page import Printable, as_background, drawing
+from volrender.page import Printable, TooNarrow, as_background, drawing
 from volrender.sources import load
 from volrender.volume import Volume
 from volrender.words import as_bool, as_text, given
@@ -150,6 +150,11 @@ class Panel(Printable):
         """On which side of slices the subject's left is; "" where none shows it."""
         return captions.convention(self.cuts)
 
+    @property
+    def located(self) -> tuple[Layer, ...]:
+        """The layers of which coordinates are shown or told."""
+        return self.layers
+
     def caption(self) -> str:
         """The legend under the panel: what is shown, where, in which colors and limits, and what drew it.
 
@@ -159,11 +164,11 @@ class Panel(Printable):
         >>> print(vr.Slices(vr.sample("mni152"), z=[0, 20]).caption())
         Axial slices at z = 0 and 20 mm of MNI152 T1 (gray, 0 to 192). Neurological convention: the subject's left ...
         """
-        return f"{self.titled} {captions.closing(self.layers, self.convention)}"
+        return f"{self.titled} {captions.closing(self.located, self.convention)}"
 
     def alt_text(self) -> str:
         """What the picture shows, for those who cannot see it."""
-        return f"{self.titled} {captions.finding(self._visible)}".rstrip()
+        return f"{self.titled} {captions.finding(self._visible, self._is_seen)}".rstrip()
 
     @property
     def titled(self) -> str:
@@ -230,6 +235,10 @@ class Panel(Printable):
         """The labels at places evenly spread over what is seen of the layer."""
         return layer.volume.data.ravel()
 
+    def _is_seen(self, layer: Layer, points_xyz: NDArray[np.float64]) -> bool:
+        """Whether something of a layer is in the picture at world points (n, 3), the centres of voxels."""
+        return True
+
     def _sidebar(self, frame: Frame) -> Sidebar:
         return Sidebar(frame, *self.key)
 
@@ -242,7 +251,7 @@ class Panel(Printable):
     def _check_width(self, width: float) -> None:
         """Refuse a width (mm) in which the lettering has no room."""
         if width < (needed := self.narrowest(self.font_size)) - 1e-6:
-            raise ValueError(too_narrow(type(self).__name__, needed, self.font_size, width))
+            raise TooNarrow(too_narrow(type(self).__name__, needed, self.font_size, width))
 
     def height(self, width: float, font_size: float = 7.0) -> float:
         """The height (mm) that suits a width (mm), with text of `font_size` points."""

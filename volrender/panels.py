@@ -207,6 +207,9 @@ class Scene(Panel):
         others = [one for one in self.layers if not isinstance(one, LabelMap) or one.volume is not layer.volume]
         return sightlines.seen_labels(layer, others, self.camera)
 
+    def _is_seen(self, layer: Layer, points_xyz: NDArray[np.float64]) -> bool:
+        return sightlines.shows(self.layers, self.camera, layer, points_xyz)
+
     def _foot(self, frame: Frame) -> float:
         return FOOT * frame.line_height if self.annotate else 0.0
 

@@ -22,7 +22,7 @@ from volrender import origin
 from volrender.inputs import Inputs
 from volrender.io import MAX_VOXELS, Label
 from volrender.io.files import warn
-from volrender.page import Printable, as_dpi, as_width
+from volrender.page import Printable, TooNarrow, as_dpi, as_width
 from volrender.sources import sample
 from volrender.transforms import Transform
 from volrender.volume import Volume
@@ -76,10 +76,14 @@ class Printed:
     width: Any = None
     dpi: float = 300.0
     palette: bool = False
+    where: str = ""  # the key that says the width, and where it stands
 
     def save(self, path: str | os.PathLike[str], *, recipe: str | None = "names") -> Path:
         """Write it; see `Figure.save`."""
-        return self.figure.save(path, width=self.width, dpi=self.dpi, palette=self.palette, recipe=recipe)
+        try:
+            return self.figure.save(path, width=self.width, dpi=self.dpi, palette=self.palette, recipe=recipe)
+        except TooNarrow as error:
+            raise Mistake(f"{self.where}: {error}" if self.where else str(error)) from None
 
 
 class Reader:
@@ -119,7 +123,8 @@ class Reader:
         for word, check in (("width", as_width), ("dpi", as_dpi), ("palette", _as_bool)):
             if word in printing:
                 self._checked(("print", word), partial(check, printing[word]))
-        return self._checked(("print",), lambda: Printed(figure, **printing))
+        width = ("print", "width") if "width" in printing else ("figure", "width")
+        return self._checked(("print",), lambda: Printed(figure, **printing, where=self._where(width)))
 
     def make(self, keys: Keys, table: Mapping[str, Any]) -> Any:
         """The thing that a table says, by its type."""
@@ -194,7 +199,8 @@ class Reader:
         elif other is not None:
             volume = self._checked(keys, lambda: self.inputs.load(other, said))
         elif how == "array":
-            raise self._wrong(keys, f"was an array in memory: give it as a file, --input {name}=PATH")
+            asked = "load = a file" if self.inputs.trusted else f"--input {name}=PATH"
+            raise self._wrong(keys, f"was an array in memory: give it as a file, {asked}")
         else:
             path = self._checked((*keys, how), lambda: self.inputs.find(source, table.get("sha256")))
             volume = self._checked((*keys, how), lambda: self.inputs.load(path, said, source))
@@ -258,12 +264,15 @@ class Reader:
             items = [items]
         options = {word: value for word, value in words.items() if word != many}
         known = [p.name for p in parameters]
+        needed = [p.name for p in parameters if p.default is p.empty and p.kind is p.POSITIONAL_OR_KEYWORD]
         for word in options:
             if word not in known and isinstance(function, type):
                 raise self._wrong((*keys, word), str(unknown_word(word, function.__name__, known)))
             if word not in known:
                 hint = choices(known, word) if known else f"{function.__name__} takes nothing"
                 raise self._wrong((*keys, word), f"there is no {word!r}; {hint}")
+        if missing := [word for word in needed if word not in options]:
+            raise self._wrong(keys, f"{function.__name__} needs {' and '.join(missing)}")
         place = (*keys, about) if about else keys
         return self._checked(place, lambda: function(*items, **options), {} if about else options)
 
@@ -312,9 +321,12 @@ class Reader:
             raise self._wrong((*keys, *_about(said, words or {})), said) from None
 
     def _wrong(self, keys: Keys, said: str) -> Mistake:
+        return Mistake(f"{self._where(keys)}: {said if len(said) <= LONGEST else f'{said[:LONGEST]}…'}")
+
+    def _where(self, keys: Keys) -> str:
+        """Where keys stand, and their name."""
         name = "".join(f"[{key}]" if isinstance(key, int) else f".{key}" for key in keys).lstrip(".")
-        said = said if len(said) <= LONGEST else f"{said[:LONGEST]}…"
-        return Mistake(f"{self.place(keys)}: {name}: {said}" if name else f"{self.place(keys)}: {said}")
+        return f"{self.place(keys)}: {name}" if name else self.place(keys)
 
 
 def _about(said: str, words: Mapping[str, Any]) -> Keys:

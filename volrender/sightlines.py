@@ -16,6 +16,7 @@ LINES = 400  # from a layer
 OF_LABEL = 60  # lines from a label
 SAMPLES = 160  # along each
 FAINTEST = 1 / 255
+TIP = 0.05  # of a cluster: less of it, as where it just comes through a cut face, does not show it
 IN_FACE = 2.0  # voxels under a cut face, in which the face itself shows what is there
 PARALLEL = 1e-9
 ONTO = 1e-3  # mm
@@ -54,6 +55,13 @@ def seen_labels(layer: LabelMap, others: Sequence[Layer], camera: Camera) -> NDA
     lines = [start + np.arange(0, n, max(1, n // OF_LABEL)) for start, n in zip(first, counts)]
     chosen = order[np.concatenate(lines)]
     return np.asarray(labels[chosen][_passed(points[chosen], others, camera) > FAINTEST])
+
+
+def shows(layers: Sequence[Layer], camera: Camera, layer: Layer, points_xyz: NDArray[np.float64]) -> bool:
+    """Whether more than a tip is seen of what a layer has at points (n, 3)."""
+    others = [other for other in layers if other is not layer]
+    light = _passed(points_xyz[:: max(1, len(points_xyz) // LINES)], others, camera)
+    return bool((light > FAINTEST).mean() > TIP)
 
 
 def _is_seen(layer: Layer, layers: Sequence[Layer], camera: Camera) -> bool:

@@ -18,7 +18,7 @@ from volrender.annotation import as_annotation
 from volrender.cuts import Cut, across, along, mirrored, number, own_axes, section
 from volrender.draw.annotate import Frame
 from volrender.io.files import warn
-from volrender.layers import CutPlane, LabelMap, Layer
+from volrender.layers import CutPlane, Intensity, LabelMap, Layer
 from volrender.panel import Panel, with_labels
 from volrender.space import AXES, Floats, Plane
 from volrender.volume import Volume
@@ -144,8 +144,12 @@ class Slices(Panel):
     @property
     def view(self) -> str:
         """Where the slices lie, in words."""
-        whose = f" along the axes of {self._owner.name or 'the volume'}" if self._owner is not None else ""
-        return captions.cuts(self.cuts) + whose
+        if self._owner is None:
+            return captions.cuts(self.cuts)
+        count = len(self.cuts) - len(self._planes)  # which come last, and lie in the world
+        own, free = self.cuts[:count], self.cuts[count:]
+        said = [f"{captions.cuts(own)} along the axes of {self._owner.name or 'the volume'}"] if own else []
+        return captions.listed([*said, captions.cuts(free)] if free else said)
 
     @property
     def cuts(self) -> list[Cut]:
@@ -292,7 +296,8 @@ class Slices(Panel):
         def is_met(layer: Layer) -> bool:
             if isinstance(layer, LabelMap):
                 return bool(np.isin(labels[layer], list(layer.table)).any())
-            return any(crossed.meets(layer, *part) for part in self._parts(layer))
+            ground = layer is self.layers[0] and isinstance(layer, Intensity)
+            return ground or any(crossed.meets(layer, *part) for part in self._parts(layer))
 
         lost = [layer for layer in self.layers if not is_met(layer)]
         names = [layer.volume.name or type(layer).__name__ for layer in lost if len(framing.layer_points(layer))]
@@ -304,6 +309,9 @@ class Slices(Panel):
 
     def _seen_labels(self, layer: LabelMap) -> NDArray[Any]:
         return np.concatenate([crossed.labels(layer, *part) for part in self._parts(layer)])
+
+    def _is_seen(self, layer: Layer, points_xyz: Floats) -> bool:
+        return any(crossed.is_met(layer, *part, points_xyz) for part in self._parts(layer))
 
     def _parts(self, layer: Layer) -> list[tuple[Cut, Floats]]:
         """The cuts on which a layer is drawn, and what of each is shown; planes are in the reference views too."""

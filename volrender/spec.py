@@ -32,7 +32,7 @@ def read_spec(path: str | os.PathLike[str]) -> Printed:
     if not file.is_file():
         raise FileNotFoundError(f"{file}: no such file")
     try:
-        lines = Lines(file.read_bytes().decode("utf-8"))
+        lines = Lines(file.read_bytes().decode("utf-8-sig"))
     except (ValueError, RecursionError) as error:
         raise Mistake(f"{file}: must be TOML; {error}") from None
 

@@ -33,8 +33,11 @@ class Lines:
     """
 
     def __init__(self, text: str) -> None:
-        self.tables: dict[str, Any] = tomllib.loads(text)
         self._text = text.replace("\r\n", "\n")
+        try:
+            self.tables: dict[str, Any] = tomllib.loads(text)
+        except tomllib.TOMLDecodeError as error:
+            raise ValueError(self._named(str(error))) from None
         self._bare = PLAIN.sub(lambda found: ("#" if found[0][0] == "#" else "_") * len(found[0]), self._text)
         self._lines: dict[Keys, int] = {}
         counts: dict[Keys, int] = {}
@@ -55,6 +58,12 @@ class Lines:
     def line_of(self, keys: Sequence[Any]) -> int:
         """The line of a key, or of what it stands in; 0 if there is none."""
         return next((n for end in range(len(keys), 0, -1) if (n := self._lines.get(tuple(keys[:end]), 0))), 0)
+
+    def _named(self, said: str) -> str:
+        """A complaint about a key that is there twice, with its name if it stands on the line."""
+        at = re.match(r"Cannot overwrite a value( \(at line (\d+).*)", said)
+        key = KEY.match(self._text.split("\n")[int(at[2]) - 1].lstrip()) if at else None
+        return f"{key[1]} is there twice{at[1]}" if at and key else said
 
     def _note(self, keys: Keys, at: int) -> None:
         self._lines.setdefault(keys, self._text.count("\n", 0, at) + 1)
