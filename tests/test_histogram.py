@@ -1,3 +1,5 @@
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from helpers import ball, refuses
@@ -155,3 +157,15 @@ def test_the_words_beside_the_axes_are_on_the_page(font_size):
     places = [ax.yaxis.label.get_window_extent() for ax in figure.axes if ax.get_ylabel()]
     assert min(box.x0 for box in places) >= 0
     assert max(box.x1 for box in places) <= figure.bbox.width
+
+
+@pytest.mark.parametrize(("mean", "width"), [(8e-4, 89), (-1e5, 89), (-1e5, 50), (2e5, 60)])
+def test_numbers_along_x_are_clear_of_one_another(mean, width):
+    data = mean * np.abs(np.random.default_rng(0).normal(1, 0.3, (20, 24, 18)))
+    bars, _ = axes(Intensity(Volume(data, EYE)), width)
+    bars.figure.canvas.draw()
+    low, high = bars.get_xlim()
+    drawn = [text for text in bars.get_xticklabels() if low <= text.get_position()[0] <= high]
+    ends = [text.get_window_extent() for text in drawn]
+    assert ends
+    assert all(one.x1 < other.x0 for one, other in pairwise(ends))

@@ -28,6 +28,7 @@ EDGE = 0.3  # mm left free at the sides
 ROUNDS, STILL = 9, 1e-3  # until nothing moves by more than this part of the whole
 NEXT_TO_NOTHING = 1e-6  # mm
 SLANTED = 1.5  # lines that names have from one to the next where they are turned by half a right angle
+APART = 0.2  # lines between numbers beside one another
 NAMES = 0.4  # of a panel's height or width, that the name of an axis takes at most
 LINES = 1.5  # lines that axes which give way to others are high and wide at least
 TOO_SMALL = "the drawing is too small for its lettering: give it more width or a larger ratio, or smaller type"
@@ -184,22 +185,23 @@ def _clear(axis: Axis, frame: Frame) -> bool:
     texts, k = axis.get_majorticklabels(), int(axis is axis.axes.yaxis)
     ends = sorted(text.get_window_extent().get_points()[:, k].tolist() for text in texts if text.get_text())
     turned = any(text.get_rotation() for text in texts)
-    if turned or all(a[1] <= b[0] for a, b in pairwise(ends)):
+    apart = 0 if k else APART * frame.line_height * frame.dots_per_mm  # the height of a line holds what lines keep free
+    if turned or all(a[1] + apart <= b[0] for a, b in pairwise(ends)):
         return False
     locator = axis.get_major_locator()
     if isinstance(locator, MaxNLocator):
-        locator.set_params(nbins=max(len(texts) // 2, 1))
+        locator.set_params(nbins=max(len(texts) // 2, 1), min_n_ticks=1)
         return len(texts) > 2
     if k:
         return False
     written = replace(frame, font_size=float(texts[0].get_fontsize()))
-    apart = min(sum(b) - sum(a) for a, b in pairwise(ends)) / 2 / frame.dots_per_mm
-    names = ["\n".join(broken(written, text.get_text(), 0.9 * apart)) for text in texts]
-    if max(written.text_width(line) for name in names for line in name.splitlines()) < apart:
+    room = min(sum(b) - sum(a) for a, b in pairwise(ends)) / 2 / frame.dots_per_mm
+    names = ["\n".join(broken(written, text.get_text(), 0.9 * room)) for text in texts]
+    if max(written.text_width(line) for name in names for line in name.splitlines()) < room:
         axis.set_ticks(axis.get_majorticklocs(), names)
         return True
     for text in texts:
-        if apart < SLANTED * written.line_height:
+        if room < SLANTED * written.line_height:
             text.set(rotation=90)
         else:
             text.set(rotation=45, ha="right", rotation_mode="anchor")

@@ -9,33 +9,16 @@ from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
 from volrender import space
-from volrender.draw.annotate import INK, Frame, fitted, tidy, written
+from volrender.draw.annotate import INK, tidy, written
 from volrender.layers import Intensity
 from volrender.looks import Look
 
 BINS = 96
 CURVE, LIGHT_CURVE = "#9c4f10", "#f0a860"  # on a light page, and on a dark one
 OPACITY = "opacity per mm"
-SIDES = (3.2, 3.4)  # lines of text left and right of the axes
-TICKS = 0.3  # mm: what ticks keep free is no less with small type
-NUMBERS = 4.5  # lines that the axes are wide at least
 
 
-def draw(frame: Frame, layer: Intensity) -> None:
-    """Draw the histogram into a frame, with room for its labels."""
-    line = frame.line_height
-    left, right, bottom, top = SIDES[0] * line + TICKS, SIDES[1] * line, 3.0 * line, 1.2 * line
-    ax = frame.axes(left, bottom, frame.width - left - right, frame.height - bottom - top)
-    draw_axes(ax, layer, frame.font_size, frame.ink)
-    ax.set_xlabel(written(fitted(frame, _name(layer), frame.width - 2 * (right - left))))
-
-
-def least_width(frame: Frame) -> float:
-    """The width (mm) of what stands beside the axes, and of a few numbers below them."""
-    return (SIDES[0] + SIDES[1] + NUMBERS) * frame.line_height + TICKS
-
-
-def draw_axes(ax: Axes, layer: Intensity, font_size: float, ink: str = INK) -> None:
+def draw(ax: Axes, layer: Intensity, font_size: float, ink: str = INK) -> None:
     """Draw the histogram on given axes, with lettering in `ink`."""
     look = layer.look
     low, high = look.survey.low, look.survey.high
