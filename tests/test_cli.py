@@ -1,6 +1,7 @@
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import warnings
@@ -13,7 +14,7 @@ from PIL import Image
 from printed import MM, png_facts
 
 import volrender as vr
-from volrender import __version__, cli, cli_layers, demo
+from volrender import __version__, cli, cli_layers, console, demo
 from volrender.cli import main
 from volrender.cli_layers import parse_clip
 from volrender.console import size
@@ -711,6 +712,17 @@ def test_what_happens_while_drawing(run, tmp_path, monkeypatch, error, code, sai
 
     monkeypatch.setattr("volrender.page.Printable.save", stop)
     assert run("slices", "head.nii.gz", "-o", tmp_path / "o.png") == (code, "", said)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals are sent by kill")
+def test_a_process_that_is_asked_to_end_leaves_no_file(run, tmp_path, monkeypatch):
+    monkeypatch.setattr("volrender.rasters.write_png", lambda *_, **__: os.kill(os.getpid(), signal.SIGTERM))
+    before = signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    (tmp_path / "new").mkdir()
+    with console.own_process():
+        assert run("slices", "head.nii.gz", "-o", tmp_path / "new" / "o.png") == (143, "", "stopped\n")
+    assert not list((tmp_path / "new").iterdir())
+    assert signal.signal(signal.SIGTERM, before) == signal.SIG_DFL
 
 
 def test_a_warning_is_a_line(run, tmp_path, monkeypatch):

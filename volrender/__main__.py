@@ -12,7 +12,7 @@ from pathlib import Path
 
 from volrender.console import complain, own_process
 
-INTERRUPTED = 130
+INTERRUPTED, TERMINATED = 130, 143
 SETTINGS = "MPLCONFIGDIR"  # of matplotlib: it does not start without a folder that it can write to
 MEMORY = Path("/dev/shm")
 UNWRITABLE = (
@@ -34,7 +34,7 @@ def main() -> int:
         return INTERRUPTED
     with own_process():
         code = cli.main()
-    if code == INTERRUPTED:  # what cannot hear it, as a compiler, is not waited for
+    if code in (INTERRUPTED, TERMINATED):  # what cannot hear it, as a compiler, is not waited for
         sys.stdout.flush()
         os._exit(code)
     return code

@@ -20,7 +20,7 @@ from volrender import __version__, cli_page
 from volrender.cli_info import facts
 from volrender.cli_layers import DEFAULT, SERIES, Reading, as_layers, check, loaded, naming, parse_plane
 from volrender.cli_page import Recipe
-from volrender.console import complain, progress, report
+from volrender.console import Terminated, complain, progress, report
 from volrender.layers import Intensity, LabelMap
 from volrender.page import Printable, as_dpi, as_target, as_width
 from volrender.presets import NAMES
@@ -370,9 +370,9 @@ def main(tokens: Sequence[str] | None = None) -> int:
         text = _apart(error) or " ".join(str(error).split()) or type(error).__name__
         complain(f"volrender: {text}{_hint(error, text)}")
         return 2
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as error:
         complain("stopped")
-        return 130
+        return 143 if isinstance(error, Terminated) else 130
     return 0
 
 

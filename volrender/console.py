@@ -43,30 +43,47 @@ def size(count: int) -> str:
     return f"{count / 1e3:.3g} kB" if count < 1e6 else f"{count / 1e6:.3g} MB"
 
 
+class Terminated(KeyboardInterrupt):
+    """The process is asked to end: what it has begun to write is removed, as after an interrupt."""
+
+
+def _terminate(*_: Any) -> None:
+    raise Terminated
+
+
 @contextmanager
 def own_process() -> Iterator[None]:
     """The process is a command's own: nothing else is in it that an interrupt must leave alive."""
     before = _process.set(True)
+    ends = signal.getsignal(signal.SIGTERM) is signal.SIG_DFL and threading.current_thread() is threading.main_thread()
+    if ends:
+        signal.signal(signal.SIGTERM, _terminate)
     try:
         yield
     finally:
+        if ends:
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
         _process.reset(before)
 
 
 @contextmanager
 def deaf() -> Iterator[None]:
     """What runs hears no interrupt until it is done, and writes no file: one ends a command's process at once."""
-    heard = signal.getsignal(signal.SIGINT) is signal.default_int_handler  # not so in a shell's background
+    heard = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    # In a shell's background there is no interrupt.
+    heard = {number: one for number, one in heard.items() if one in (signal.default_int_handler, _terminate)}
     if not (heard and _process.get() and threading.current_thread() is threading.main_thread()):
         yield
         return
     if bar := _bar.get():
         bar.console.show_cursor(True)
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    for number in heard:
+        signal.signal(number, signal.SIG_DFL)
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+        for number, handler in heard.items():
+            signal.signal(number, handler)
 
 
 def _progress() -> Progress:
