@@ -558,6 +558,31 @@ def test_long_names_of_axes_are_broken_and_meet_nothing(width, ratio, font_size)
     assert ax.xaxis.label.get_text().replace("\n", " ") == "time since the beginning of the experiment (s)"
 
 
+def powers(ax, side="bottom"):
+    ax.plot([0, 1e6], [0, 1])
+    ax.set_xlabel("time since the beginning of the experiment, in seconds")
+    ax.xaxis.set(label_position=side, ticks_position=side)
+
+
+TINY = Volume(np.random.default_rng(0).normal(1e-6, 3e-7, (9, 9, 9)), np.eye(4), name="a parameter map of a long name")
+
+
+@pytest.mark.parametrize(
+    "panel",
+    [Drawing(powers), Drawing(lambda ax: powers(ax, "top")), Histogram(TINY)],
+    ids=["below", "above", "histogram"],
+)
+def test_the_power_of_ten_of_numbers_is_clear_of_the_name(panel):
+    page = panel.figure(65, DPI)
+    page.canvas.draw()
+    ax = next(ax for ax in page.findobj(mpl.axes.Axes) if ax.get_xlabel())
+    power, name = (text.get_window_extent() for text in (ax.xaxis.get_offset_text(), ax.xaxis.label))
+    assert power.width > 0
+    assert not power.overlaps(name)
+    assert min(name.y0, power.y0) >= 0
+    assert max(name.y1, power.y1) <= page.bbox.height
+
+
 def test_slices_beside_a_plot_are_no_column_where_they_have_room():
     panels = [Slices(BALL, n=2), Drawing(curve)]
     tall = [panel.body(width, 7) for panel, width in zip(panels, rows.widths(panels, None, 89, 7))]
