@@ -479,6 +479,28 @@ def test_a_panel_is_drawn_in_the_place_of_axes(name):
     FigureCanvasAgg(page).draw()
 
 
+@pytest.mark.parametrize(
+    ("make", "place"), [(Slices, "axes"), (Scene, "axes"), (Slices, "figure"), (Scene, "figure"), (Histogram, "figure")]
+)
+def test_a_drawn_panel_has_its_background_or_that_of_the_figure(make, place):
+    for options, facecolor, dark in (
+        ({"background": "black"}, "white", True),
+        ({}, "black", True),
+        ({}, "white", False),
+    ):
+        page = blank(3, 2)
+        page.set_facecolor(facecolor)
+        target = page.subfigures(1, 2)[0] if place == "figure" else page.add_axes((0, 0, 0.5, 1))
+        make(Isosurface(BALL) if make is Scene else BALL, title="A title", **options).draw(target)
+        page.canvas.draw()
+        pixels = np.asarray(page.canvas.buffer_rgba())[..., :3]
+        width = pixels.shape[1] // 2
+        assert (pixels[0, 2] < 50).all() == (pixels[-1, 2] < 50).all() == dark
+        assert (pixels[0, width + 5] < 50).all() == (facecolor == "black")
+        (said,) = (text for text in page.findobj(mpl.text.Text) if text.get_text() == "A title")
+        assert (mpl.colors.to_rgb(said.get_color())[0] > 0.5) == dark
+
+
 def test_a_histogram_is_drawn_onto_axes():
     page = blank()
     ax = page.subplots()
