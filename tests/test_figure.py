@@ -479,6 +479,28 @@ def test_a_panel_is_drawn_in_the_place_of_axes(name):
     FigureCanvasAgg(page).draw()
 
 
+@pytest.mark.parametrize(
+    ("make", "place"), [(Slices, "axes"), (Scene, "axes"), (Slices, "figure"), (Scene, "figure"), (Histogram, "figure")]
+)
+def test_a_drawn_panel_has_its_background_or_that_of_the_figure(make, place):
+    for options, facecolor, dark in (
+        ({"background": "black"}, "white", True),
+        ({}, "black", True),
+        ({}, "white", False),
+    ):
+        page = blank(3, 2)
+        page.set_facecolor(facecolor)
+        target = page.subfigures(1, 2)[0] if place == "figure" else page.add_axes((0, 0, 0.5, 1))
+        make(Isosurface(BALL) if make is Scene else BALL, title="A title", **options).draw(target)
+        page.canvas.draw()
+        pixels = np.asarray(page.canvas.buffer_rgba())[..., :3]
+        width = pixels.shape[1] // 2
+        assert (pixels[0, 2] < 50).all() == (pixels[-1, 2] < 50).all() == dark
+        assert (pixels[0, width + 5] < 50).all() == (facecolor == "black")
+        (said,) = (text for text in page.findobj(mpl.text.Text) if text.get_text() == "A title")
+        assert (mpl.colors.to_rgb(said.get_color())[0] > 0.5) == dark
+
+
 def test_a_histogram_is_drawn_onto_axes():
     page = blank()
     ax = page.subplots()
@@ -556,6 +578,31 @@ def test_long_names_of_axes_are_broken_and_meet_nothing(width, ratio, font_size)
     (ax,) = page.findobj(mpl.axes.Axes)
     assert ax.xaxis.label.get_window_extent().width < ax.get_window_extent().width + 1
     assert ax.xaxis.label.get_text().replace("\n", " ") == "time since the beginning of the experiment (s)"
+
+
+def powers(ax, side="bottom"):
+    ax.plot([0, 1e6], [0, 1])
+    ax.set_xlabel("time since the beginning of the experiment, in seconds")
+    ax.xaxis.set(label_position=side, ticks_position=side)
+
+
+TINY = Volume(np.random.default_rng(0).normal(1e-6, 3e-7, (9, 9, 9)), np.eye(4), name="a parameter map of a long name")
+
+
+@pytest.mark.parametrize(
+    "panel",
+    [Drawing(powers), Drawing(lambda ax: powers(ax, "top")), Histogram(TINY)],
+    ids=["below", "above", "histogram"],
+)
+def test_the_power_of_ten_of_numbers_is_clear_of_the_name(panel):
+    page = panel.figure(65, DPI)
+    page.canvas.draw()
+    ax = next(ax for ax in page.findobj(mpl.axes.Axes) if ax.get_xlabel())
+    power, name = (text.get_window_extent() for text in (ax.xaxis.get_offset_text(), ax.xaxis.label))
+    assert power.width > 0
+    assert not power.overlaps(name)
+    assert min(name.y0, power.y0) >= 0
+    assert max(name.y1, power.y1) <= page.bbox.height
 
 
 def test_slices_beside_a_plot_are_no_column_where_they_have_room():

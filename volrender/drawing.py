@@ -17,7 +17,7 @@ from matplotlib.ticker import MaxNLocator
 from matplotlib.transforms import Bbox
 
 from volrender.affines import Floats
-from volrender.draw.annotate import INK, MM_PER_INCH, Frame, broken, fitted
+from volrender.draw.annotate import INK, MM_PER_INCH, MM_PER_POINT, Frame, broken, fitted
 from volrender.page import UNHINTED, as_background
 from volrender.panel import Panel
 from volrender.space import finite
@@ -175,6 +175,7 @@ def _fit(part: SubFigure, frame: Frame) -> None:
             ax.set_position(Bbox((place - first) / (last - first) * (end - start) + start), which="both")
             _hold(ax, float(low[1]), float(high[1]))
         changed = [_clear(axis, frame) for ax in part.axes for axis in (ax.xaxis, ax.yaxis)]
+        changed += [_part_from_power(ax.xaxis, frame) for ax in part.axes]
         changed += [_part_ways(part, frame), np.abs(np.array([start, end]) - [first, last]).max() >= STILL]
         if not any(changed):
             return
@@ -205,6 +206,16 @@ def _clear(axis: Axis, frame: Frame) -> bool:
             text.set(rotation=90)
         else:
             text.set(rotation=45, ha="right", rotation_mode="anchor")
+    return True
+
+
+def _part_from_power(axis: Axis, frame: Frame) -> bool:
+    """Move a name away from the power of ten of its numbers where it lies on it; whether it did."""
+    power, name = (text.get_window_extent() for text in (axis.get_offset_text(), axis.label))
+    if not power.width or not name.width or not power.overlaps(name):
+        return False
+    away = min(name.y1 - power.y0, power.y1 - name.y0) / frame.dots_per_mm + NEXT_TO_NOTHING
+    axis.labelpad += away / MM_PER_POINT
     return True
 
 

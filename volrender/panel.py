@@ -8,6 +8,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections import Counter
 from collections.abc import Hashable, Mapping, Sequence
+from copy import copy
 from dataclasses import replace
 from functools import cached_property
 from itertools import combinations
@@ -15,7 +16,9 @@ from typing import Any, ClassVar, TypeGuard
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.colors import to_hex
 from matplotlib.figure import FigureBase
+from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
 from volrender import captions, space
@@ -25,7 +28,7 @@ from volrender.draw.annotate import Frame, compass, number, scale_bar, title, ti
 from volrender.draw.sidebar import MAX_LEGEND, Bar, Entry, Key, Sidebar
 from volrender.io.files import warn
 from volrender.layers import CutPlane, Intensity, Isosurface, LabelMap, Layer
-from volrender.page import Printable, TooNarrow, as_background, drawing
+from volrender.page import TRANSPARENT, Printable, TooNarrow, as_background, drawing
 from volrender.sources import load
 from volrender.volume import Volume
 from volrender.words import as_bool, as_text, given
@@ -116,24 +119,33 @@ class Panel(Printable):
     def draw(self, target: Axes | FigureBase) -> None:
         """Draw into a matplotlib figure or subfigure, or in the place of the given axes.
 
+        A background that was asked for is painted there; else the panel lies on the figure's own.
+
         Parameters
         ----------
         target : matplotlib Figure, SubFigure or Axes
         """
-        if isinstance(target, FigureBase):
-            frame = Frame.whole(target, self.font_size, self.background)
-        elif isinstance(target, Axes):
-            target.set_axis_off()
-            figure = target.figure
-            whole = Frame.whole(figure, self.font_size, self.background)
-            place = target.get_position()
-            width, height = place.width * whole.width, place.height * whole.height
-            frame = whole.part(place.x0 * whole.width, place.y0 * whole.height, width, height)
-        else:
+        if not isinstance(target, (Axes, FigureBase)):
             raise TypeError(f"draw takes matplotlib axes, a figure or a subfigure; got {type(target).__name__}")
+        figure: Any = target.figure if isinstance(target, Axes) else target
+        panel, asked = copy(self), "background" in given(self) and self.background != TRANSPARENT
+        if not asked:
+            # A subfigure is clear, unless it was given a color.
+            seen = (part.get_facecolor() for part in (figure, figure.canvas.figure))
+            panel.background = next((to_hex(color) for color in seen if color[3] > 0), self.background)
+        frame = Frame.whole(figure, self.font_size, panel.background)
+        if isinstance(target, Axes):
+            target.set_axis_off()
+            place = target.get_position()
+            width, height = place.width * frame.width, place.height * frame.height
+            frame = frame.part(place.x0 * frame.width, place.y0 * frame.height, width, height)
+            if asked:
+                target.add_artist(Rectangle((0, 0), 1, 1, transform=target.transAxes, color=self.background, zorder=-1))
+        elif asked:
+            target.set_facecolor(self.background)
         self._check_width(frame.width)
         with drawing(self.font_size):
-            self.compose(frame)
+            panel.compose(frame)
 
     @property
     def view(self) -> str:
