@@ -671,6 +671,8 @@ def test_proportions_letters_and_drawings_that_are_none():
     refuses(TypeError, lambda: Slices(BALL, colorbar="no"), "colorbar must be True or False; got 'no'")
     refuses(TypeError, lambda: Scene(BALL, annotate="no"), "annotate must be True or False; got 'no'")
     refuses(TypeError, lambda: Voxels(BALL, axes=1), "axes must be True or False; got 1")
+    refuses(TypeError, lambda: Isosurface(BALL, smooth="no"), "smooth must be True or False; got 'no'")
+    refuses(TypeError, lambda: LabelMap(REGIONS, outline="no"), "outline must be True or False; got 'no'")
     refuses(ValueError, lambda: Figure(two, letters="1"), "letters must be True, False, 'a', 'A' or a list of texts")
     refuses(ValueError, lambda: Figure(two, letters=["a"]), "letters must be one text for each of the 3 panels")
     refuses(ValueError, lambda: Figure(two, colorbars="all"), "colorbars must be one of row, page, panel; got 'all'")

@@ -3,6 +3,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 from helpers import ball, refuses
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from volrender import Histogram, Intensity, Isosurface, LabelMap, Volume, sample
@@ -169,3 +170,14 @@ def test_numbers_along_x_are_clear_of_one_another(mean, width):
     ends = [text.get_window_extent() for text in drawn]
     assert ends
     assert all(one.x1 < other.x0 for one, other in pairwise(ends))
+
+
+def test_a_place_that_is_too_low_is_refused_and_a_low_one_holds_all_words():
+    page = Figure(figsize=(60 / 25.4, 15 / 25.4))
+    refuses(ValueError, lambda: Histogram(NOISE).draw(page), "Histogram needs a height of 16 mm or more")
+    page = Figure(figsize=(60 / 25.4, 20 / 25.4))
+    Histogram(NOISE).draw(page)
+    page.canvas.draw()
+    said = [ax.yaxis.label.get_window_extent() for ax in page.findobj(Axes)]
+    assert min(box.y0 for box in said) >= -0.5
+    assert max(box.y1 for box in said) <= page.bbox.height + 0.5

@@ -3,6 +3,7 @@ import pytest
 from drawn import drawn, places
 from helpers import CODES, ball, hill, refuses, tilted
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 from printed import assert_lettering_is_clear
 
 from volrender import (
@@ -564,6 +565,19 @@ def test_a_place_too_low_or_too_narrow_for_the_lettering_is_refused():
     panel.draw(Figure(figsize=(60 / 25.4, 24 / 25.4)))
     narrow = Figure(figsize=(12 / 25.4, 60 / 25.4))
     refuses(ValueError, lambda: panel.draw(narrow), "Slices needs a width of 17.5 mm or more")
+
+
+def test_planes_whose_long_labels_have_no_room_in_a_low_place_are_refused():
+    planes = [Plane(normal=normal, origin=(0, -20, 30)) for normal in ((0.5, 0.02, 0.86), (0.3, 0.9, 0.3))]
+    panel = Slices(sample("mni152").downsize(40), plane=planes, colorbar=True)
+    low = Figure(figsize=(60 / 25.4, 60 / 25.4))
+    refuses(ValueError, lambda: panel.draw(low), "Slices needs a height of ")
+    high = Figure(figsize=(60 / 25.4, 90 / 25.4))
+    panel.draw(high)
+    high.canvas.draw()
+    said = [text for text in high.findobj(Text) if text.get_text().startswith("across")]
+    assert len(said) == 2
+    assert min(text.get_window_extent().x0 for text in said) >= 0
 
 
 def test_the_outer_faces_may_be_sliced():

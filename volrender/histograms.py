@@ -12,8 +12,10 @@ from volrender import captions
 from volrender.draw.annotate import INK, Frame
 from volrender.drawing import Drawing
 from volrender.layers import Intensity, Layer
-from volrender.panel import Panel
+from volrender.panel import Panel, too_low
 from volrender.words import our_words
+
+LOWEST = 5.0  # lines of text that it is high at least
 
 
 @our_words
@@ -56,6 +58,11 @@ class Histogram(Drawing):
             self._plot(target)
         else:
             super().draw(target)
+
+    def _picture(self, frame: Frame, most: float) -> None:
+        if frame.height < (needed := LOWEST * frame.line_height):
+            raise ValueError(too_low("Histogram", needed, frame.font_size, frame.height))
+        super()._picture(frame, most)
 
     @property
     def said(self) -> str:

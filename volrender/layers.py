@@ -23,7 +23,7 @@ from volrender.levels import as_level, as_threshold
 from volrender.looks import Look
 from volrender.transfer import TransferFunction
 from volrender.volume import Volume
-from volrender.words import our_words
+from volrender.words import as_bool, our_words
 
 BLENDS = ("composite", "maximum", "minimum", "average")
 ABOVE: RGB = (0.76, 0.15, 0.18)
@@ -216,6 +216,7 @@ class Isosurface:
         if not 0 <= decimate < 1:
             raise ValueError(f"decimate must be 0 or more and below 1; got {self.decimate!r}")
         object.__setattr__(self, "decimate", decimate)
+        object.__setattr__(self, "smooth", as_bool(self.smooth, "smooth"))
 
     @property
     def side(self) -> int:
@@ -273,6 +274,7 @@ class LabelMap:
             object.__setattr__(self, "colors", checked)
         elif self.colors is not None:
             object.__setattr__(self, "colors", color.as_rgb(self.colors, "colors"))
+        object.__setattr__(self, "outline", as_bool(self.outline, "outline"))
         object.__setattr__(self, "opacity", _as_alpha(self.opacity))
         object.__setattr__(self, "clip", space.as_clips(self.clip))
 

@@ -351,6 +351,12 @@ def too_narrow(what: str, needed: float, font_size: float, width: float) -> str:
     return f"{what} needs a width of {least:g} mm or more for its lettering of {font_size:g} points; got {width:g} mm"
 
 
+def too_low(what: str, needed: float, font_size: float, height: float) -> str:
+    """What is said of a height (mm) in which the lettering has no room."""
+    least = f"a height of {needed:.0f} mm or more for its lettering of {font_size:g} points"
+    return f"{what} needs {least}; got {height:.3g} mm"
+
+
 def same_bar(one: Bar, other: Bar) -> bool:
     """Whether two color bars say the same."""
 

@@ -19,7 +19,7 @@ from volrender.cuts import Cut, across, along, mirrored, number, own_axes, secti
 from volrender.draw.annotate import Frame
 from volrender.io.files import warn
 from volrender.layers import CutPlane, Intensity, LabelMap, Layer
-from volrender.panel import Panel, with_labels
+from volrender.panel import Panel, too_low, with_labels
 from volrender.space import AXES, Floats, Plane
 from volrender.volume import Volume
 from volrender.words import as_bool, our_words
@@ -363,8 +363,7 @@ class Slices(Panel):
         side, layout = self._sidebar(frame), self._layout(frame, frame.height, most)
         needed = layout.height(layout.coarsest)
         if frame.height < needed - 1.0:  # a page is of whole pixels
-            least = f"a height of {needed:.0f} mm or more for its lettering of {frame.font_size:g} points"
-            raise ValueError(f"Slices needs {least}; got {frame.height:.3g} mm")
+            raise ValueError(too_low("Slices", needed, frame.font_size, frame.height))
         scale = max(layout.scale_in(frame.height), 1 / most)
         tall = min(frame.height, max(layout.height(scale), side.least_height))
         bottom, width = frame.height - tall, layout.frame.width

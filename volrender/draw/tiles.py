@@ -192,7 +192,8 @@ def arrange(
     if largest is None:  # on a page of whole pixels they may be too narrow by one
         nearly = (one for one in every[0] if one.fits(max(one.scale_in(height), coarsest), slack=ROUNDED))
         largest = next(nearly, None) or _largest(every[1], height, coarsest)
-    return largest or min(every[1], key=lambda layout: layout.height(max(layout.coarsest, layout.scale)))
+    wide = [one for one in every[1] if one.fits(one.scale, slack=ROUNDED)] or every[1]
+    return largest or min(wide, key=lambda layout: layout.height(layout.coarsest))
 
 
 def _layouts(groups: Rows, like: Layout) -> list[Layout]:
