@@ -11,6 +11,7 @@ graphics hardware pyvista uses that, and the ratio says little.
 """
 
 import argparse
+import csv
 import sys
 import time
 from dataclasses import replace
@@ -80,18 +81,25 @@ def main() -> int:
     parser.add_argument("--repeat", type=int, default=1, help="runs, of which the median counts (%(default)s)")
     parser.add_argument("--head", action="append", default=[], help="a file to draw as a volume; may be repeated")
     parser.add_argument("--save", type=Path, help="an existing folder for the pictures")
+    parser.add_argument("--csv", type=Path, help="a file for the table, as in the docs")
     options = parser.parse_args()
     every = scenes(options.head)
     chosen = {name: every[name] for name in options.names + options.head} if options.names else every
     print(f"{options.size} x {options.size}; pyvista draws with {opengl.require().renderer}")
     print(f"{'scene':>24} {'raycast':>9} {'pyvista':>9} {'ratio':>6} {'SSIM':>7} {'overlap':>8} {'apart':>6}")
+    rows = [["Scene", "pyvista", "Ray caster", "Ratio", "SSIM", "Overlap", "Centers apart"]]
     for name, layers in chosen.items():
         (one, fast), (two, slow) = (timed(layers, engine, options.size, options.repeat) for engine in ENGINES)
         likeness, overlap, apart = alike(one, two)
         times = f"{fast:7.2f} s {slow:7.2f} s {slow / fast:6.1f}"
         print(f"{Path(name).name:>24} {times} {likeness:7.4f} {overlap:8.4f} {apart:6.2f}", flush=True)
+        times = [f"{slow:.1f} s", f"{fast:.1f} s", f"{slow / fast:.2g}"]
+        rows.append([Path(name).name, *times, f"{likeness:.3f}", f"{overlap:.4f}", f"{apart:.2f} px"])
         if options.save:
             Image.fromarray(np.concatenate([one, two], axis=1)).save(options.save / f"{Path(name).name}.png")
+    if options.csv:
+        with options.csv.open("w", newline="") as file:
+            csv.writer(file, lineterminator="\n").writerows(rows)
     return 0
 
 
