@@ -22,7 +22,7 @@ from volrender import Box, Camera, CutPlane, Intensity, Isosurface, LabelMap, Pl
 from volrender.draw import compiled, scene_raycast
 from volrender.draw.rays import air
 from volrender.draw.rays.assemble import scenery
-from volrender.draw.rays.fields import label_field, refined, shells
+from volrender.draw.rays.fields import label_field, near, refined, shells
 
 EYE = np.eye(4)
 BOX = Box(x=(-9, 6), y=(None, 3), z=(-12, 30))
@@ -136,7 +136,7 @@ def test_a_slit_that_is_open_in_parts_is_no_row_of_pits():
     one, two = (scene.render((120, 120))[30:90, 30:90, 0].astype(int) for scene in (plain, pitted))
     assert (one - two).max() < 80
     (_, solid), *_ = shells(pitted.layers[0])
-    field = label_field(pitted.layers[0], solid)
+    field = label_field(pitted.layers[0], solid, near(solid))
     values = np.empty(data.shape, np.float32)
     field.fill(values)
     assert (refined(values, 3) > 0).mean() == pytest.approx((data > 0).mean(), rel=0.02)

@@ -6,7 +6,6 @@ from typing import Any
 
 from matplotlib import rcParams
 from matplotlib.axes import Axes
-from matplotlib.figure import FigureBase
 
 from volrender import captions
 from volrender.draw.annotate import INK, Frame
@@ -51,13 +50,6 @@ class Histogram(Drawing):
         from volrender.draw import histogram
 
         return max(self.ratio * frame.width, frame.text_width(histogram.OPACITY) + 3 * frame.line_height)
-
-    def draw(self, target: Axes | FigureBase) -> None:
-        """Draw into a figure or subfigure, or onto the user's own axes."""
-        if isinstance(target, Axes):
-            self._plot(target)
-        else:
-            super().draw(target)
 
     def _picture(self, frame: Frame, most: float) -> None:
         if frame.height < (needed := LOWEST * frame.line_height):

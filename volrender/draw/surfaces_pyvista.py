@@ -307,8 +307,8 @@ def _numbered(layer: LabelMap) -> NDArray[np.intp]:
     place = np.searchsorted(shown, data).clip(max=len(shown) - 1)
     numbers = np.where(shown[place] == data, place + 1, 0)
     if layer.opacity == 1:
-        ((_, solid),) = shells(layer)
-        field, part = label_field(layer, solid), near(solid)
+        part = near(solid := numbers > 0)
+        field = label_field(layer, solid, part)
         values = np.empty(field.volume.shape, dtype=np.float32)
         field.fill(values)
         own = numbers[part]

@@ -141,12 +141,13 @@ class Stage:
             raise ValueError(
                 f"the ray caster draws at most {MOST_LABELS:,} labels; {layer.volume.name} has {len(labels):,}"
             )
-        field = label_field(layer, solid)
-        data = layer.volume.canonical.data[near(solid)]
+        part = near(solid)
+        field = label_field(layer, solid, part)
+        data = layer.volume.canonical.data[part]
         places = np.empty(data.shape, np.uint16)
-        for part, found in zip(data, places):
-            place = np.searchsorted(labels, part).clip(max=len(labels) - 1)
-            found[:] = np.where(labels[place] == part, place + 1, 0)
+        for plane, found in zip(data, places):
+            place = np.searchsorted(labels, plane).clip(max=len(labels) - 1)
+            found[:] = np.where(labels[place] == plane, place + 1, 0)
         numbers = self.numbers.add(places)
         palette = self.tables.add([(0.0, 0.0, 0.0), *(layer.table[label][1] for label in labels.tolist())])
         self._add_surface(field, (0.0, 0.0, 0.0, layer.opacity), LABEL_REACH, numbers, palette)

@@ -280,8 +280,8 @@ def near(solid: NDArray[np.bool_]) -> tuple[slice, ...]:
     return tuple(slice(max(along.start - ROOM, 0), along.stop + ROOM) for along in found)
 
 
-def label_field(layer: LabelMap, solid: NDArray[np.bool_]) -> Field:
-    """How far the smoothed part that a body fills of a voxel's surroundings lies above half.
+def label_field(layer: LabelMap, solid: NDArray[np.bool_], part: tuple[slice, ...]) -> Field:
+    """How far the smoothed part that a body fills of a voxel's surroundings lies above half, in the part `near` it.
 
     Of a slit that is open in parts every voxel would be a dark pit in an opaque body: it is smoothed shut. Through a
     translucent one the rims of such parts would be seen.
@@ -290,7 +290,7 @@ def label_field(layer: LabelMap, solid: NDArray[np.bool_]) -> Field:
     def slab(data: NDArray[Any]) -> NDArray[Any]:
         return data - HALF
 
-    source, part = layer.volume.canonical, near(solid)
+    source = layer.volume.canonical
     affine = source.affine @ translation(*[float(along.start) for along in part])
     source = replace(source, data=solid[part].view(np.uint8), affine=affine)
     firm = 1 if layer.opacity == 1 else 2
