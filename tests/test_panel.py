@@ -1,6 +1,8 @@
 """What every panel does with its layers, whatever it draws them with."""
 
+import re
 import warnings
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -8,7 +10,7 @@ from helpers import ball
 from matplotlib.colors import to_rgb
 from printed import texts as drawn_texts
 
-from volrender import Histogram, Intensity, LabelMap, Scene, Slices, Volume, Voxels, sample, space
+from volrender import Box, Histogram, Intensity, LabelMap, Plane, Scene, Slices, Volume, Voxels, sample, space
 from volrender.intensity import luma
 
 PANELS = [Scene, Slices, Voxels]
@@ -69,11 +71,21 @@ def test_volumes_that_lie_apart_are_told_on():
     """The usual sign of a mistaken unit or of LPS for RAS: nothing of the other would be seen, or far away."""
     near = Volume(np.arange(60.0).reshape(3, 4, 5), np.eye(4), name="near")
     far = Volume(np.arange(60.0).reshape(3, 4, 5), space.translation(y=300), name="far")
-    for panel in (Slices, Voxels):
+    for panel in (Slices, Voxels, Scene):
         with pytest.warns(UserWarning, match="far and near lie apart, y = 299.5 to 303.5 and -0.5 to 3.5 mm"):
             panel(near, far)
         assert panel(near, near)
-    assert Scene(near, far)  # where both are seen
+    assert Scene(near, replace(near, affine=space.translation(y=7)))  # side by side, both are seen
+
+
+def test_a_clip_that_removes_nothing_is_told_on():
+    near = Volume(np.arange(60.0).reshape(3, 4, 5), np.eye(4), name="near")
+    for clip in (Plane(y=3.5), Plane(normal=(-1, 0, 0), origin=(-1, 0, 0)), Box(x=(0, 1), z=(20, None))):
+        with pytest.warns(UserWarning, match=re.escape(f"{clip} removes nothing, it lies beside near")):
+            Scene(Intensity(near, clip=clip))
+    # Of several layers one suffices.
+    beside = Intensity(replace(near, affine=space.translation(y=3)), clip=Plane(y=3.5))
+    assert Scene(Intensity(near, clip=Plane(y=3.5)), beside)
 
 
 def test_slices_show_all_that_is_seen_of_every_layer():

@@ -278,7 +278,7 @@ def parse_plane(text: str) -> Plane:
     Examples
     --------
     >>> parse_plane("0,0,2@0,0,20")
-    Plane(x=None, y=None, z=None, normal=(0.0, 0.0, 1.0), origin=(0.0, 0.0, 20.0))
+    Plane(normal=(0.0, 0.0, 2.0), origin=(0.0, 0.0, 20.0))
     """
     normal, _, origin = text.partition("@")
     try:

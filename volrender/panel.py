@@ -88,16 +88,21 @@ class Panel(Printable):
             )
         if alike := _alike(self.layers):
             warn(f"{owner} shows {' and '.join(alike)} in one color: give each its own")
+        for clip in dict.fromkeys(clip for layer in self.layers for clip in layer.clip):
+            if not any(space.meets(clip, layer.volume.bounds) for layer in self.layers if clip in layer.clip):
+                warn(f"{owner}: {clip} removes nothing, it lies beside {self.layers[0].volume.name or 'the volume'}")
         self.title = as_text(title, "title")
         self.colorbar = None if colorbar is None else as_bool(colorbar, "colorbar")
         self.background = as_background(background)
         self.font_size = 7.0
 
-    def _check_places(self) -> None:
-        """Warn of volumes that lie wholly beside the first: the usual sign of a wrong header."""
+    def _check_places(self, gap: float = 0.0) -> None:
+        """Warn of volumes that lie beside the first, `gap` times its length away: the usual sign of a wrong header."""
         ground = self.layers[0].volume
+        least = gap * np.ptp(ground.bounds, axis=1)
         for other in (layer.volume for layer in self.layers[1:]):
-            beside = (other.bounds[:, 0] > ground.bounds[:, 1]) | (other.bounds[:, 1] < ground.bounds[:, 0])
+            beside = other.bounds[:, 0] > ground.bounds[:, 1] + least
+            beside |= other.bounds[:, 1] < ground.bounds[:, 0] - least
             if not beside.any():
                 continue
             w = int(np.argmax(beside))

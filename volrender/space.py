@@ -37,7 +37,7 @@ from volrender.affines import (
     translation,
     zooms,
 )
-from volrender.words import our_words
+from volrender.words import given, our_words
 
 __all__ = [
     "AXES",
@@ -59,6 +59,7 @@ __all__ = [
     "euler",
     "finite",
     "from_matvec",
+    "meets",
     "obliquity",
     "orientation",
     "reflection",
@@ -125,6 +126,9 @@ class Plane:
         object.__setattr__(self, "normal", tuple((normal / length).tolist()))
         object.__setattr__(self, "origin", tuple(origin.tolist()))
 
+    def __repr__(self) -> str:
+        return _as_typed(self)
+
     @property
     def halfspaces(self) -> Floats:
         """The removed side, as one row (a, b, c, d): points with ax + by + cz > d."""
@@ -173,6 +177,9 @@ class Box:
         if len(self.halfspaces) == 0:
             raise ValueError("a Box needs at least one finite side; got none")
 
+    def __repr__(self) -> str:
+        return _as_typed(self)
+
     @property
     def halfspaces(self) -> Floats:
         """The inside, as rows (a, b, c, d): points with ax + by + cz > d in every row."""
@@ -184,6 +191,11 @@ class Box:
             if hi is not None:
                 rows.append([*-np.eye(3)[axis], -hi])
         return np.array(rows, dtype=float).reshape(-1, 4) + 0.0  # no -0
+
+
+def _as_typed(item: Any) -> str:
+    said = (f"{word}={value!r}" for word, value in given(item).items() if value is not None)
+    return f"{type(item).__name__}({', '.join(said)})"
 
 
 Clip: TypeAlias = Plane | Box
@@ -212,6 +224,21 @@ def removed(clips: Iterable[Clip], points_xyz: ArrayLike, *, tolerance: float = 
         rows = clip.halfspaces
         gone |= (points @ rows[:, :3].T - rows[:, 3] > tolerance).all(axis=-1)
     return gone
+
+
+def meets(clip: Clip, bounds_xyz: ArrayLike) -> bool:
+    """Whether a clip may remove something within bounds (3, 2) in mm.
+
+    Examples
+    --------
+    >>> bounds = [[-10, 10]] * 3
+    >>> meets(Plane(x=5), bounds), meets(Plane(x=10), bounds), meets(Box(x=(0, 5), z=(20, 30)), bounds)
+    (True, False, False)
+    """
+    rows = clip.halfspaces
+    low, high = np.asarray(bounds_xyz, dtype=float).T
+    farthest = np.where(rows[:, :3] > 0, high, low)
+    return bool((np.einsum("ij,ij->i", rows[:, :3], farthest) > rows[:, 3]).all())
 
 
 MOST_PERSPECTIVE = 90
