@@ -223,6 +223,21 @@ def test_a_wide_hollow_of_the_outside_stays_open():
     assert covered[(radius < 14) & (radius > 10) & (points[..., 0] < 0)].all()
 
 
+def test_what_opens_from_a_hollow_is_hollow_and_what_is_shut_off_is_not():
+    """A recess of the skull has brain in it and is empty as the rest, the marrow of the bone beside it is a face."""
+    data = np.zeros((80, 80, 80))
+    data[4:76, 4:76, 4:76] = 95  # bone
+    data[14:66, 14:66, 14:66] = data[66:72, 38:43, 38:43] = 70  # brain
+    data[6:12, 38:43, 38:43] = 70  # marrow
+    layer = Intensity(Volume(data, EYE), opacity=[(80, 0), (90, 1)])
+    line = np.arange(0, 79.5, 0.5)
+    points = np.stack(np.broadcast_arrays(line[:, None], line[None, :], 40.0), axis=-1)
+    covered = paint.solid(layer, points)
+    assert not covered[2 * 20 : 2 * 70, 80].any()
+    assert covered[2 * 6 : 2 * 12, 80].all()
+    assert covered[2 * 6 : 2 * 74, 20].all()
+
+
 def test_a_cut_through_the_edge_of_the_volume_ends_there():
     full = Volume(np.random.default_rng(0).uniform(50, 100, (9, 9, 9)), EYE)
     line = np.linspace(-3, 11, 141)

@@ -63,7 +63,8 @@ def body(mask: Mask, affine: NDArray[np.float64], finest: float, hollow: Mask | 
     spacing = space.spacing(affine)
     inside = sealed(mask, spacing)
     if hollow is not None:
-        inside &= ~_wide(hollow & inside, _reach(mask, spacing), spacing)
+        reach = _reach(mask, spacing)
+        inside &= ~_wide(hollow & inside, reach, spacing, CREASE * reach)
     wall = np.pad(inside, 1, mode="edge")  # the end of a scan is no outside
     depth = scipy.ndimage.distance_transform_edt(wall, sampling=spacing)[1:-1, 1:-1, 1:-1].astype(np.float32)
     depth = scipy.ndimage.gaussian_filter(depth, 1.0, mode="nearest")  # of cubes it is stepped
@@ -98,12 +99,15 @@ def sealed(mask: Mask, spacing: NDArray[np.float64]) -> Mask:
     return np.asarray(scipy.ndimage.binary_fill_holes(filled(reach / 2) | spaces))
 
 
-def _wide(mask: Mask, reach: float, spacing: NDArray[np.float64]) -> Mask:
-    """The parts of a mask that are wider than what `sealed` closes."""
-    core = scipy.ndimage.distance_transform_edt(mask, sampling=spacing) > reach
+def _wide(mask: Mask, reach: float, spacing: NDArray[np.float64], neck: float | None = None) -> Mask:
+    """The parts of a mask in which a ball of radius `reach` has room, and how far one of radius `neck` gets from there."""
+    neck = reach if neck is None else neck
+    depth = scipy.ndimage.distance_transform_edt(mask, sampling=spacing)
+    parts, n = scipy.ndimage.label(depth > neck)
+    core = (scipy.ndimage.maximum(depth, parts, np.arange(n + 1)) > reach)[parts] & (parts > 0)
     if not core.any():
         return np.asarray(core)
-    around = scipy.ndimage.distance_transform_edt(~core, sampling=spacing) <= reach + spacing.max()
+    around = scipy.ndimage.distance_transform_edt(~core, sampling=spacing) <= neck + spacing.max()
     return np.asarray(mask & around)
 
 
