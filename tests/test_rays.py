@@ -289,6 +289,7 @@ def test_a_cut_face_shows_what_was_cut(affine):
         assert raster[row, column, 0] / 255 == pytest.approx(expected, abs=0.05)
 
 
+@pytest.mark.filterwarnings("ignore:.*removes nothing")
 def test_a_clip_removes_and_a_plane_is_a_slice():
     whole, cut = (Scene(Intensity(ball(), clip=clip), background="blue") for clip in ((), Plane(z=100)))
     assert np.array_equal(whole.render((40, 40)), cut.render((40, 40)))
@@ -495,6 +496,7 @@ def test_loops_run_where_their_copy_cannot_be_written(monkeypatch, tmp_path):
     assert out.tolist() == [3, 3, 3]
 
 
+@pytest.mark.filterwarnings("ignore:.*removes nothing")
 def test_what_cannot_be_drawn_is_a_sentence():
     refuses(ValueError, lambda: Scene(Isosurface(ball(), 100)).render((20, 20)), "is empty")
     many = [Plane(x=float(100 + n)) for n in range(70)]

@@ -100,7 +100,7 @@ def sealed(mask: Mask, spacing: NDArray[np.float64]) -> Mask:
 
 
 def _wide(mask: Mask, reach: float, spacing: NDArray[np.float64], neck: float | None = None) -> Mask:
-    """The parts of a mask in which a ball of radius `reach` has room, and where one of radius `neck` gets from there."""
+    """The parts of a mask where a ball of radius `reach` has room, and where one of radius `neck` gets from there."""
     neck = reach if neck is None else neck
     depth = scipy.ndimage.distance_transform_edt(mask, sampling=spacing)
     parts, n = scipy.ndimage.label(depth > neck)

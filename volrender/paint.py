@@ -277,11 +277,6 @@ def has_body(layer: Layer) -> TypeGuard[Intensity | CutPlane | Isosurface]:
     return not isinstance(layer, LabelMap) and not layer.volume.luminance.survey.signed
 
 
-def solid(layer: Layer, points_xyz: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Which points of a grid (u, v, 3) across the whole volume a cut face covers; see `coverage`."""
-    return coverage(layer, points_xyz, closed(layer)) >= 0.5
-
-
 def closed(layer: Layer) -> Body | None:
     """The closed body of a layer's subject, None where a cut face shows only what has color.
 
@@ -334,6 +329,12 @@ def coverage(
     # The subject's own edge is as fine as its values; what is sealed lies behind it.
     covered = np.maximum(_within(layer, filled), body.covers(points_xyz))
     return np.asarray(np.where(np.isfinite(values), covered, 0), dtype=np.float32)
+
+
+def unshrinking(data: NDArray[Any], sigma: float, **edge: Any) -> NDArray[Any]:
+    """Data smoothed so that what is round keeps its size: twice a Gaussian, less its own blur."""
+    once = scipy.ndimage.gaussian_filter(data, sigma, **edge)
+    return np.asarray(2 * once - scipy.ndimage.gaussian_filter(once, sigma, **edge))
 
 
 def _within(layer: Intensity | CutPlane | Isosurface, values: NDArray[Any]) -> NDArray[Any]:

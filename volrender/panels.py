@@ -107,7 +107,7 @@ class Scene(Panel):
         self._set_up(layers, title, colorbar, background)
         if is_dark(background):
             self.layers = tuple(layer.for_dark() if isinstance(layer, Intensity) else layer for layer in self.layers)
-        self._check_places(gap=1.0)
+        self._check_places(gap=2.0)
         self.rendering = Rendering(quality, light, _as_ink(silhouette), engine)
         self.camera = space.as_camera(camera)
         self.annotate = as_bool(annotate, "annotate")

@@ -17,6 +17,8 @@ FRONTAL = (((0.0, 0.0, 1.0), 1.0),)
 MATERIAL = {"ambient": 0.24, "diffuse": 0.8, "specular": 0.06, "specular_power": 12.0}
 FLAT = {"ambient": 1.0, "diffuse": 0.0, "specular": 0.0, "specular_power": 1.0}
 PRESMOOTH = 0.9, 1.3  # voxels
+SURFACE_SMOOTH, LABEL_SMOOTH = 0.9, 1.1  # voxels
+LABEL_KEPT = 0.14  # of what a label's voxel was beyond its surface
 
 
 @dataclass(frozen=True)

@@ -142,7 +142,7 @@ def _face(
         picture = paint.over(picture, colors)
         covered = np.maximum(covered, cover)
     if covered.max() >= 0.5:
-        smooth = ndimage.gaussian_filter(covered, finest / step)
+        smooth = paint.unshrinking(covered, finest / step)
         covered = smooth if smooth.max() >= 0.5 else covered  # a single voxel would be smoothed away
         # Between the last point with color and the next the border runs: it has that color, not a fade to none.
         nearest = ndimage.distance_transform_edt(picture[..., 3] == 0, return_distances=False, return_indices=True)

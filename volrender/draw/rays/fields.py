@@ -18,19 +18,19 @@ from volrender import paint
 from volrender.draw.compiled import run
 from volrender.draw.rays.grids import blur
 from volrender.layers import Intensity, Isosurface, LabelMap
+from volrender.rendering import LABEL_KEPT, LABEL_SMOOTH, SURFACE_SMOOTH
 from volrender.space import Clip, translation
 from volrender.volume import Volume
 
 Slab: TypeAlias = Callable[[NDArray[Any]], NDArray[Any]]
 SLAB = 8  # voxels
-SMOOTH, SMOOTH_LABELS = 0.9, 1.1  # voxels
 HALF = 0.5  # of a smoothed label map's 0 to 1
 LOOKED_AT = 4_000_000  # voxels, of which it is told where a smoothed surface lies
 # Parts of a voxel along each axis, from which a smooth surface is made, and how many there may be of them in all. Of
 # three one is at the voxel's centre; two are enough for a sheet thinner than a voxel.
 SAMPLES = {3: 8_000_000, 2: 24_000_000}
 ROOM = 10  # voxels around a label map's bodies, more than its smoothing reaches
-KEPT, KEPT_SPECK = 0.14, 0.9  # of what a voxel was beyond a surface's level: if firm, and where all would vanish
+KEPT_SPECK = 0.9  # of what a voxel was beyond a surface's level, where all around it would vanish
 
 
 @dataclass(frozen=True)
@@ -122,7 +122,7 @@ class Field:
             before = self.slab(self.volume.data[part]) - level
             lost = np.where(before > 0, ~full, ~empty)
             if self.firm:
-                least = KEPT * before
+                least = LABEL_KEPT * before
                 within = np.minimum(out[part], least) if self.firm == 2 else out[part]
                 out[part] = np.where(before > 0, np.maximum(out[part], least), within)
             out[part] = np.where(lost, level + KEPT_SPECK * before, out[part])
@@ -218,7 +218,7 @@ def intensity_field(layer: Intensity, has: Any) -> Field:
         return given
     if ends := _steps(layer):
         kept = tuple((level - low) / (high - low) for level in ends)
-        return replace(given, weights=unshrinking(SMOOTH), round=True, kept=kept)
+        return replace(given, weights=unshrinking(SURFACE_SMOOTH), round=True, kept=kept)
     if not (sigma := paint.softness(layer)):
         return given
     if not paint.is_fine(layer):
@@ -252,7 +252,7 @@ def surface_field(layer: Isosurface) -> Field:
     def slab(data: NDArray[Any]) -> NDArray[Any]:
         return np.asarray((finite(data) - level) * scale)
 
-    weights = unshrinking(SMOOTH) if layer.smooth else None
+    weights = unshrinking(SURFACE_SMOOTH) if layer.smooth else None
     return Field(layer.volume.canonical, slab, weights, crossed, layer.clip, round=layer.smooth, kept=(0,))
 
 
@@ -294,4 +294,4 @@ def label_field(layer: LabelMap, solid: NDArray[np.bool_], part: tuple[slice, ..
     affine = source.affine @ translation(*[float(along.start) for along in part])
     source = replace(source, data=solid[part].view(np.uint8), affine=affine)
     firm = 1 if layer.opacity == 1 else 2
-    return Field(source, slab, unshrinking(SMOOTH_LABELS), crossed, layer.clip, round=True, firm=firm, kept=(0,))
+    return Field(source, slab, unshrinking(LABEL_SMOOTH), crossed, layer.clip, round=True, firm=firm, kept=(0,))
