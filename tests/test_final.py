@@ -151,6 +151,7 @@ def test_what_is_drawn_is_where_project_says(camera):
         assert np.allclose(scene.project(camera.look_at, (300, 240)), (149.5, 119.5))
 
 
+@pytest.mark.filterwarnings("ignore:.*lie apart")
 def test_what_is_nearer_is_larger_in_perspective():
     near, far = ball(11, 5.0), ball(11, 5.0)
     layers = [
