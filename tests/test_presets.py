@@ -434,8 +434,17 @@ def test_a_round_trip_is_exact(tmp_path, values, amounts, extra, sparse):
 @pytest.mark.filterwarnings("ignore:.*not in Hounsfield")
 def test_every_preset_can_be_kept(name, tmp_path):
     kept = preset(name, sample("motor"))
-    kept.save(tmp_path / f"{name}.vp.json")
-    assert TransferFunction.load(tmp_path / f"{name}.vp.json") == kept
+    kept.save(tmp_path / "kept.vp.json")
+    assert TransferFunction.load(tmp_path / "kept.vp.json") == replace(kept, name="kept")
+
+
+@pytest.mark.filterwarnings("ignore:the preset ct-skin")
+@pytest.mark.parametrize("name", ["mr-t1", "ct-skin"])
+def test_a_preset_that_was_kept_draws_the_same_picture(name, tmp_path):
+    head = sample("mni152").downsize(40)
+    preset(name, head).save(tmp_path / "look.vp.json")
+    one, two = (Scene(Intensity(head, preset=look)).render((60, 60)) for look in (name, tmp_path / "look.vp.json"))
+    assert np.array_equal(one, two)
 
 
 def test_a_file_of_slicers_is_read(tmp_path):

@@ -21,7 +21,6 @@ from volrender.color import as_rgb
 from volrender.cuts import Sheet
 from volrender.intensity import luma
 from volrender.layers import CutPlane, Intensity, Isosurface, LabelMap, Layer
-from volrender.presets import TISSUES
 from volrender.rendering import presmooth
 from volrender.sheets import EDGE, HALF
 from volrender.volume import Volume
@@ -218,7 +217,7 @@ def is_fine(layer: Intensity) -> bool:
     Of presets, bone, vessels and cells; the surfaces of soft tissue are wide, and smoother without it.
     """
     if layer.preset is not None:
-        return layer.preset.name not in TISSUES and layer.volume.kind != "rgb"
+        return not layer.preset.soft and layer.volume.kind != "rgb"
     return (isinstance(layer.opacity, tuple) or layer.level is not None) and layer.volume.kind != "rgb"
 
 

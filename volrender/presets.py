@@ -57,6 +57,7 @@ CT = {
             (1500, "#ffffff"),
         ],
         shading=MOIST,
+        soft=True,
     ),
     "ct-skin": TransferFunction(
         [(-500, 0), (-300, 0.4), (-100, 0.95), (3000, 0.95)],
@@ -69,6 +70,7 @@ CT = {
             (1500, "#ffffff"),
         ],
         shading=MATTE,
+        soft=True,
     ),
     "ct-lung": TransferFunction(
         [
@@ -93,6 +95,7 @@ CT = {
             (900, "#ffffff"),
         ],
         shading=MOIST,
+        soft=True,
     ),
     "ct-angio": TransferFunction(
         [(170, 0), (230, 0.1), (320, 0.35), (420, 0.4), (500, 0.9), (1000, 0.95)],
@@ -122,11 +125,13 @@ RELATIVE = {
             (1.0, "#ffffff"),
         ],
         shading=MATTE,
+        soft=True,
     ),
     "mr-head": TransferFunction(
         [(-0.1, 0), (0.12, 0.5), (0.3, 0.95)],
         [(-0.2, "#000000"), (-0.08, "#d8987a"), (0.12, "#f7c8a8"), (0.5, "#ffe0cc"), (1.0, "#ffffff")],
         shading=MATTE,
+        soft=True,
     ),
     "mr-angio": TransferFunction(
         [(0.45, 0), (0.6, 0.3), (0.8, 0.9)],
@@ -164,7 +169,6 @@ NEXT_TO = 3  # voxels
 HARDLY_ANY = 0.0005  # of the body
 BODY_HU = -300.0  # where it begins
 VESSELS = 0.25  # of the foreground; more of an angiogram is not vessels
-TISSUES = ("ct-soft-tissue", "ct-skin", "ct-lung", "mr-t1", "mr-head")  # what is wide, and smooth
 NAMES = (*CT, *list(RELATIVE)[:3], "stat", "fluorescence")
 SMALL = 100.0  # mm; what is smaller is drawn as if it were enlarged to this size
 AIR_HU, BRIGHT_HU = -1000.0, 1500.0  # where the background and the brightest matter of an unknown scale are put

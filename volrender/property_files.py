@@ -20,6 +20,7 @@ SCHEMA = (
     "https://raw.githubusercontent.com/slicer/slicer/main/Modules/Loadable/VolumeRendering/Resources/Schema/"
     "volume-property-schema-v1.0.0.json#"
 )
+OWN = ("sparse", "soft")
 SHADING = ("ambient", "diffuse", "specular", "power")
 UNSHADED = {"ambient": 1.0, "diffuse": 0.0, "specular": 0.0, "power": 1.0}
 MAX_BYTES, MAX_POINTS = 4 << 20, 1024
@@ -31,15 +32,16 @@ SMOOTH_STEPS = 64
 class Property(NamedTuple):
     """A volume property: nodes (value, what it becomes), opacity of `distance` mm; None where a file leaves it open.
 
-    Whether slices are sparse is this package's own word, for which the schema leaves room.
+    Whether slices are sparse, and what is shown soft, are this package's own words, for which the schema leaves room.
     """
 
     opacity: Sequence[Point]
     colors: Sequence[Point]
     gradient: Sequence[Point] | None
     shading: Mapping[str, float] | None
-    sparse: bool = False
     distance: float = 1.0
+    sparse: bool = False
+    soft: bool = False
 
 
 def read(file: Path) -> Property:
@@ -92,8 +94,8 @@ def _from_json(text: str) -> Property:
         _spread(_curve(_points(first, "rgbTransferFunction", 3))),
         _factors(_curve(steep)),
         UNSHADED if first.get("shade") is False else None if lighting is None else _lighting(lighting),
-        whole.get("sparse") is True,
         distance,
+        *(whole.get(word) is True for word in OWN),
     )
 
 
@@ -224,7 +226,7 @@ def _as_json(held: Property) -> dict[str, Any]:
         "interpolationType": "linear",
         "components": [component],
     }
-    return {"@schema": SCHEMA, "volumeProperties": [one | ({"sparse": True} if held.sparse else {})]}
+    return {"@schema": SCHEMA, "volumeProperties": [one | {word: True for word in OWN if getattr(held, word)}]}
 
 
 def _from_text(text: str) -> Property:

@@ -49,6 +49,9 @@ class TransferFunction:
     distance : float
         The length (mm) that absorbs what `opacity` says. What is much smaller than a millimetre needs less: no opacity
         of a millimetre is so near 1 that a micrometre of it is translucent.
+    soft : bool
+        Whether it shows surfaces that are wide, as those of soft tissue, which are smoothed the more; else what is thin
+        keeps its width.
 
     Raises
     ------
@@ -69,6 +72,7 @@ class TransferFunction:
     name: str = ""
     sparse: bool = False
     distance: float = 1.0
+    soft: bool = False
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "opacity", as_nodes(self.opacity))
@@ -127,8 +131,9 @@ class TransferFunction:
         held = property_files.read(file)
         name = file.name.removesuffix(".json").removesuffix(".vp")
         colors = tuple((at, (r, g, b)) for at, r, g, b in held.colors)
+        rest = (held.sparse, held.distance, held.soft)
         try:
-            return cls(held.opacity, colors, held.gradient, held.shading, name, held.sparse, held.distance)
+            return cls(held.opacity, colors, held.gradient, held.shading, name, *rest)
         except (TypeError, ValueError) as error:
             raise ValueError(f"{file}: {error}") from None
 
@@ -144,7 +149,8 @@ class TransferFunction:
         if not file.name.endswith(".vp.json"):
             raise ValueError(f"{file}: a transfer function must be saved as .vp.json")
         colors = [(at, *rgb) for at, rgb in self.colors]
-        held = property_files.Property(self.opacity, colors, self.gradient, self.shading, self.sparse, self.distance)
+        rest = (self.distance, self.sparse, self.soft)
+        held = property_files.Property(self.opacity, colors, self.gradient, self.shading, *rest)
         property_files.write(file, held)
 
 
