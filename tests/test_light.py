@@ -6,6 +6,7 @@ from scipy import ndimage
 
 from volrender import Intensity, Isosurface, Plane, Scene, TransferFunction, Volume
 from volrender.color import BODY
+from volrender.draw import faces
 from volrender.draw.surfaces_pyvista import isosurface
 
 pytestmark = pytest.mark.usefixtures("either")
@@ -125,3 +126,14 @@ def test_the_flat_end_of_a_surface_keeps_its_normal():
     top = np.asarray(mesh.points)[:, 2] > 19.4
     middle = np.hypot(*(np.asarray(mesh.points)[:, :2].T - 14.5)) < 8
     assert np.asarray(mesh.point_data["Normals"])[top & middle][:, 2].min() > 0.99
+
+
+@pytest.mark.parametrize("wide", [24, 4])
+def test_no_air_is_mixed_into_the_edge_of_a_cut_face(wide):
+    """A block, or a wall of it, is as light up to its edge as within, however blurred it was scanned."""
+    data = np.zeros((34, 34, 34))
+    data[5:29, 5:29, 5 : 5 + wide] = 200
+    layer = Intensity(Volume(ndimage.gaussian_filter(data, 0.7), np.eye(4)), clip=Plane(x=17.2), clim=(0, 200))
+    (face,) = faces.cut_faces([layer], 0.1)
+    inside = face.picture[face.covered >= 0.5][:, 0]
+    assert inside.min() > 0.93 * np.median(inside)

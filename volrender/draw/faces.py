@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +19,7 @@ from volrender.layers import CutPlane, Intensity, LabelMap, Layer, is_projection
 from volrender.space import Clip, Plane, apply_affine, removed
 
 LARGE = 1400  # points along one side of a face, at most
-RIM = 1.5  # voxels along a subject's surface into whose values air is mixed
+RIM, INWARD, RISE = 3.0, 0.25, 0.01  # voxels into which air is mixed along an edge, a step there, and a rise in it
 FINE = 1.5  # pixels between the points of a face, at least
 ISLAND = 6  # voxels, and smaller ones are asked for
 FAINT = 0.3  # of the greatest opacity
@@ -126,10 +127,11 @@ def _face(
         points = _continued(layer, others[n] if others else (), below)
         voxel = min(layer.volume.spacing) / step
         cover = paint.coverage(layer, points, bodies[layer], paint.softness(layer) * voxel)
-        colors = paint.on_face(layer, points, overlay=n > 0)
+        inner = points
         if n == 0 and bodies[layer] is not None:
-            colors = _without_air(layer, points, cover, colors, voxel)
+            inner = _without_air(layer, points, cover, voxel)
             cover = _where_drawn(layer, points, cover)
+        colors = paint.on_face(layer, inner, overlay=n > 0)
         if isinstance(layer, CutPlane) and isinstance(layer.opacity, tuple):
             cover = np.minimum(cover, np.ceil(colors[..., 3]))
         elif n == 0 and paint.has_body(layer):
@@ -165,18 +167,37 @@ def _continued(layer: Layer, clips: Sequence[Clip], points: NDArray[np.float64])
 
 
 def _without_air(
-    layer: Layer, points: NDArray[np.float64], cover: NDArray[np.float32], colors: paint.RGBA, voxel: float
-) -> paint.RGBA:
-    """Colors of points (u, v), those along a subject's surface that have more of air those of the nearest tissue.
+    layer: Layer, points: NDArray[np.float64], cover: NDArray[np.float32], voxel: float
+) -> NDArray[np.float64]:
+    """Points (u, v, 3), those along the edge of what is covered moved inward as long as values rise, as out of air.
 
-    `voxel` is in points of the grid. Deeper inside what is dark is the subject's own.
+    `voxel` is in points of the grid. Where the volume ends there is no air either.
     """
-    survey = layer.volume.luminance.survey
-    tissue = paint.values_at(Intensity(layer.volume.luminance), points) > 2 * survey.air - survey.background
-    mixed = ndimage.distance_transform_edt(tissue) <= voxel / 2
-    mixed &= ndimage.distance_transform_edt(cover >= 0.5) <= RIM * voxel
-    far, nearest = ndimage.distance_transform_edt(mixed, return_indices=True)
-    return np.where(((far > 0) & (far <= 2 * RIM * voxel))[..., None], colors[tuple(nearest)], colors)
+    source = layer.volume.luminance.canonical
+    index = apply_affine(np.linalg.inv(source.affine), points)
+    beyond = ((index < -0.5) | (index > np.array(source.shape) - 0.5)).any(axis=-1)
+    depth = ndimage.gaussian_filter(ndimage.distance_transform_edt((cover >= 0.5) | beyond), voxel / 4)
+    rim = (depth < RIM * voxel) & ~beyond & ndimage.binary_dilation(cover >= 0.5, iterations=int(voxel) + 1)
+    values = np.nan_to_num(paint.sample(layer.volume.luminance, points, smooth=True), nan=source.survey.low)
+    values = ndimage.gaussian_filter(values, voxel / 2)
+    least = RISE * (source.survey.robust[1] - source.survey.low)
+
+    def looked_up(field: NDArray[Any], at: NDArray[np.float64]) -> NDArray[Any]:
+        return np.asarray(ndimage.map_coordinates(field, at, order=1, mode="nearest"))
+
+    place, inward = np.nonzero(rim), np.gradient(depth)
+    covered = ndimage.distance_transform_edt(cover < 0.5, return_distances=False, return_indices=True)
+    at = np.stack([axis[place] for axis in covered]).astype(float)
+    here = looked_up(values, at)
+    for _ in range(int(RIM / INWARD)):
+        step = (RIM * voxel - looked_up(depth, at)).clip(0, INWARD * voxel)
+        further = at + step * np.stack([looked_up(part, at) for part in inward])
+        there = looked_up(values, further)
+        at = np.where((there - here > least) | (here < source.survey.air), further, at)
+        here = looked_up(values, at)
+    moved = points.copy()
+    moved[place] = np.stack([looked_up(axis, at) for axis in np.moveaxis(points, -1, 0)], axis=-1)
+    return moved
 
 
 def _where_drawn(layer: Layer, points: NDArray[np.float64], cover: NDArray[np.float32]) -> NDArray[np.float32]:
