@@ -755,7 +755,7 @@ def test_clips(text, box):
 def test_clips_that_are_none(text):
     with pytest.raises(
         ValueError,
-        match=re.escape(f"--clip must be ranges in mm such as 'x=:0,y=-30:,z=0:50' or 'x=10:'; got {text!r}"),
+        match=re.escape(f"--clip must be ranges in mm such as 'x=:0,y=-30:,z=0:50', or normal@point; got {text!r}"),
     ):
         parse_clip(text)
 

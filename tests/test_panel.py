@@ -10,7 +10,20 @@ from helpers import ball
 from matplotlib.colors import to_rgb
 from printed import texts as drawn_texts
 
-from volrender import Box, Histogram, Intensity, LabelMap, Plane, Scene, Slices, Volume, Voxels, sample, space
+from volrender import (
+    Box,
+    Histogram,
+    Intensity,
+    Isosurface,
+    LabelMap,
+    Plane,
+    Scene,
+    Slices,
+    Volume,
+    Voxels,
+    sample,
+    space,
+)
 from volrender.intensity import luma
 
 PANELS = [Scene, Slices, Voxels]
@@ -148,5 +161,7 @@ def test_intensities_over_other_intensities_are_not_gray_over_gray():
     first, second = Slices(under, over, z=0).layers
     assert (first.look.cmap.name, second.look.cmap.name) == ("gray", "inferno")
     assert Slices(under, Intensity(over, cmap="gray"), z=0).layers[1].look.cmap.name == "gray"
+    # Under what has a color of its own there is no gray to be apart from.
+    assert Scene(Isosurface(over, level=50), under).layers[1].look.cmap.name == "gray"
     shell, core = Scene(Intensity(under, opacity=0.1), Intensity(under, opacity=[(90, 0), (95, 1)])).layers
     assert [layer.look.chosen for layer in (shell, core)] == [False, False]  # two curves of one volume

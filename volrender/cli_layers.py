@@ -42,7 +42,7 @@ class Reading:
     clip: Annotated[
         tuple[str, ...],
         Parameter(
-            help="Cut the first file, in mm: 'x=:0,z=0:' a box; 'x=10:' right of 10.",
+            help="Cut the first file, in mm: 'x=:0,z=0:' a box, 'x=10:' right of 10, '1,1,0@0,0,20' beyond a plane.",
             show_default=False,
         ),
     ] = ()
@@ -257,8 +257,12 @@ def parse_clip(text: str) -> Clip:
     Examples
     --------
     >>> parse_clip("x=:0,z=10:")
-    Box(x=(None, 0.0), y=None, z=(10.0, None))
+    Box(x=(None, 0.0), z=(10.0, None))
+    >>> parse_clip("0,1,1@0,0,20")
+    Plane(normal=(0.0, 1.0, 1.0), origin=(0.0, 0.0, 20.0))
     """
+    if "@" in text:
+        return parse_plane(text, "--clip")
     ranges: dict[str, tuple[float | None, float | None]] = {}
     try:
         for part in text.split(","):
@@ -268,11 +272,13 @@ def parse_clip(text: str) -> Clip:
                 raise ValueError
             ranges[axis.strip()] = (float(low) if low.strip() else None, float(high) if high.strip() else None)
     except ValueError:
-        raise ValueError(f"--clip must be ranges in mm such as 'x=:0,y=-30:,z=0:50' or 'x=10:'; got {text!r}") from None
+        raise ValueError(
+            f"--clip must be ranges in mm such as 'x=:0,y=-30:,z=0:50', or normal@point; got {text!r}"
+        ) from None
     return Box(**ranges)
 
 
-def parse_plane(text: str) -> Plane:
+def parse_plane(text: str, option: str = "--plane") -> Plane:
     """A plane from its command-line form.
 
     Examples
@@ -286,6 +292,6 @@ def parse_plane(text: str) -> Plane:
         if [len(vector) for vector in vectors] != [3, 3]:
             raise ValueError
     except ValueError:
-        raise ValueError(f"--plane must be normal@point in mm, such as 0,0.5,1@0,-20,40; got {text!r}") from None
+        raise ValueError(f"{option} must be normal@point in mm, such as 0,0.5,1@0,-20,40; got {text!r}") from None
     (a, b, c), (x, y, z) = vectors
     return Plane(normal=(a, b, c), origin=(x, y, z))

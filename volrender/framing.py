@@ -76,12 +76,12 @@ def nothing(layer: Layer) -> ValueError:
     """The error that tells that nothing is to be seen of a layer, and why that may be."""
     volume = layer.volume
     low, high = f"{volume.survey.low:g}", f"{volume.survey.high:g}"
-    level = getattr(layer, "level", None) or 0.0
+    level, clear = getattr(layer, "level", None) or 0.0, "its opacity hides everything"
     hidden = {
-        "Intensity": f"nothing lies beyond its level {level:g}" if level else "its opacity hides everything",
-        "Isosurface": f"it encloses nothing at level {level:g}",
-        "LabelMap": "none of its labels is left",
-        "CutPlane": "its plane misses the volume",
+        "Intensity": f"nothing lies beyond its level {level:g}" if level else clear,
+        "Isosurface": f"it encloses nothing at level {level:g}" if layer.opacity != 0 else clear,
+        "LabelMap": "none of its labels is left" if layer.opacity != 0 else clear,
+        "CutPlane": "its plane misses the subject",
     }[type(layer).__name__]
     if layer.clip:
         hidden = "its clips remove all of it" if _is_clipped_away(layer) else f"{hidden}, or its clips remove it"

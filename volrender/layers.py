@@ -306,7 +306,8 @@ class LabelMap:
         if isinstance(self.colors, dict):
             chosen: dict[int, RGB] = {n: self.colors[n] for n in present if n in self.colors}
             if not chosen:
-                raise ValueError(f"colors must name labels that occur ({present[:8]}); got {list(self.colors)}")
+                some = ", ".join(map(str, present[:8])) + (f", ... {present[-1]}" if len(present) > 8 else "")
+                raise ValueError(f"colors must name labels that occur ({some}); got {list(self.colors)}")
         elif self.colors is not None:
             chosen = dict.fromkeys(present, color.as_rgb(self.colors))
         else:

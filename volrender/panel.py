@@ -46,13 +46,10 @@ def as_layer(item: Any) -> Layer:
 
 def _told_apart(layers: Sequence[Layer]) -> tuple[Layer, ...]:
     """The layers, with a colormap where another volume's intensities would be gray over gray."""
-
-    def apart(layer: Layer) -> Layer:
-        if _is_plain(layer) and layer.volume is not layers[0].volume:
-            return replace(layer, cmap=OVERLAY)
-        return layer
-
-    return tuple(map(apart, layers))
+    gray = next((layer.volume for layer in layers if _is_plain(layer)), None)
+    return tuple(
+        replace(layer, cmap=OVERLAY) if _is_plain(layer) and layer.volume is not gray else layer for layer in layers
+    )
 
 
 def _is_plain(layer: Layer) -> TypeGuard[Intensity]:

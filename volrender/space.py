@@ -201,9 +201,10 @@ def _as_typed(item: Any) -> str:
 Clip: TypeAlias = Plane | Box
 
 
-def as_clips(clip: Clip | Iterable[Clip] | None) -> tuple[Clip, ...]:
+def as_clips(clip: Any) -> tuple[Clip, ...]:
     """One clip, several or none, as a tuple."""
-    clips = () if clip is None else tuple(clip) if isinstance(clip, Iterable) else (clip,)
+    several = isinstance(clip, Iterable) and not isinstance(clip, str)
+    clips = () if clip is None else tuple(clip) if several else (clip,)
     for item in clips:
         if not isinstance(item, (Plane, Box)):
             raise TypeError(f"clip must be a Plane, a Box, or several of them; got {item!r}")
