@@ -56,7 +56,7 @@ class Reading:
     opacity: Annotated[
         tuple[float, ...],
         Parameter(
-            help="Of the overlays; repeated, of each file. A volume is see-through at 0.05 (per mm).",
+            help="Of the overlays; repeated, of each file. A volume is see-through at 0.02 (per mm).",
             show_default=False,
         ),
     ] = ()

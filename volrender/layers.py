@@ -56,7 +56,7 @@ class Intensity:
     opacity : float or [(value, opacity), ...], optional
         0 to 1; in a volume rendering what one millimetre absorbs, elsewhere the alpha. By default a panel shows
         tissue but not air, a signed map but not its zeros; a number is how much of that is seen: at 0.3 per mm a
-        centimetre lets 3 % through, which looks like 1; **a see-through head takes about 0.05**. Nodes, in data
+        centimetre lets 3 % through, which looks like 1; **a see-through head takes about 0.02**. Nodes, in data
         units, are the whole curve.
     blend : {"composite", "maximum", "minimum", "average"}
         How a volume rendering gathers the values along a ray. Projections have no depth: surfaces and the rest of a

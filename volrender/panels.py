@@ -195,7 +195,7 @@ class Scene(Panel):
             names = " and ".join(layer.volume.name or type(layer).__name__ for layer in lost)
             warn(
                 f"nothing is to be seen of {names}, hidden by other layers: cut them open with clip=, or give them a "
-                "low opacity, of a few hundredths per mm for a volume"
+                "low opacity, of a hundredth or two per mm for a volume"
             )
             kept = [layer for layer in self.layers if layer not in lost]
         else:
