@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 from helpers import ball, refuses, tilted
 from matplotlib.colors import ListedColormap
+from matplotlib.lines import Line2D
+from printed import texts
 from scipy import ndimage
 
 from volrender import Camera, Intensity, Isosurface, LabelMap, Plane, Scene, Slices, Volume, Voxels, sample, space
@@ -58,6 +60,7 @@ def test_samples_in_a_voxel(quality, step):
     plotter = Scene(Intensity(volume), quality=quality).plotter((20, 20))
     (actor,) = plotter.renderer.GetVolumes()
     assert actor.GetMapper().GetSampleDistance() == step * 2
+    assert actor.GetMapper().GetUseJittering()  # rings become noise
     plotter.close()
 
 
@@ -512,3 +515,21 @@ def test_a_layer_that_others_hide_is_told_and_not_in_the_legend():
         assert len(scene._entries) == 1
     for open_ in (replace(outer, opacity=0.5), replace(outer, clip=Plane(x=0))):
         assert len(Scene(open_, inner, camera=(0, 0), engine="raycast")._entries) == 2
+
+
+@pytest.mark.parametrize(("width", "dpi"), [(60, 200), (89, 150)])
+def test_the_scale_bar_under_a_scene_measures_what_is_in_it(width, dpi):
+    """Of a block of 60 mm, seen from the front, so many pixels are printed as the bar says."""
+    data = np.zeros((30, 30, 30))
+    data[5:25, 5:25, 5:25] = 1
+    block = Isosurface(Volume(data, np.diag([3.0, 3, 3, 1])), level=0.5, smooth=False, color="red")
+    scene = Scene(block, camera="anterior", light="flat")
+    figure = scene.figure(width, dpi)
+    figure.canvas.draw()
+    raster = np.asarray(figure.canvas.buffer_rgba()).astype(int)
+    red = raster[..., 0] - raster[..., 1]
+    wide = np.median((red / red.max()).sum(axis=1)[(red > 200).any(axis=1)])
+    bar = max((line for line in figure.findobj(Line2D) if line.get_linewidth() > 1), key=lambda n: n.get_linewidth())
+    length = np.ptp(bar.get_transform().transform(bar.get_xydata())[:, 0])
+    label = next(text.get_text() for text, _ in texts(figure) if text.get_text().endswith(" mm"))
+    assert length / wide == pytest.approx(float(label.split()[0]) / 60, rel=0.005)

@@ -22,6 +22,22 @@ def picture(*layers, size=120, **options):
     return Scene(*layers, **options).render((size, size))[..., :3].astype(float)
 
 
+def test_folds_are_dark_and_what_is_shaded_is():
+    """A groove in a block, against the block's open face; flat light knows neither."""
+    data = np.zeros((40, 40, 40))
+    data[4:36, 4:36, 4:30] = 1
+    data[18:22, 4:36, 16:30] = 0
+    studio, flat = (
+        Scene(Isosurface(Volume(data, np.eye(4)), 0.5, color="white"), camera="superior", light=light)
+        for light in ("studio", "flat")
+    )
+    column, row = np.rint(studio.project([[19.5, 20, 16]], (80, 80))[0]).astype(int)
+    beside = np.rint(studio.project([[10, 20, 30]], (80, 80))[0]).astype(int)
+    lit = studio.render((80, 80))[..., 0].astype(int)
+    assert lit[row, column] < 0.92 * lit[beside[1], beside[0]]
+    assert flat.render((80, 80))[row, column, 0] == 255
+
+
 def smooth_ball(radius=16.0, sign=1):
     """A ball of 100 in 0, or of -100, with a border as soft as a scan's."""
     far = np.linalg.norm(np.indices((44, 44, 44)) - 21.5, axis=0)

@@ -361,22 +361,6 @@ def test_edges_are_smooth_and_alpha_is_exact():
     assert (final[final[..., 3] > 0][:, :3] == [255, 0, 0]).all()
 
 
-def test_folds_are_dark_and_what_is_shaded_is():
-    """A groove in a block, against the block's open face; flat light knows neither."""
-    data = np.zeros((40, 40, 40))
-    data[4:36, 4:36, 4:30] = 1
-    data[18:22, 4:36, 16:30] = 0
-    studio, flat = (
-        Scene(Isosurface(Volume(data, EYE), 0.5, color="white"), camera="superior", light=light)
-        for light in ("studio", "flat")
-    )
-    column, row = np.rint(studio.project([[19.5, 20, 16]], (80, 80))[0]).astype(int)
-    beside = np.rint(studio.project([[10, 20, 30]], (80, 80))[0]).astype(int)
-    lit = studio.render((80, 80))[..., 0].astype(int)
-    assert lit[row, column] < 0.92 * lit[beside[1], beside[0]]
-    assert flat.render((80, 80))[row, column, 0] == 255
-
-
 def test_an_outline_runs_around_a_body():
     plain, lined = (
         Scene(Isosurface(ball(), 50, color="white"), silhouette=s).render((100, 100)) for s in (False, True)
