@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from volrender import Intensity, Isosurface, Plane, Scene, TransferFunction, Volume
+from volrender import Intensity, Isosurface, LabelMap, Plane, Scene, TransferFunction, Volume
 from volrender.color import BODY
 from volrender.draw import faces
 from volrender.draw.surfaces_pyvista import isosurface
@@ -151,3 +151,16 @@ def test_no_air_is_mixed_into_the_edge_of_a_cut_face(wide):
     (face,) = faces.cut_faces([layer], 0.1)
     inside = face.picture[face.covered >= 0.5][:, 0]
     assert inside.min() > 0.93 * np.median(inside)
+
+
+def test_the_steps_between_the_voxels_of_labels_are_no_rings():
+    """A large ball of one label is lit as a ball: by a tone that a polynomial follows."""
+    far = np.linalg.norm(np.indices((84, 84, 84)) - 41.5, axis=0)
+    ball = LabelMap(Volume((far < 38).astype(np.uint8), np.eye(4), "labels"), colors="white")
+    tone = picture(ball, size=160, camera="left")[..., 0]
+    y, x = np.indices(tone.shape) / 80 - 1
+    inner = np.hypot(x, y) < 0.6
+    terms = np.stack([x[inner] ** a * y[inner] ** b for a in range(7) for b in range(7 - a)], axis=-1)
+    rest = tone[inner] - terms @ np.linalg.lstsq(terms, tone[inner], rcond=None)[0]
+    assert np.abs(rest).max() < 14
+    assert rest.std() < 2.4

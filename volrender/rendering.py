@@ -18,6 +18,7 @@ MATERIAL = {"ambient": 0.24, "diffuse": 0.8, "specular": 0.06, "specular_power":
 FLAT = {"ambient": 1.0, "diffuse": 0.0, "specular": 0.0, "specular_power": 1.0}
 PRESMOOTH = 0.9, 1.3  # voxels
 SURFACE_SMOOTH, LABEL_SMOOTH = 0.9, 1.1  # voxels
+LABEL_REACHES = 1.6, 5.0  # voxels around that the normals of labels look: in folds, and elsewhere
 LABEL_KEPT = 0.14  # of what a label's voxel was beyond its surface
 
 

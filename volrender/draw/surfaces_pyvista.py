@@ -15,12 +15,14 @@ import pyvista as pv
 from numpy.typing import NDArray
 from scipy import ndimage, sparse
 from scipy.spatial import cKDTree
+from scipy.special import erf
 
 from volrender.draw import nets
 from volrender.draw.rays.fields import label_field, near, parts_of, refined, shells, surface_field
+from volrender.draw.rays.grids import LEVEL, SHALLOW
 from volrender.io.files import warn
 from volrender.layers import Isosurface, LabelMap
-from volrender.rendering import presmooth
+from volrender.rendering import LABEL_REACHES, LABEL_SMOOTH, presmooth
 from volrender.space import Clip, canonical, spacing
 from volrender.volume import Volume
 
@@ -31,6 +33,7 @@ STEPS, PASSED = 20, 0.1  # of a windowed sinc (Taubin et al., ECCV 1996)
 SPECK = 2.0  # voxels: a smaller body
 WHOLE = 100  # triangles: a body of fewer is not decimated
 WALLS = 18  # of the 27 voxels around one of a whole slit: there are more where it is a pit
+BELL = 0.3  # the sigma of what looks so far around, in the ray caster's weights
 VOTES = 100  # points of a body that tell which it is among the smooth ones
 
 
@@ -86,7 +89,9 @@ def isosurface(layer: Isosurface) -> pv.PolyData:
         return _decimated(mesh, layer)
     mesh = with_normals(mesh)
     if outward is not None:
-        _turn(mesh, outward)
+        # But where they leave those of the faces, as where a volume ends.
+        agree = (np.asarray(mesh.point_data["Normals"], dtype=np.float64) * _unit(outward)).sum(axis=1)
+        _turn(mesh, outward, (agree > AGREE).astype(float))
     return mesh
 
 
@@ -116,23 +121,25 @@ def _steepest(layer: Isosurface, mesh: pv.PolyData) -> NDArray[np.float64]:
     data = finite_data(layer.volume)
     field = ndimage.gaussian_filter(data.astype(np.float32), presmooth(data), mode="nearest")
     step = spacing(layer.volume.canonical.affine)
-    index = (np.asarray(mesh.points, dtype=np.float64) / step).T
+    return _falls(field, np.asarray(mesh.points, dtype=np.float64) / step, step) * layer.side
+
+
+def _falls(field: NDArray[np.float32], index_ijk: NDArray[Any], step: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The direction (n, 3) in which a field falls most at indices (n, 3) of its grid of voxels of `step` mm."""
     slopes = []
     for axis in range(3):
-        reach = np.eye(3)[axis][:, None]
         ahead, back = (
-            ndimage.map_coordinates(field, at, order=1, mode="nearest") for at in (index + reach, index - reach)
+            ndimage.map_coordinates(field, (index_ijk + side * np.eye(3)[axis]).T, order=1, mode="nearest")
+            for side in (1, -1)
         )
         slopes.append((back - ahead) / step[axis])
-    return np.stack(slopes, axis=-1).astype(np.float64) * layer.side
+    return np.stack(slopes, axis=-1).astype(np.float64)
 
 
-def _turn(mesh: pv.PolyData, outward: NDArray[np.float64]) -> None:
-    """Take directions as the normals of a mesh, but where they leave those of its faces, as where a volume ends."""
+def _turn(mesh: pv.PolyData, outward: NDArray[np.float64], share: NDArray[np.float64]) -> None:
+    """Turn the normals of a mesh toward other directions (n, 3), by a share (n,) of the way from 0 to 1."""
     own = np.asarray(mesh.point_data["Normals"], dtype=np.float64)
-    outward = _unit(outward)
-    agree = (own * outward).sum(axis=1, keepdims=True)
-    mesh.point_data["Normals"] = np.where(agree > AGREE, outward, own).astype(np.float32)
+    mesh.point_data["Normals"] = _unit(own + share[:, None] * (_unit(outward) - own)).astype(np.float32)
 
 
 def _closed(values: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -289,11 +296,12 @@ def label_surface(layer: LabelMap) -> pv.PolyData:
     """
     web = nets.smoothed(nets.net(_numbered(layer)))
     colors = np.rint(np.array([(0, 0, 0), *(rgb for _, rgb in layer.table.values())]) * 255).astype(np.uint8)
+    solids = [solid for _, solid in shells(layer)]
     if layer.opacity == 1:
         parts = [web.part(web.sides[:, 1] == 0)]
     else:
-        parts = [web.closed(np.pad(solid, 1).ravel()[web.voxels]) for _, solid in shells(layer)]
-    meshes = [_in_world(layer.volume, each, colors[each.sides[:, 0]]) for each in parts]
+        parts = [web.closed(np.pad(solid, 1).ravel()[web.voxels]) for solid in solids]
+    meshes = [_in_world(layer.volume, each, colors[each.sides[:, 0]], solid) for each, solid in zip(parts, solids)]
     return pv.merge(meshes, merge_points=False) if len(meshes) > 1 else meshes[0]
 
 
@@ -318,12 +326,20 @@ def _numbered(layer: LabelMap) -> NDArray[np.intp]:
     return numbers
 
 
-def _in_world(volume: Volume, web: nets.Net, colors: NDArray[np.uint8]) -> pv.PolyData:
-    """A net in closest-RAS index space as a mesh in the world, seen from its second side, in a color a face."""
-    matrix = placement(volume)
+def _in_world(volume: Volume, web: nets.Net, colors: NDArray[np.uint8], solid: NDArray[np.bool_]) -> pv.PolyData:
+    """A net in closest-RAS index space as a mesh in the world, seen from its second side, in a color a face.
+
+    It is lit as what it is like farther around, but in folds, where that is not level.
+    """
+    matrix, step = placement(volume), spacing(volume.canonical.affine)
     faces = web.triangles[:, ::-1] if np.linalg.det(matrix[:3, :3]) < 0 else web.triangles
-    points = web.points * spacing(volume.canonical.affine)
-    mesh = pv.PolyData.from_regular_faces(points.astype(np.float32), faces).transform(matrix, inplace=False)
+    mesh = pv.PolyData.from_regular_faces((web.points * step).astype(np.float32), faces)
+    mesh = with_normals(mesh.transform(matrix, inplace=False))
+    part, sigma = near(solid), np.hypot(LABEL_SMOOTH, BELL * LABEL_REACHES[1])
+    body = ndimage.gaussian_filter(solid[part].astype(np.float32), sigma)
+    falls = _falls(body, web.points - [along.start for along in part], step)
+    level = np.linalg.norm(falls * step, axis=1) / erf(1 / (sigma * np.sqrt(2)))
+    _turn(mesh, falls @ np.linalg.inv(matrix[:3, :3]), np.clip((level - SHALLOW) / (LEVEL - SHALLOW), 0, 1))
     mesh.cell_data["rgb"] = np.repeat(colors, 2, axis=0)
     return mesh
 

@@ -37,14 +37,13 @@ from volrender.draw.rays.scenery import (
 )
 from volrender.layers import CutPlane, Intensity, Isosurface, LabelMap, Layer
 from volrender.paint import is_sharp
-from volrender.rendering import FLAT, FRONTAL, LIGHTS, MATERIAL, Rendering, presmooth
+from volrender.rendering import FLAT, FRONTAL, LABEL_REACHES, LIGHTS, MATERIAL, Rendering, presmooth
 from volrender.space import NEAREST, Clip, View
 
 MOST_LABELS = 65_535
 SAMPLE, DRAFT_SAMPLE = 0.5, 1.0  # voxels between samples along a ray
 SURE = 0.5  # voxels over which the change at a surface is measured
 REACH = 2.5  # of the sigma without which normals draw rings, how far around those of an isosurface look
-LABEL_REACH = 1.6  # voxels around that the normals of labels look
 
 
 class Shelf:
@@ -99,7 +98,7 @@ class Stage:
             self._add_intensity(layer)
         elif isinstance(layer, Isosurface):
             reach = REACH * presmooth(layer.volume.data) if layer.smooth else 0.0
-            self._add_surface(surface_field(layer), (*as_rgb(layer.color), layer.opacity), reach, -1, 0)
+            self._add_surface(surface_field(layer), (*as_rgb(layer.color), layer.opacity), (reach, 0.0), -1, 0)
         elif isinstance(layer, LabelMap):
             for labels, solid in shells(layer):
                 self._add_labels(layer, labels, solid)
@@ -150,11 +149,13 @@ class Stage:
             found[:] = np.where(labels[place] == plane, place + 1, 0)
         numbers = self.numbers.add(places)
         palette = self.tables.add([(0.0, 0.0, 0.0), *(layer.table[label][1] for label in labels.tolist())])
-        self._add_surface(field, (0.0, 0.0, 0.0, layer.opacity), LABEL_REACH, numbers, palette)
+        self._add_surface(field, (0.0, 0.0, 0.0, layer.opacity), LABEL_REACHES, numbers, palette)
 
-    def _add_surface(self, field: Field, rgba: tuple[float, ...], reach: float, numbers: int, palette: int) -> None:
+    def _add_surface(
+        self, field: Field, rgba: tuple[float, ...], reaches: tuple[float, float], numbers: int, palette: int
+    ) -> None:
         material = tuple((MATERIAL if self.how.lit else FLAT).values())
-        self.surfaces.append((len(self.fields), rgba, *material, reach, numbers, palette))
+        self.surfaces.append((len(self.fields), rgba, *material, *reaches, numbers, palette))
         self.fields.append(field)
 
     def add_walls(self, rows: NDArray[np.float64]) -> tuple[int, int]:

@@ -15,6 +15,9 @@ from numpy.typing import NDArray
 from volrender.draw.compiled import Loop, apart, inner
 from volrender.draw.rays.scenery import BLOCK, Marks, Point, Pool, Record, Tables
 
+SHALLOW, LEVEL = 0.92, 0.98  # how steep a label's edge is, far around, against a level one: in folds, and elsewhere
+BELL = 16 / 15  # the sum of all weights along an axis, over the reach
+STEEPEST = 1.052  # of a plane that fits the smooth edge of labels, over the farther reach
 AGREE = 0.7  # the least cosine between the normals of a place and of its neighbourhood
 
 
@@ -161,9 +164,10 @@ def slope(
 
 
 @apart
-def trend(pool: Pool, f: Record, r: Record, t: float, reach: float) -> Point:
+def trend(pool: Pool, f: Record, r: Record, t: float, reach: float) -> tuple[float, float, float, float]:
     """How a field changes per mm along the world's axes: the plane that fits the voxels up to `reach` away.
 
+    The last is how steep it is against that of a level edge of labels, of which a fold has a part.
     Weights are 0 at the end of the reach and rise smoothly, (1 - x^2)^2 along each axis.
     """
     shape, m = f.shape, f.matrix
@@ -183,6 +187,7 @@ def trend(pool: Pool, f: Record, r: Record, t: float, reach: float) -> Point:
         m[0, 0] * a + m[1, 0] * b + m[2, 0] * c,
         m[0, 1] * a + m[1, 1] * b + m[2, 1] * c,
         m[0, 2] * a + m[1, 2] * b + m[2, 2] * c,
+        math.sqrt(a * a + b * b + c * c) * reach / (STEEPEST * (BELL * reach) ** 3),
     )
 
 
@@ -204,18 +209,25 @@ def leaning(moment: float, total: float, at: float, reach: float) -> float:
 
 
 @inner
-def outward(pool: Pool, f: Record, r: Record, d: Point, t: float, reach: float) -> Point:
+def outward(pool: Pool, f: Record, r: Record, d: Point, t: float, reach: float, far: float) -> Point:
     """The unit vector to where a field falls, at t; toward the viewer where it is level.
 
-    With a reach (voxels) it is that of a wider neighbourhood where the two agree, as they do not on what is thin.
+    With a reach (voxels) it is that of a wider neighbourhood where the two agree, as they do not on what is thin. With a
+    farther one the steps between voxels are left out, where the surface is level as far as that.
     """
     x, y, z = gradient(pool, f, r, t)
     own = unit(-x, -y, -z, d)
     if reach > 0:
-        x, y, z = trend(pool, f, r, t, reach)
+        x, y, z, _ = trend(pool, f, r, t, reach)
         wide = unit(-x, -y, -z, d)
         if own[0] * wide[0] + own[1] * wide[1] + own[2] * wide[2] > AGREE:
-            return wide
+            own = wide
+    if far > 0:
+        x, y, z, level = trend(pool, f, r, t, far)
+        wide = unit(-x, -y, -z, d)
+        part = min(max((level - SHALLOW) / (LEVEL - SHALLOW), 0.0), 1.0)
+        x, y, z = wide[0] - own[0], wide[1] - own[1], wide[2] - own[2]
+        own = unit(own[0] + part * x, own[1] + part * y, own[2] + part * z, d)
     return own
 
 

@@ -188,7 +188,7 @@ def meet_surface(
             at, t, v = next_crossing(pool, marks, f, r, gone, t, v, stop)
             if at == np.inf:
                 break
-            n = outward(pool, f, r, d, at, s.reach)
+            n = outward(pool, f, r, d, at, s.reach, s.far)
             if v < 0:  # left from within
                 n = (-n[0], -n[1], -n[2])
         color = surface_color(pool, air, numbers, tables, sight, f, r, s, o, d, n, at)

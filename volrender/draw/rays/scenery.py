@@ -86,11 +86,19 @@ MEDIUM = np.dtype(
 )
 # A volume of which each ray shows one value between low and high: the highest, or the mean. `rgba` is in the tables.
 PROJECTION = np.dtype([("field", "i8"), ("mean", "i8"), ("low", "f8"), ("high", "f8"), ("rgba", "i8")])
-# Where a field crosses 0, above it inside. Normals are those of `reach` voxels around; of one if it is 0. Of a label map
-# the place of each voxel's color begins in the numbers (0 is no label, -1 an isosurface), and the colors themselves in
-# the tables.
+# Where a field crosses 0, above it inside. Normals are those of `reach` voxels around, of one if it is 0, and of those
+# `far` around, if there are any, where there is no fold. Of a label map the place of each voxel's color begins in the
+# numbers (0 is no label, -1 an isosurface), and the colors themselves in the tables.
 SURFACE = np.dtype(
-    [("field", "i8"), ("rgba", "f8", 4), *MATERIAL, ("reach", "f8"), ("numbers", "i8"), ("palette", "i8")]
+    [
+        ("field", "i8"),
+        ("rgba", "f8", 4),
+        *MATERIAL,
+        ("reach", "f8"),
+        ("far", "f8"),
+        ("numbers", "i8"),
+        ("palette", "i8"),
+    ]
 )
 # A picture on the plane ax + by + cz = d, inside some walls. Its texels begin in the pool, straight RGBA and how far it
 # is covered; `to_pixel` gives row and column.
