@@ -27,7 +27,7 @@ from volrender.cuts import Cut
 from volrender.draw.annotate import Frame, compass, number, scale_bar, title, title_height
 from volrender.draw.sidebar import MAX_LEGEND, Bar, Entry, Key, Sidebar
 from volrender.io.files import warn
-from volrender.layers import CutPlane, Intensity, Isosurface, LabelMap, Layer
+from volrender.layers import CutPlane, Intensity, Isosurface, LabelMap, Layer, is_projection
 from volrender.page import TRANSPARENT, Printable, TooNarrow, as_background, drawing
 from volrender.sources import load
 from volrender.volume import Volume
@@ -210,7 +210,8 @@ class Panel(Printable):
             meant = layer.look.survey.signed or (volume.unit and not body) or layer.cmap is not None
             if self.colorbar or meant:
                 label = f"{volume.name} ({volume.unit})" if volume.name and volume.unit else volume.name or volume.unit
-                bar = Bar(layer.look, "slice" if body else "overlay" if n and panel == "slice" else panel, label)
+                shown = "slice" if body else "overlay" if n and panel == "slice" else panel
+                bar = Bar(layer.look, layer.blend if panel == "volume" and is_projection(layer) else shown, label)
                 if all((bar.look.clim, bar.look.cmap.name) != (b.look.clim, b.look.cmap.name) for b in bars):
                     bars.append(bar)
         return [bar for bar in bars if not any(same_bar(bar, other) for other in self.elsewhere.bars)]

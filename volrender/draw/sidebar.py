@@ -64,6 +64,12 @@ class Bar:
     panel: str
     label: str
 
+    def alpha(self, values: NDArray[np.float64]) -> NDArray[np.floating[Any]]:
+        """How much of each value is seen; in a volume, where what is thin adds up along a ray, of what most is."""
+        alpha = self.look.alpha(values, self.panel)
+        most = float(alpha.max()) if self.panel == "volume" else 0.0
+        return alpha / (most or 1.0)
+
     def ticks(self, height: float, line: float) -> list[float]:
         """The limits, the steps of the opacity curve (thresholds) and round values between, none closer than a line."""
         low, high = self.look.clim
@@ -209,7 +215,7 @@ class Sidebar:
         ax = self.frame.axes(x, y, BAR_WIDTH, height)
         low, high = bar.look.clim
         values = np.linspace(low, high, 512)
-        alpha = bar.look.alpha(values, bar.panel)[:, None]
+        alpha = bar.alpha(values)[:, None]
         colors = bar.look.rgb(values) * alpha + EMPTY * (1 - alpha)
         ax.set(xlim=(0, 1), ylim=(low, high), xticks=[])
         ax.add_image(Tones(ax, colors))
