@@ -68,9 +68,7 @@ def _is_seen(layer: Layer, layers: Sequence[Layer], camera: Camera) -> bool:
     return bool((_light(layer, framing.layer_points(layer), layers, camera) > FAINTEST).any())
 
 
-def _light(
-    layer: Layer, points: NDArray[np.float64], layers: Sequence[Layer], camera: Camera
-) -> NDArray[np.float64]:
+def _light(layer: Layer, points: NDArray[np.float64], layers: Sequence[Layer], camera: Camera) -> NDArray[np.float64]:
     """How much light from some of a layer's points (n, 3) gets through the others: 0 to 1.
 
     That of a projection comes from behind them all, and goes through the later projections too.
@@ -82,7 +80,9 @@ def _light(
     over = [other for other in layers[list(layers).index(layer) + 1 :] if is_projection(other)]
     behind = min(float((corners(one.volume.shape, one.volume.affine) @ camera.toward).min()) for one in layers)
     passed = _passed(points - (points @ camera.toward - behind)[:, None] * camera.toward, others, camera)
-    return passed * np.prod([1 - _projected(other, points, camera.toward) for other in over], axis=0)
+    for other in over:
+        passed *= 1 - _projected(other, points, camera.toward)
+    return passed
 
 
 def _passed(points: NDArray[np.float64], others: Sequence[Layer], camera: Camera) -> NDArray[np.float64]:

@@ -64,7 +64,7 @@ LARGEST = 8192  # pixels along a side of what is drawn to be averaged
 def render(layers: Sequence[Layer], view: View, background: RGB | None, how: Rendering) -> NDArray[np.uint8]:
     """The bare raster (h, w, 4); without a background its alpha is exact.
 
-    A projection has no depth: it is the ground on which the rest is drawn, and the later ones.
+    A projection has no depth: it is the ground on which later ones and the rest are drawn.
     """
     picture = _picture(layers, view, background, how)
     if not how.silhouette:
@@ -78,16 +78,15 @@ def _picture(
     layers: Sequence[Layer], view: View, background: RGB | None, how: Rendering
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Premultiplied colors (h, w, 3) of 0 to 1, and alpha (h, w, 1)."""
-    flat = [[layer] for layer in reversed(layers) if is_projection(layer)]
+    flat: list[list[Layer]] = [[layer] for layer in layers if is_projection(layer)]
     rest = [layer for layer in layers if not is_projection(layer)]
-    parts = [rest, *flat] if rest else flat
-    last = parts.pop()
+    last, *front = [*flat, rest] if rest else flat
     if background is None:
         color, alpha = _solved(last, view, how)
     else:
         (color,) = _rasters(last, view, [background], how)
         alpha = np.ones((*color.shape[:2], 1))
-    for part in reversed(parts):
+    for part in front:
         over, amount = _solved(part, view, how)
         color, alpha = over + (1 - amount) * color, amount + (1 - amount) * alpha
     return color / 255, alpha
