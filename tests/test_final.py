@@ -505,6 +505,17 @@ def test_a_legend_has_the_labels_that_are_seen(change, camera, expected):
     assert all((name in scene.caption()) == (name in expected) for name in PARTS)
 
 
+@pytest.mark.parametrize("blend", ["maximum", "average"])
+def test_a_projection_that_later_ones_or_what_has_a_depth_hide_is_told(blend):
+    small, large = (Intensity(volume, blend=blend) for volume in (ball(24, 4.0), ball(24, 9.0)))
+    body = Intensity(ball(24, 9.0))
+    for layers in ((small, large), (small, body), (body, small)):
+        with pytest.warns(UserWarning, match="nothing is to be seen of .*hidden by other layers"):
+            Scene(*layers, engine="raycast").caption()
+    for layers in ((large, small), (small, replace(large, opacity=0.5)), (small, replace(body, opacity=0.05))):
+        Scene(*layers, engine="raycast").caption()
+
+
 def test_a_layer_that_others_hide_is_told_and_not_in_the_legend():
     inner, outer = Isosurface(ball(24, 4.0), 50, color="red"), Isosurface(ball(24, 9.0), 40, color="gray")
     scene = Scene(outer, inner, engine="raycast")

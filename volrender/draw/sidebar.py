@@ -22,6 +22,7 @@ from volrender.looks import Look
 GAP = 1.5
 BAR_WIDTH = 2.6
 SHORTEST_BAR = 8.0
+SHADES = 512  # of a color bar
 MAX_LEGEND = 20
 WHOLE_LEGEND = 5  # entries, for which a panel makes itself high enough
 EMPTY = 0.86  # the gray that stands for "transparent" in a color bar
@@ -64,9 +65,15 @@ class Bar:
     panel: str
     label: str
 
-    def alpha(self, values: NDArray[np.float64]) -> NDArray[np.floating[Any]]:
+    @property
+    def values(self) -> NDArray[np.float64]:
+        """The values whose colors it shows, from below."""
+        return np.linspace(*self.look.clim, SHADES)
+
+    @property
+    def alpha(self) -> NDArray[np.floating[Any]]:
         """How much of each value is seen; in a volume, where what is thin adds up along a ray, of what most is."""
-        alpha = self.look.alpha(values, self.panel)
+        alpha = self.look.alpha(self.values, self.panel)
         most = float(alpha.max()) if self.panel == "volume" else 0.0
         return alpha / (most or 1.0)
 
@@ -214,9 +221,8 @@ class Sidebar:
     def _draw_bar(self, bar: Bar, x: float, y: float, height: float, room: float) -> None:
         ax = self.frame.axes(x, y, BAR_WIDTH, height)
         low, high = bar.look.clim
-        values = np.linspace(low, high, 512)
-        alpha = bar.alpha(values)[:, None]
-        colors = bar.look.rgb(values) * alpha + EMPTY * (1 - alpha)
+        alpha = bar.alpha[:, None]
+        colors = bar.look.rgb(bar.values) * alpha + EMPTY * (1 - alpha)
         ax.set(xlim=(0, 1), ylim=(low, high), xticks=[])
         ax.add_image(Tones(ax, colors))
         ticks = bar.ticks(height, self.frame.line_height)
