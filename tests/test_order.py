@@ -67,7 +67,7 @@ def test_translucent_surfaces_whatever_the_order_they_are_given_in(order):
 
 
 def test_many_translucent_surfaces():
-    layers = [plate(y, hue, 0.25) for y, hue in ((-30, "blue"), (-10, "red"), (10, "green"), (30, "red"))]
+    layers = [plate(y, hue, 0.25) for y, hue in ((-24, "blue"), (-8, "red"), (8, "green"), (24, "red"))]
     expected = over(*[(hue, twice(0.25)) for hue in ("blue", "red", "green", "red")])
     assert np.allclose(middle(*layers), expected, atol=0.02)
 
