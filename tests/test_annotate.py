@@ -298,6 +298,21 @@ def test_a_bar_shows_the_colors_and_what_is_transparent():
     assert [label.get_text() for label in ax.get_yticklabels()][::3] == ["−8", "8"]
 
 
+@pytest.mark.parametrize("top", [0.02, 0.3, 1.0])
+def test_a_bar_of_a_volume_has_its_colors_however_thin_it_is(top):
+    """A constant opacity gives all of the colors and a ramp a ramp; the alpha of a projection is what it is."""
+    whole = bar_of(opacity=((-8, top), (8, top)), panel="volume")
+    ramp = bar_of(opacity=((-6, 0.0), (8, top)), panel="volume", clim=(-6, 8))
+    assert np.allclose(whole.alpha, 1)
+    assert np.allclose(ramp.alpha, np.linspace(0, 1, len(ramp.values)), atol=0.01)
+    assert bar_of(opacity=top, panel="maximum").alpha.max() == pytest.approx(top)
+    assert bar_of(opacity=top, panel="overlay").alpha.max() == pytest.approx(top)
+    frame = paper()
+    Sidebar(frame, [whole], []).draw(0, 0, 40)
+    (ax,) = bars(frame.figure)
+    assert np.allclose(np.asarray(ax.images[0].get_array())[:, 0], whole.look.rgb(whole.values), atol=1e-6)
+
+
 def test_a_dollar_is_a_dollar_unless_there_is_a_formula():
     for said, drawn in (("costs $5 and $6_x", r"costs \$5 and \$6_x"), (r"a $\frac{$ b", r"a \$\frac{\$ b")):
         assert written(said) == drawn

@@ -433,11 +433,11 @@ def test_the_lattice_of_samples_is_not_seen_on_a_flat_face(elevation, monkeypatc
 
 
 def test_a_map_without_its_zeros_is_projected():
-    """Clear where nothing is beyond the threshold; of a maximum the positive side is seen."""
+    """Clear where nothing is beyond the threshold; of a minimum the negative side alone is seen."""
     data = np.zeros((20, 20, 20), np.float32)
     data[4:8, 8:12, 8:12], data[13:17, 8:12, 8:12] = 5.5, -5.5
     zmap = Volume(data, EYE, name="z")
-    for blend, seen in (("maximum", 5.5), ("minimum", 14.5)):
+    for blend, seen in (("maximum", 10.0), ("minimum", 14.5)):
         scene = Scene(Intensity(zmap, level=3.0, clim=(-8, 8), blend=blend), camera="posterior", engine="raycast")
         drawn = (scene.render((120, 120))[..., :3] < 250).any(axis=-1)
         assert not drawn[:5].any()
@@ -506,6 +506,17 @@ def test_a_legend_has_the_labels_that_are_seen(change, camera, expected):
     scene = Scene(LabelMap(nested(), **change), camera=camera)
     assert [name for name, _ in scene._entries] == expected
     assert all((name in scene.caption()) == (name in expected) for name in PARTS)
+
+
+@pytest.mark.parametrize("blend", ["maximum", "average"])
+def test_a_projection_that_later_ones_or_what_has_a_depth_hide_is_told(blend):
+    small, large = (Intensity(volume, blend=blend) for volume in (ball(24, 4.0), ball(24, 9.0)))
+    body = Intensity(ball(24, 9.0))
+    for layers in ((small, large), (small, body), (body, small)):
+        with pytest.warns(UserWarning, match="nothing is to be seen of .*hidden by other layers"):
+            Scene(*layers, engine="raycast").caption()
+    for layers in ((large, small), (small, replace(large, opacity=0.5)), (small, replace(body, opacity=0.05))):
+        Scene(*layers, engine="raycast").caption()
 
 
 def test_a_layer_that_others_hide_is_told_and_not_in_the_legend():

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from helpers import refuses
+from matplotlib.colors import ListedColormap
 
 from volrender import CutPlane, Intensity, Isosurface, LabelMap, Plane, Scene, Volume, space
 
@@ -31,8 +32,6 @@ def plate(y, hue, opacity=1.0, thickness=6.0):
 
 def fog(y, hue, per_mm, thickness=6.0, **options):
     """A volume of one color; a plate of it lets (1 - per_mm) ** thickness through."""
-    from matplotlib.colors import ListedColormap
-
     curve = [(0, 0), (49.9, 0), (50, per_mm), (100, per_mm)]
     cmap = ListedColormap([hue])
     return Intensity(slab(y, thickness), clim=(0, 100), cmap=cmap, opacity=curve, **options)
@@ -68,7 +67,7 @@ def test_translucent_surfaces_whatever_the_order_they_are_given_in(order):
 
 
 def test_many_translucent_surfaces():
-    layers = [plate(y, hue, 0.25) for y, hue in ((-30, "blue"), (-10, "red"), (10, "green"), (30, "red"))]
+    layers = [plate(y, hue, 0.25) for y, hue in ((-24, "blue"), (-8, "red"), (8, "green"), (24, "red"))]
     expected = over(*[(hue, twice(0.25)) for hue in ("blue", "red", "green", "red")])
     assert np.allclose(middle(*layers), expected, atol=0.02)
 
@@ -182,3 +181,54 @@ def test_flat_light_gives_the_colors_themselves():
         assert np.abs(raster[38:42, 38:42, :3] - np.rint(np.array([0.2, 0.6, 0.4]) * 255)).max() <= 1
     refuses(ValueError, lambda: Scene(box, light="dim"), "light must be studio or flat; got 'dim'")
     refuses(ValueError, lambda: Scene(box, quality="best"), "quality must be final or draft; got 'best'")
+
+
+# Projections
+
+
+def flat(y, hue, alpha, blend):
+    return Intensity(slab(y), clim=(0, 100), cmap=ListedColormap([hue]), opacity=alpha, blend=blend)
+
+
+@pytest.mark.parametrize(
+    ("one", "two"), [("maximum", "maximum"), ("maximum", "minimum"), ("average", "average"), ("minimum", "average")]
+)
+def test_later_projections_lie_over_earlier_ones_wherever_they_are(one, two):
+    near, far = flat(8, "red", 0.6, one), flat(-8, "blue", 0.5, two)
+    assert middle(near, far) == pytest.approx(over(("red", 0.6), ("blue", 0.5)), abs=0.01)
+    assert middle(far, near) == pytest.approx(over(("blue", 0.5), ("red", 0.6)), abs=0.01)
+
+
+def test_projections_lie_behind_all_else_in_any_order():
+    ground, map_over = flat(8, "red", 1.0, "maximum"), flat(8, "blue", 0.5, "maximum")
+    mist = fog(-8, "green", 0.1)
+    seen = over(("red", 1.0), ("blue", 0.5), ("green", through(0.1, 6)))
+    assert middle(ground, map_over, mist) == pytest.approx(seen, abs=0.02)
+    assert middle(mist, ground, map_over) == pytest.approx(seen, abs=0.02)
+    assert middle(plate(-8, "green"), ground, map_over) == pytest.approx(GREEN, abs=0.01)
+
+
+def test_a_projected_map_shows_what_is_farthest_from_zero():
+    """Of what is seen: beyond the colors' limits too, and not on a side that they leave out."""
+    columns = [(3.5, -6.5), (6.5, -3.5), (-5.5, 2.0), (20.5, -24.5), (2.0, 0.0)]
+    data = np.zeros((40, 16, 12), np.float32)
+    for n, (near, far) in enumerate(columns):
+        data[8 * n + 1 : 8 * n + 7, 1:7], data[8 * n + 1 : 8 * n + 7, 9:15] = near, far
+    zmap = Volume(data, np.eye(4), name="z")
+    for options in ({}, {"clim": (0, 8)}, {"clim": (-8, 0)}):
+        low, high = options.get("clim", (-8, 8))
+        layer = Intensity(zmap, level=2.5, blend="maximum", **{"clim": (-8, 8)} | options)
+        scene = Scene(layer, camera="posterior", light="flat")
+        raster = scene.render((200, 60)) / 255
+        for n, pair in enumerate(columns):
+            kept = [value for value in pair if abs(value) > 2.5 and (value < 0 if high == 0 else value > 0 or low < 0)]
+            expected = layer.look.rgb(max(kept, key=abs)) if kept else WHITE
+            column, row = np.rint(scene.project((8 * n + 3.5, 7.5, 5.5), (200, 60))).astype(int)
+            assert raster[row, column, :3] == pytest.approx(expected, abs=0.02), (options, pair)
+
+
+def test_the_mean_of_a_map_is_that_of_what_is_seen_in_its_colors():
+    data = np.zeros((12, 24, 12), np.float32)
+    data[2:10, 2:10, 2:10], data[2:10, 12:20, 2:10] = -4.5, -5.5
+    layer = Intensity(Volume(data, np.eye(4), name="z"), level=2.5, clim=(-8, 8), blend="average")
+    assert middle(layer) == pytest.approx(layer.look.rgb(-5.0), abs=0.05)

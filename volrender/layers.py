@@ -60,7 +60,8 @@ class Intensity:
         units, are the whole curve.
     blend : {"composite", "maximum", "minimum", "average"}
         How a volume rendering gathers the values along a ray. Projections have no depth: surfaces and the rest of a
-        scene are drawn over them. The minimum leaves out what is around the subject.
+        scene are drawn over them, and of several the later over the earlier. The maximum of a map with a sign is what
+        is farthest from 0. The minimum leaves out what is around the subject.
     clip : Plane, Box, or several
         What is removed.
     preset : str, path or TransferFunction, optional
@@ -382,6 +383,11 @@ Layer: TypeAlias = Intensity | Isosurface | LabelMap | CutPlane
 def is_projection(layer: Layer) -> TypeGuard[Intensity]:
     """Whether each ray of a scene shows one value of the layer, which then has no depth."""
     return isinstance(layer, Intensity) and layer.blend != "composite"
+
+
+def takes_both_signs(layer: Intensity) -> bool:
+    """Whether a projection is one of a signed map's values above and below 0, of those that are seen."""
+    return layer.blend in ("maximum", "average") and layer.look.survey.signed
 
 
 def _preset_look(layer: Intensity | CutPlane, preset: TransferFunction) -> Look:

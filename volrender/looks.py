@@ -21,6 +21,8 @@ from volrender.color import DIVERGING, GRAY, INK, Nodes, Opacity, as_cmap
 from volrender.surveys import THRESHOLDED, Survey
 
 GLASS = 0.015  # the alpha of cubes around a finding
+PROJECTIONS = ("maximum", "minimum", "average")
+FARTHEST = 4.0  # times the colors' limit: of what lies beyond no projection tells which is farther from 0
 
 
 @dataclass(frozen=True)
@@ -87,9 +89,12 @@ class Look:
     def nodes(self, panel: str) -> Nodes:
         """The opacity curve as the named panel draws it.
 
-        `panel` is "slice", "overlay" (over another layer), "voxel", "glass" (cubes around another layer) or
-        "volume". Nodes of the user's are taken as they are; a number is the top of the panel's usual curve.
+        `panel` is "slice", "overlay" (over another layer), "voxel", "glass" (cubes around another layer), "volume", or
+        of a projection its name, as in `blended`. Nodes of the user's are taken as they are; a number is the top of the
+        panel's usual curve.
         """
+        if panel in PROJECTIONS:
+            return self.blended(panel)
         if isinstance(self.opacity, tuple):
             return self.opacity
         top = 1.0 if self.opacity is None else self.opacity
@@ -144,10 +149,17 @@ class Look:
         return ((low, 0.0), (low + 0.1 * (high - low), 1.0), (high, 1.0))
 
     def span(self, blend: str) -> tuple[float, float]:
-        """The values between which colors or opacity change in a volume; beyond, one value is like another."""
+        """The values between which colors or opacity change in a volume; beyond, one value is like another.
+
+        A signed map's projection has to tell which of two values is farther from 0, though they have one color.
+        """
         changes = [v for a, b in pairwise(self.blended(blend)) if a[1] != b[1] for v in (a[0], b[0])]
         lowest = self.floor if blend == "composite" else self.clim[0]
-        return min(lowest, *self.clim, *changes), max(*self.clim, *changes)
+        low, high = min(lowest, *self.clim, *changes), max(*self.clim, *changes)
+        if blend != "maximum" or not self.survey.signed:
+            return low, high
+        most = min(max(-self.survey.low, self.survey.high), FARTHEST * max(map(abs, self.clim)))
+        return min(low, -most), max(high, most)
 
     @property
     def air(self) -> float:

@@ -27,7 +27,7 @@ from volrender.cuts import Cut
 from volrender.draw.annotate import Frame, compass, number, scale_bar, title, title_height
 from volrender.draw.sidebar import MAX_LEGEND, Bar, Entry, Key, Sidebar
 from volrender.io.files import warn
-from volrender.layers import CutPlane, Intensity, Isosurface, LabelMap, Layer
+from volrender.layers import CutPlane, Intensity, Isosurface, LabelMap, Layer, is_projection
 from volrender.page import TRANSPARENT, Printable, TooNarrow, as_background, drawing
 from volrender.sources import load
 from volrender.volume import Volume
@@ -207,7 +207,7 @@ class Panel(Printable):
             meant = layer.look.survey.signed or (volume.unit and not body) or layer.cmap is not None
             if self.colorbar or meant:
                 label = f"{volume.name} ({volume.unit})" if volume.name and volume.unit else volume.name or volume.unit
-                bar = Bar(layer.look, "slice" if body else "overlay" if n and panel == "slice" else panel, label)
+                bar = Bar(layer.look, "slice" if body else _curve(layer, panel, over=n > 0), label)
                 if all((bar.look.clim, bar.look.cmap.name) != (b.look.clim, b.look.cmap.name) for b in bars):
                     bars.append(bar)
         return [bar for bar in bars if not any(same_bar(bar, other) for other in self.elsewhere.bars)]
@@ -324,6 +324,15 @@ class Panel(Printable):
         return Frame.paperless(width, font_size, self.background if self.paper is None else self.paper)
 
 
+def _curve(layer: Intensity | CutPlane, panel: str, *, over: bool) -> str:
+    """Which of a layer's opacity curves a panel shows, where the layer may lie over another."""
+    if panel == "volume" and isinstance(layer, CutPlane):
+        return "slice"
+    if panel == "volume" and is_projection(layer):
+        return layer.blend
+    return "overlay" if over and panel == "slice" else panel
+
+
 def _alike(layers: Sequence[Layer]) -> list[str]:
     """The names of masks and surfaces that have one color, though none was chosen for them; none if all differ."""
     plain: dict[RGB, list[str]] = {}
@@ -363,7 +372,7 @@ def same_bar(one: Bar, other: Bar) -> bool:
     """Whether two color bars say the same."""
 
     def said(bar: Bar) -> tuple[Any, ...]:
-        return bar.label, bar.look.clim, bar.look.cmap, bar.look.nodes(bar.panel)
+        return bar.label, bar.look.clim, bar.look.cmap, bar.alpha.tolist()
 
     return said(one) == said(other)
 

@@ -60,7 +60,7 @@ class Scene(Panel):
     ----------
     *layers : layer, Volume, path or nibabel image
         Where a scan ends within an opaque body its last slice is seen. Several translucent volumes are blended at
-        every point.
+        every point. Projections lie behind everything else, the later over the earlier, each with its own alpha.
     camera : name, (elevation, azimuth) or Camera
         "left", "right", "anterior", "posterior", "superior", "inferior": where the viewer stands.
     quality : {"final", "draft"}
@@ -179,10 +179,10 @@ class Scene(Panel):
         from volrender.draw import scene_pyvista
 
         projections = [layer for layer in self.layers if is_projection(layer)]
-        if 0 < len(projections) < len(self.layers):
+        if projections and len(self.layers) > 1:
             warn(
                 f"in a pyvista Plotter the {projections[0].blend} projection can hide other layers, as VTK gives it "
-                "a depth; save() and render() draw it behind them"
+                "a depth; save() and render() draw it behind surfaces and volumes, and under later projections"
             )
         ground = self._ground or (1.0, 1.0, 1.0)
         return scene_pyvista.plotter(self.layers, self._view(size), ground, self.rendering, window=window)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from volrender import framing, paint
 from volrender.layers import CutPlane, Intensity, LabelMap, Layer, is_projection
-from volrender.space import Camera, removed
+from volrender.space import Camera, corners, removed
 
 LINES = 400  # from a layer
 OF_LABEL = 60  # lines from a label
@@ -59,32 +59,43 @@ def seen_labels(layer: LabelMap, others: Sequence[Layer], camera: Camera) -> NDA
 
 def shows(layers: Sequence[Layer], camera: Camera, layer: Layer, points_xyz: NDArray[np.float64]) -> bool:
     """Whether more than a tip is seen of what a layer has at points (n, 3)."""
-    others = [other for other in layers if other is not layer]
-    light = _passed(points_xyz[:: max(1, len(points_xyz) // LINES)], others, camera)
-    return bool((light > FAINTEST).mean() > TIP)
+    return bool((_light(layer, points_xyz, layers, camera) > FAINTEST).mean() > TIP)
 
 
 def _is_seen(layer: Layer, layers: Sequence[Layer], camera: Camera) -> bool:
-    others = [other for other in layers if other is not layer]
-    if not others or isinstance(layer, CutPlane):
+    if len(layers) == 1 or isinstance(layer, CutPlane):
         return True
-    points = framing.layer_points(layer)
-    return bool((_passed(points[:: max(1, len(points) // LINES)], others, camera) > FAINTEST).any())
+    return bool((_light(layer, framing.layer_points(layer), layers, camera) > FAINTEST).any())
+
+
+def _light(layer: Layer, points: NDArray[np.float64], layers: Sequence[Layer], camera: Camera) -> NDArray[np.float64]:
+    """How much light from some of a layer's points (n, 3) gets through the others: 0 to 1.
+
+    That of a projection comes from behind them all, and goes through the later projections too.
+    """
+    points = points[:: max(1, len(points) // LINES)]
+    others = [other for other in layers if other is not layer]
+    if not is_projection(layer):
+        return _passed(points, others, camera)
+    over = [other for other in layers[list(layers).index(layer) + 1 :] if is_projection(other)]
+    behind = min(float((corners(one.volume.shape, one.volume.affine) @ camera.toward).min()) for one in layers)
+    passed = _passed(points - (points @ camera.toward - behind)[:, None] * camera.toward, others, camera)
+    for other in over:
+        passed *= 1 - _projected(other, points, camera.toward)
+    return passed
 
 
 def _passed(points: NDArray[np.float64], others: Sequence[Layer], camera: Camera) -> NDArray[np.float64]:
-    """How much light from points (n, 3) gets through other layers: (n,), 0 to 1."""
+    """How much light from points (n, 3) gets through other layers: (n,), 0 to 1; projections lie behind them."""
     passed = np.ones(len(points))
     for other in others:
-        if not isinstance(other, CutPlane):
+        if not isinstance(other, CutPlane) and not is_projection(other):
             passed *= _through(other, points, camera.toward)
     return passed
 
 
 def _through(layer: Layer, points: NDArray[np.float64], toward: NDArray[np.float64]) -> NDArray[np.float64]:
     """How much light from each point (n, 3) gets through a layer in a direction: (n,), 0 to 1."""
-    if is_projection(layer):
-        return np.ones(len(points))
     bounds = layer.volume.bounds
     reach = float(np.linalg.norm(np.ptp(bounds, axis=1))) + float(np.abs(points - bounds.mean(axis=1)).max())
     step = reach / SAMPLES
@@ -95,6 +106,21 @@ def _through(layer: Layer, points: NDArray[np.float64], toward: NDArray[np.float
     if isinstance(layer, Intensity):
         return np.asarray(np.prod((1 - np.minimum(alpha, 1)) ** (step / layer.look.distance), axis=1))
     return np.asarray(1 - alpha.max(axis=1))
+
+
+def _projected(layer: Intensity, points: NDArray[np.float64], toward: NDArray[np.float64]) -> NDArray[np.float64]:
+    """About which alpha a projection has on the lines through points (n, 3): (n,)."""
+    bounds = layer.volume.bounds
+    reach = float(np.linalg.norm(np.ptp(bounds, axis=1)))
+    middle = points + ((bounds.mean(axis=1) - points) @ toward)[:, None] * toward
+    along = middle[:, None] + np.linspace(-reach / 2, reach / 2, SAMPLES)[:, None] * toward
+    values = paint.sample(paint.projected(layer), along)
+    values[removed(layer.clip, along)] = np.nan
+    alpha = layer.look.alpha(values, layer.blend)
+    if layer.blend == "average":
+        total = np.where(alpha > 0, values, 0).sum(axis=1, keepdims=True)
+        alpha = layer.look.alpha(total / np.maximum((alpha > 0).sum(axis=1, keepdims=True), 1), layer.blend)
+    return np.asarray(alpha.max(axis=1), dtype=np.float64)
 
 
 def _behind_face(layer: Intensity, points: NDArray[np.float64], toward: NDArray[np.float64]) -> NDArray[np.bool_]:

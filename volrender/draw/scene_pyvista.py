@@ -24,7 +24,7 @@ from volrender.draw import opengl, outlines, volumes_pyvista
 from volrender.draw.faces import Face, cut_faces, ended, slice_faces
 from volrender.draw.faces_pyvista import face_mesh
 from volrender.draw.pixels import straight
-from volrender.draw.shaders import clip_and_light, end_at_surfaces, light_together
+from volrender.draw.shaders import clip_and_light, end_at_surfaces, light_together, project
 from volrender.draw.surfaces_pyvista import (
     cut,
     grid_of,
@@ -46,7 +46,7 @@ from volrender.draw.volumes_pyvista import (
     unseen,
     with_colors,
 )
-from volrender.layers import CutPlane, Intensity, Isosurface, LabelMap, Layer, is_projection
+from volrender.layers import CutPlane, Intensity, Isosurface, LabelMap, Layer, is_projection, takes_both_signs
 from volrender.rendering import FLAT, FRONTAL, LIGHTS, MATERIAL, Rendering
 from volrender.space import NEAREST, View, apply_affine, removed
 from volrender.volume import Volume
@@ -64,7 +64,7 @@ LARGEST = 8192  # pixels along a side of what is drawn to be averaged
 def render(layers: Sequence[Layer], view: View, background: RGB | None, how: Rendering) -> NDArray[np.uint8]:
     """The bare raster (h, w, 4); without a background its alpha is exact.
 
-    A projection has no depth: it is the ground on which the rest is drawn.
+    A projection has no depth: it is the ground on which later ones and the rest are drawn.
     """
     picture = _picture(layers, view, background, how)
     if not how.silhouette:
@@ -78,9 +78,9 @@ def _picture(
     layers: Sequence[Layer], view: View, background: RGB | None, how: Rendering
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Premultiplied colors (h, w, 3) of 0 to 1, and alpha (h, w, 1)."""
-    flat = [layer for layer in layers if is_projection(layer)]
+    flat: list[list[Layer]] = [[layer] for layer in layers if is_projection(layer)]
     rest = [layer for layer in layers if not is_projection(layer)]
-    *front, last = (part for part in (rest, flat) if part)
+    last, *front = [*flat, rest] if rest else flat
     if background is None:
         color, alpha = _solved(last, view, how)
     else:
@@ -259,7 +259,7 @@ class Stage:
         source = prepared(layer)
         mapper = self._mapper([layer])
         getattr(mapper, BLEND[layer.blend])()
-        if layer.opacity is None:
+        if layer.opacity is None and not takes_both_signs(layer):
             mapper.SetAverageIPScalarRange(layer.look.air, layer.look.survey.high)
         colored = layer.volume.kind == "rgb"
         mapper.SetInputData(cells(layer.volume, with_colors(layer.volume, source.data) if colored else source.data))
@@ -267,6 +267,8 @@ class Stage:
         actor.SetMapper(mapper)
         actor.GetProperty().SetIndependentComponents(not colored)
         clip_and_light(actor, layer, self.view)
+        if is_projection(layer):
+            project(actor, layer)
         self.stage.add_actor(actor, reset_camera=False, render=False)
         level = core_level(layer)
         if level is None:

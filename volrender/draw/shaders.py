@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from vtkmodules.vtkRenderingCore import vtkShaderProperty, vtkVolume
 
-from volrender.layers import Intensity
+from volrender.layers import Intensity, takes_both_signs
 from volrender.space import Clip, View
 
 SAMPLE = 0.5  # voxels between samples along a ray
@@ -52,6 +52,26 @@ LIGHT = f"""
 """
 
 
+# What VTK's projections say, and what they are to say instead; scalars run from 0 to 1 over the data's range. Its means
+# are gray, and weighed by their opacity.
+COUNTED, FARTHEST = "l_avgValue.x += computeOpacity(scalar) * scalar.x;", "l_maxValue.w < scalar.x || l_firstValue"
+ZERO = "(-in_scalarsRange[0][0] / (in_scalarsRange[0][1] - in_scalarsRange[0][0]))"
+PROJECTION = {
+    COUNTED: "l_avgValue.x += scalar.x;",
+    "g_fragColor = vec4(vec3(l_avgValue.x), 1.0);": (
+        "g_srcColor = computeColor(vec4(l_avgValue.x), computeOpacity(vec4(l_avgValue.x)));\n"
+        "    g_fragColor = vec4(g_srcColor.rgb * g_srcColor.a, g_srcColor.a);"
+    ),
+}
+BOTH_SIGNS = PROJECTION | {
+    COUNTED: (
+        "uint seen = computeOpacity(scalar) > 0.0 ? 1u : 0u;\n"
+        "        l_avgValue.x += float(seen) * scalar.x;\n"
+        "        l_numSamples.x -= 1u - seen;"
+    ),
+    FARTHEST: f"computeOpacity(scalar) > 0.0 && abs(scalar.x - {ZERO}) > abs(l_maxValue.w - {ZERO})",
+    "l_maxValue = vec4(0.0);": f"l_maxValue = vec4({ZERO});",
+}
 TO_SURFACE = "  g_terminatePointMax -= 1.0;\n"
 FROM_PEEL = """
   if (dot(g_dataPos - g_dirStep - startPoint.xyz, g_dirStep) >= 0.0)
@@ -71,6 +91,12 @@ def clip_and_light(actor: vtkVolume, layer: Intensity, view: View) -> None:
         shader.AddFragmentShaderReplacement("//VTK::Cropping::Impl", True, code, False)
     if actor.GetProperty().GetShade():
         _light_by(shader, ALONE | {"viewer": "viewDirection" if view.camera.perspective else ONWARD})
+
+
+def project(actor: vtkVolume, layer: Intensity) -> None:
+    """Let a mean have colors and opacity, and a signed map show the value farthest from 0 of those that are seen."""
+    for code, instead in (BOTH_SIGNS if takes_both_signs(layer) else PROJECTION).items():
+        actor.GetShaderProperty().AddFragmentShaderReplacement(code, False, instead, True)
 
 
 def light_together(actor: vtkVolume, materials: Sequence[Mapping[str, float]]) -> None:

@@ -22,6 +22,7 @@ from volrender.looks import Look
 GAP = 1.5
 BAR_WIDTH = 2.6
 SHORTEST_BAR = 8.0
+SHADES = 512  # of a color bar
 MAX_LEGEND = 20
 WHOLE_LEGEND = 5  # entries, for which a panel makes itself high enough
 EMPTY = 0.86  # the gray that stands for "transparent" in a color bar
@@ -63,6 +64,18 @@ class Bar:
     look: Look
     panel: str
     label: str
+
+    @property
+    def values(self) -> NDArray[np.float64]:
+        """The values whose colors it shows, from below."""
+        return np.linspace(*self.look.clim, SHADES)
+
+    @property
+    def alpha(self) -> NDArray[np.floating[Any]]:
+        """How much of each value is seen; in a volume, where what is thin adds up along a ray, of what most is."""
+        alpha = self.look.alpha(self.values, self.panel)
+        most = float(alpha.max()) if self.panel == "volume" else 0.0
+        return alpha / (most or 1.0)
 
     def ticks(self, height: float, line: float) -> list[float]:
         """The limits, the steps of the opacity curve (thresholds) and round values between, none closer than a line."""
@@ -208,9 +221,8 @@ class Sidebar:
     def _draw_bar(self, bar: Bar, x: float, y: float, height: float, room: float) -> None:
         ax = self.frame.axes(x, y, BAR_WIDTH, height)
         low, high = bar.look.clim
-        values = np.linspace(low, high, 512)
-        alpha = bar.look.alpha(values, bar.panel)[:, None]
-        colors = bar.look.rgb(values) * alpha + EMPTY * (1 - alpha)
+        alpha = bar.alpha[:, None]
+        colors = bar.look.rgb(bar.values) * alpha + EMPTY * (1 - alpha)
         ax.set(xlim=(0, 1), ylim=(low, high), xticks=[])
         ax.add_image(Tones(ax, colors))
         ticks = bar.ticks(height, self.frame.line_height)

@@ -35,7 +35,7 @@ from volrender.draw.rays.scenery import (
     Records,
     Scenery,
 )
-from volrender.layers import CutPlane, Intensity, Isosurface, LabelMap, Layer
+from volrender.layers import CutPlane, Intensity, Isosurface, LabelMap, Layer, takes_both_signs
 from volrender.paint import is_sharp
 from volrender.rendering import FLAT, FRONTAL, LABEL_REACHES, LIGHTS, MATERIAL, Rendering, presmooth
 from volrender.space import NEAREST, Clip, View
@@ -110,7 +110,8 @@ class Stage:
         if layer.blend != "composite":
             self.fields.append(intensity_field(layer, tables.anything))
             rgba = np.column_stack([tables.tones(layer), tables.alphas(layer)])
-            self.projections.append((n, layer.blend == "average", *tables.counted(layer), add(rgba)))
+            ranked = (*tables.counted(layer), tables.zero(layer), takes_both_signs(layer))
+            self.projections.insert(0, (n, layer.blend == "average", *ranked, add(rgba)))  # the later lies over it
             return
         density, total = tables.absorption(layer)
         self.fields.append(intensity_field(layer, partial(tables.has_matter, density, total)))
@@ -173,7 +174,7 @@ class Stage:
         clips = [self.add_walls(clip.halfspaces) for clip in self.clips]
         faces = [face for face in faces if face.covered.max() >= 0.5]
         fields = np.zeros(len(self.fields), dtype=FIELD)
-        projected = {row[0] for row in self.projections}
+        zeros = {row[0]: row[4] for row in self.projections}
         size = 0
         for n, field in enumerate(self.fields):
             f, shape = fields[n], np.array(field.volume.shape[:3])
@@ -181,14 +182,14 @@ class Stage:
             f["clips"], f["round"] = self.bits(field.clip), field.round
             f["matrix"] = self._matrix(field)
             size += int(shape.prod())
-            if n in projected:
+            if n in zeros:
                 f["peak"] = size
                 size += int(f["blocks"].prod())
         starts = size + np.cumsum([0, *(5 * face.covered.size for face in faces)])
         pool = np.empty(starts[-1], dtype=np.float32)
         records = [self._face(face, start, pool) for face, start in zip(faces, starts.tolist())]
         for n, field in enumerate(self.fields):
-            self._fill(field, fields[n], pool, n in projected)
+            self._fill(field, fields[n], pool, zeros.get(n))
         sight = self._sight(step)
         return Scenery(
             pool,
@@ -212,16 +213,16 @@ class Stage:
         affine[:3, 3] -= self.view.center
         return np.asarray(np.linalg.inv(round_to(affine))[:3])
 
-    def _fill(self, field: Field, f: Any, pool: Pool, projected: bool) -> None:
-        """Fill a field and its blocks."""
+    def _fill(self, field: Field, f: Any, pool: Pool, zero: float | None) -> None:
+        """Fill a field and its blocks; `zero` is that of a projection."""
         shape, blocks = tuple(f["shape"].tolist()), tuple(f["blocks"].tolist())
         data = pool[f["start"] : f["start"] + int(np.prod(shape))].reshape(shape)
         field.fill(data)
         low, high = np.empty(blocks, dtype=np.float32), np.empty(blocks, dtype=np.float32)
         run(partial(block_ranges, data, low, high, b, b + 1) for b in range(blocks[0]))
         f["room"] = self.marks.add(_room(field.has(low, high)))
-        if projected:
-            pool[f["peak"] : f["peak"] + high.size] = high.ravel()
+        if zero is not None:
+            pool[f["peak"] : f["peak"] + high.size] = np.maximum(high - zero, zero - low).ravel()
 
     def _face(self, face: Face, start: int, pool: Pool) -> tuple[Any, ...]:
         """A face's record, its picture put in the pool."""

@@ -292,19 +292,25 @@ def meet_projection(
     count: int, end: float,
 ) -> int:  # fmt: skip
     """The value that a projection shows, as a hit behind all others: it has no depth, and is the ground of the rest."""
-    t, best, total, met = max(r.first, sight.nearest), -1.0, 0.0, 0
+    t, best, shown, total, met = max(r.first, sight.nearest), -1.0, 0.0, 0.0, 0
     while t < r.last and end == np.inf:
         i, j, k = r.at[0] + t * r.along[0], r.at[1] + t * r.along[1], r.at[2] + t * r.along[2]
         if (p.mean or pool[f.peak + block_at(f, i, j, k)] > best) and not is_gone(f.clips, gone, t):
             v = at_t(pool, f, r, t)
-            if p.low <= v <= p.high:
+            if p.low <= v <= p.high and not (p.signed and tables[toned(p, v) + 3] <= 0):
                 total += v
                 met += 1
-                best = max(best, v)
+                if abs(v - p.zero) > best:
+                    best, shown = abs(v - p.zero), v
         t += sight.step
     if met == 0:
         return count
-    if p.mean:
-        best = total / met
-    at = p.rgba + 4 * int(min(max(best, 0.0), 1.0) * (TONES - 1) + 0.5)
+    at = toned(p, total / met if p.mean else shown)
     return hit(hits, count, np.inf, (tables[at], tables[at + 1], tables[at + 2]), tables[at + 3])
+
+
+@inner
+def toned(p: Record, v: float) -> int:
+    """Where a projection's color and alpha of a value begin in the tables."""
+    at: int = p.rgba + 4 * int(min(max(v, 0.0), 1.0) * (TONES - 1) + 0.5)
+    return at

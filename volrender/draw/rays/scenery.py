@@ -49,8 +49,8 @@ SIGHT = np.dtype(
         ("lit", "i8"),
     ]
 )
-# `matrix` goes from the world to the index of a voxel's centre. `start` and `peak` (the highest value of each block, of
-# a projection) begin in the pool, `room` in the marks: for each block 0 if it has something, else to how many blocks
+# `matrix` goes from the world to the index of a voxel's centre. `start` and `peak` (of a projection, how far from its zero
+# each block's values go) begin in the pool, `room` in the marks: for each block 0 if it has something, else to how many blocks
 # around there is nothing either.
 FIELD = np.dtype(
     [
@@ -84,8 +84,19 @@ MEDIUM = np.dtype(
         ("reach", "f8"),
     ]
 )
-# A volume of which each ray shows one value between low and high: the highest, or the mean. `rgba` is in the tables.
-PROJECTION = np.dtype([("field", "i8"), ("mean", "i8"), ("low", "f8"), ("high", "f8"), ("rgba", "i8")])
+# A volume of which each ray shows one value between low and high: that farthest from `zero`, or the mean; of a `signed`
+# map one of those that are seen. `rgba` is in the tables.
+PROJECTION = np.dtype(
+    [
+        ("field", "i8"),
+        ("mean", "i8"),
+        ("low", "f8"),
+        ("high", "f8"),
+        ("zero", "f8"),
+        ("signed", "i8"),
+        ("rgba", "i8"),
+    ]
+)
 # Where a field crosses 0, above it inside. Normals are those of `reach` voxels around, of one if it is 0, and of those
 # `far` around, if there are any, where there is no fold. Of a label map the place of each voxel's color begins in the
 # numbers (0 is no label, -1 an isosurface), and the colors themselves in the tables.

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from volrender.color import BODY
 from volrender.draw.rays.scenery import TONES, Pool, Tables
-from volrender.layers import Intensity
+from volrender.layers import Intensity, takes_both_signs
 from volrender.looks import interpolate
 
 SOLID = 40.0  # extinction over one voxel of what is opaque
@@ -34,10 +34,16 @@ def alphas(layer: Intensity) -> Tables:
     return interpolate(values(layer), layer.look.blended(layer.blend))
 
 
+def zero(layer: Intensity) -> float:
+    """The value of a projection's field from which what it shows is farthest: 0 of a signed map, else the lowest."""
+    low, high = layer.look.span(layer.blend)
+    return -low / (high - low) if takes_both_signs(layer) else 0.0
+
+
 def counted(layer: Intensity) -> tuple[float, float]:
     """Between which of a field's values a projection looks: a mean leaves out the background."""
     low, high = layer.look.span(layer.blend)
-    if layer.blend != "average" or layer.opacity is not None:
+    if layer.blend != "average" or layer.opacity is not None or takes_both_signs(layer):
         return 0.0, 1.0
     least, most = np.clip((np.array([layer.look.air, layer.look.survey.high]) - low) / (high - low), 0, 1).tolist()
     return least, most
