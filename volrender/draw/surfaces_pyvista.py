@@ -31,6 +31,7 @@ STEPS, PASSED = 20, 0.1  # of a windowed sinc (Taubin et al., ECCV 1996)
 SPECK = 2.0  # voxels: a smaller body
 WHOLE = 100  # triangles: a body of fewer is not decimated
 WALLS = 18  # of the 27 voxels around one of a whole slit: there are more where it is a pit
+ROUNDS = 4  # in which a smooth surface is pushed
 VOTES = 100  # points of a body that tell which it is among the smooth ones
 
 
@@ -191,31 +192,52 @@ def _as_large(mesh: pv.PolyData, plain: pv.PolyData, layer: Isosurface) -> pv.Po
         return mesh
     step, (low, high) = spacing(layer.volume.canonical.affine), _outer_faces(layer.volume)
     points, faces = np.asarray(mesh.points, dtype=np.float64), mesh.regular_faces
-    areas, body = _areas(points, faces), _bodies(faces, len(points))
-    target = _matched(points, body, plain)
-    surface = np.bincount(body[faces[:, 0]], weights=np.linalg.norm(areas, axis=1))
-    missing = np.where(target <= 0, 0, target - _volumes(points, faces, areas, body)) / np.maximum(surface, 1e-30)
-    push = missing.clip(np.where(target < SPECK * step.prod(), 0, -PUSH * step.min()), PUSH * step.min())
-    edge = _at_edge(points, layer.volume)
+    areas, (group, target) = _areas(points, faces), _matched(points, faces, plain)
     own, smooth = _normals(faces, areas, len(points)), _unit(_steepest(layer, mesh))
     outward = np.where((own * smooth).sum(axis=1, keepdims=True) > 0, smooth, own)
-    pushed = (points + outward * push[body][:, None]).clip(low, high)
-    mesh.points = np.where(edge, points, pushed).astype(np.float32)
+    edge = _at_edge(points, layer.volume)
+    least, most = np.where(target < SPECK * step.prod(), 0, -PUSH * step.min()), PUSH * step.min()
+    push, pushed = np.zeros(len(target)), points
+    for _ in range(ROUNDS):
+        surface = np.bincount(group[faces[:, 0]], np.linalg.norm(areas, axis=1), len(target))
+        missing = np.where(target <= 0, 0, target - _volumes(pushed, faces, areas, group))
+        push = (push + missing / np.maximum(surface, 1e-30)).clip(least, most)
+        pushed = np.where(edge, points, (points + outward * push[group][:, None]).clip(low, high))
+        areas = _areas(pushed, faces)
+    mesh.points = pushed.astype(np.float32)
     return mesh
 
 
-def _matched(points: NDArray[np.float64], body: NDArray[np.intp], plain: pv.PolyData) -> NDArray[np.float64]:
-    """For each body, the volume of those of the plain surface that lie nearest to it."""
-    before, faces = np.asarray(plain.points, dtype=np.float64), plain.regular_faces
-    other = _bodies(faces, len(before))
-    volumes = _volumes(before, faces, _areas(before, faces), other)
-    order = np.argsort(other, kind="stable")
-    rank = np.arange(len(order)) - np.searchsorted(other[order], other[order])
-    some = order[rank % np.maximum(np.bincount(other)[other[order]] // VOTES, 1) == 0]
-    _, nearest = cKDTree(points).query(before[some])
-    shape = (len(volumes), int(body.max()) + 1)
-    votes = sparse.coo_array((np.ones(len(some)), (other[some], body[nearest])), shape=shape).tocsr()
-    return np.asarray(np.bincount(np.ravel(votes.argmax(axis=1)), volumes, shape[1]), dtype=np.float64)
+def _matched(
+    points: NDArray[np.float64], faces: NDArray[np.intp], plain: pv.PolyData
+) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
+    """Which bodies are the same ones as of the plain surface: the group of each point, and each group's volume there.
+
+    A body joins the one that most of its points lie nearest to, so that what one surface splits, merges or closes is
+    one group.
+    """
+    before, others = np.asarray(plain.points, dtype=np.float64), plain.regular_faces
+    one, two = _bodies(faces, len(points)), _bodies(others, len(before))
+    n = int(one.max()) + 1
+    two += n
+    pairs = np.concatenate([_nearest(points, one, before, two), _nearest(before, two, points, one)], axis=1)
+    links = sparse.coo_array((np.ones(pairs.shape[1]), tuple(pairs)), shape=(two.max() + 1,) * 2)
+    group = sparse.csgraph.connected_components(links, directed=False)[1].astype(np.intp)
+    volumes = _volumes(before, others, _areas(before, others), group[two])
+    return group[one], np.pad(volumes, (0, int(group.max()) + 1 - len(volumes)))
+
+
+def _nearest(
+    points: NDArray[np.float64], body: NDArray[np.intp], others: NDArray[np.float64], other: NDArray[np.intp]
+) -> NDArray[np.intp]:
+    """Each body and the one of the others that most of its points lie nearest to (2, n)."""
+    order = np.argsort(body, kind="stable")
+    rank = np.arange(len(order)) - np.searchsorted(body[order], body[order])
+    some = order[rank % np.maximum(np.bincount(body)[body[order]] // VOTES, 1) == 0]
+    _, nearest = cKDTree(others).query(points[some])
+    votes = sparse.coo_array((np.ones(len(some)), (body[some], other[nearest]))).tocsr()
+    found = np.unique(body)
+    return np.stack([found, np.ravel(votes.argmax(axis=1))[found]])
 
 
 def _bodies(faces: NDArray[np.intp], n_points: int) -> NDArray[np.intp]:
@@ -237,7 +259,7 @@ def _volumes(
 ) -> NDArray[np.float64]:
     """The volume that each closed piece encloses, below 0 for a cavity (the divergence theorem)."""
     each = np.einsum("ij,ij->i", points[faces[:, 0]], areas) / 3
-    return np.asarray(np.bincount(body[faces[:, 0]], weights=each), dtype=np.float64)
+    return np.bincount(body[faces[:, 0]], weights=each, minlength=int(body.max()) + 1)
 
 
 def _normals(faces: NDArray[np.intp], areas: NDArray[np.float64], n_points: int) -> NDArray[np.float64]:

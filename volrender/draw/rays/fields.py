@@ -81,34 +81,42 @@ class Field:
             return
         for axis in range(3):
             smooth(out, self.weights, axis)
-        if self.round:
-            drifts = [self._drift(out, level) for level in self.kept]
+        for _ in range(ROUNDS if self.round else 0):
+            gains = [self._gain(out, level) for level in self.kept]
             for part in out:
-                part -= np.interp(part, self.kept, drifts).astype(np.float32)
-        for level in self.kept:
+                part -= np.interp(part, self.kept, gains).astype(np.float32)
+            for level in self.kept:
+                self._keep(out, np.float32(level))
+        for level in () if self.round else self.kept:
             self._keep(out, np.float32(level))
         np.clip(out, *self.limits, out=out)  # the weights of `unshrinking` overshoot
 
-    def _drift(self, out: NDArray[np.float32], level: float) -> np.float32:
-        """How far the smoothed field is, on average, beyond a level where the given one crosses it.
+    def _gain(self, out: NDArray[np.float32], level: float) -> float:
+        """How much higher than a level the smoothed field encloses as much as the given one does at the level.
 
-        Less that, its surface lies as before.
-
-        The blur of an edge crosses elsewhere, unless the level is half way up, and what bulges is less full. Where the
-        two do not cross between the same voxels something was smoothed away, which tells nothing of the rest.
+        Counted are parts of the cells between voxels, by a cubic in the smoothed field, and in the given one linearly.
         """
-        every, found = SLAB * -(-out.size // LOOKED_AT), []
-        for first in range(0, len(out), every):
-            part = slice(first, first + SLAB)
-            given, smoothed = self.slab(self.volume.data[part]) - level, out[part] - np.float32(level)
-            for axis in range(3):
-                before, after = np.moveaxis(given, axis, 0), np.moveaxis(smoothed, axis, 0)
-                at = np.nonzero(_changes(before) & _changes(after))
-                near, far = before[:-1][at], before[1:][at]
-                share = near / (near - far)
-                found.append((1 - share) * after[:-1][at] + share * after[1:][at])
+        last, missing, found = len(out) - 1, 0.0, []
+        every = SLAB * -(-out.size // LOOKED_AT)
+        for first in range(0, max(last, 1), every):
+            given = self.slab(self.volume.data[first : first + SLAB + 1]) - level
+            smoothed = out[first : first + SLAB + 1] - np.float32(level)
+            cut = _crossed(given) | _crossed(smoothed)
+            inner = tuple(slice(size) for size in cut.shape)
+            missing += np.count_nonzero(given[inner][~cut] > 0) - np.count_nonzero(smoothed[inner][~cut] > 0)
+            cells = np.nonzero(cut)
+            missing += (
+                _between(given > 0, cells, CUBES).sum()
+                if self.firm
+                else np.count_nonzero(_between(given, cells, LINEAR) > 0) / PARTS**3
+            )
+            cells = (cells[0] + first, *cells[1:])
+            found.append(_between(out, cells, CUBIC).ravel() - np.float32(level))
         values = np.concatenate(found)
-        return np.float32(values.mean() if values.size else 0)
+        above = int(np.clip(missing * PARTS**3, 0, values.size))
+        if not 0 < above < values.size:
+            return 0.0
+        return float(np.partition(values, values.size - above)[values.size - above])
 
     def _keep(self, out: NDArray[np.float32], level: np.float32) -> None:
         """Let what would go all around, a speck or a gap, stay almost as it was."""
@@ -128,9 +136,30 @@ class Field:
             out[part] = np.where(lost, level + KEPT_SPECK * before, out[part])
 
 
-def _changes(values: NDArray[Any]) -> NDArray[np.bool_]:
-    """Where values cross 0 from one place along i to the next."""
-    return np.asarray((values[1:] > 0) != (values[:-1] > 0))
+def _crossed(values: NDArray[Any]) -> NDArray[np.bool_]:
+    """Whether values cross 0 in each cell between voxels."""
+    low = high = values
+    for axis in range(3):
+        ends = [slice(None, -1), slice(1, None)] if values.shape[axis] > 1 else [slice(None)]
+        each = [(slice(None),) * axis + (end,) for end in ends]
+        low, high = np.minimum.reduce([low[end] for end in each]), np.maximum.reduce([high[end] for end in each])
+    return np.asarray((low <= 0) & (high > 0))
+
+
+def _between(values: NDArray[Any], cells: tuple[NDArray[np.intp], ...], weights: NDArray[np.float32]) -> NDArray[Any]:
+    """Values (n, parts) at the middles of the parts of cells: sums of those of the voxels around, with such weights."""
+    reach = round(len(weights) ** (1 / 3))
+    around = []
+    for axis, size in enumerate(values.shape):
+        steps = np.arange(reach) - (reach - 1) // 2
+        around.append((cells[axis][:, None] + steps).clip(0, size - 1))
+    i, j, k = around
+    corners = values[i[:, :, None, None], j[:, None, :, None], k[:, None, None, :]]
+    return np.asarray(corners.reshape(len(i), len(weights)).astype(np.float32) @ weights)
+
+
+def _weights(along: NDArray[Any]) -> NDArray[np.float32]:
+    return np.einsum("ia,jb,kc->ijkabc", along, along, along).reshape(len(along) ** 3, -1).astype(np.float32)
 
 
 def smooth(out: NDArray[np.float32], weights: NDArray[np.float64], axis: int) -> None:
@@ -160,6 +189,24 @@ def unshrinking(sigma: float) -> NDArray[np.float64]:
     return np.asarray(2 * np.pad(once, (len(twice) - len(once)) // 2) - twice)
 
 
+def _cubic(u: NDArray[Any]) -> NDArray[Any]:
+    """The weights of four values in a row at parts u of the way from the second to the third (Catmull-Rom)."""
+    return np.stack(
+        [
+            ((2 - u) * u - 1) * u / 2,
+            ((3 * u - 5) * u * u + 2) / 2,
+            ((4 - 3 * u) * u + 1) * u / 2,
+            (u - 1) * u * u / 2,
+        ]
+    )
+
+
+PARTS, ROUNDS = 3, 2
+MIDDLES = (np.arange(PARTS) + 0.5) / PARTS
+LINEAR, CUBIC = _weights(np.stack([1 - MIDDLES, MIDDLES])), _weights(_cubic(MIDDLES))
+CUBES = np.full((8, 1), 1 / 8, dtype=np.float32)
+
+
 def _finite(volume: Volume, *, highest: bool = False) -> Slab:
     """Values in float64; those not finite as where nothing is: 0 in a signed map, else the lowest."""
     survey = volume.survey
@@ -183,12 +230,7 @@ def refined(values: NDArray[np.float32], parts: int) -> NDArray[np.float32]:
         at = ((np.arange(size * parts) + 0.5) / parts - 0.5).clip(0, size - 1)
         behind = np.minimum(at.astype(np.intp), max(size - 2, 0))
         u = (at - behind).astype(np.float32)
-        weights = (
-            ((2 - u) * u - 1) * u / 2,
-            ((3 * u - 5) * u * u + 2) / 2,
-            ((4 - 3 * u) * u + 1) * u / 2,
-            (u - 1) * u * u / 2,
-        )
+        weights = _cubic(u)
         along = [1, 1, 1]
         along[axis] = -1
         values = np.sum(
