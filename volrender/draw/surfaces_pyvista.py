@@ -29,6 +29,7 @@ AGREE = 0.7  # the least cosine between the normals of faces and of values that 
 PUSH = 0.25  # of a voxel: how far a smooth surface may be moved to be as large as the plain one
 STEPS, PASSED = 20, 0.1  # of a windowed sinc (Taubin et al., ECCV 1996)
 SPECK = 2.0  # voxels: a smaller body
+SHARP = 50.0  # degrees between the triangles of a decimated surface, from which on their side is an edge
 WHOLE = 100  # triangles: a body of fewer is not decimated
 WALLS = 18  # of the 27 voxels around one of a whole slit: there are more where it is a pit
 ROUNDS = 4  # in which a smooth surface is pushed
@@ -101,11 +102,15 @@ def _contour(volume: Volume, values: NDArray[np.float32], parts: int = 1) -> pv.
 
 
 def with_normals(mesh: pv.PolyData) -> pv.PolyData:
-    """The mesh with the normals of its own faces at its points, unless it has some."""
+    """The mesh with the normals of its own faces at its points, unless it has some; large faces end sharply."""
     if "Normals" in mesh.point_data or mesh.n_points == 0:
         return mesh
     return mesh.compute_normals(
-        cell_normals=False, split_vertices=False, consistent_normals=False, auto_orient_normals=False
+        cell_normals=False,
+        split_vertices="error_mm" in mesh.field_data,
+        feature_angle=SHARP,
+        consistent_normals=False,
+        auto_orient_normals=False,
     )
 
 
@@ -282,7 +287,7 @@ def _decimated(mesh: pv.PolyData, layer: Isosurface) -> pv.PolyData:
     body = _bodies(faces, mesh.n_points)[faces[:, 0]]
     whole = np.bincount(body)[body] < WHOLE
     parts = [_some(mesh, ~whole).decimate(layer.decimate, volume_preservation=True), _some(mesh, whole)]
-    fewer = pv.merge([part for part in parts if part.n_cells], merge_points=False)
+    fewer = _filled(pv.merge([part for part in parts if part.n_cells], merge_points=False))
     error = max(_farthest(mesh, fewer), _farthest(fewer, mesh))
     fewer.field_data["error_mm"] = [error]
     warn(
@@ -290,6 +295,86 @@ def _decimated(mesh: pv.PolyData, layer: Isosurface) -> pv.PolyData:
         f"and lies up to {error:.2g} mm off"
     )
     return fewer
+
+
+def _filled(mesh: pv.PolyData) -> pv.PolyData:
+    """A mesh without the holes that collapsed edges left: each ring of sides without a neighbour is fanned shut."""
+    faces, n = mesh.regular_faces.astype(np.int64), mesh.n_points
+    start, end = faces.ravel(), np.roll(faces, -1, axis=1).ravel()
+    low, high = np.minimum(start, end), np.maximum(start, end)
+    edges, place = np.unique(low * n + high, return_inverse=True)
+    excess = np.bincount(place, weights=np.where(start < end, 1, -1)).astype(int)
+    onward: dict[int, list[int]] = {}
+    for edge, times in zip(edges[excess != 0], excess[excess != 0]):
+        one, two = divmod(int(edge), n)
+        here, there = (two, one) if times > 0 else (one, two)
+        onward.setdefault(here, []).extend([there] * abs(int(times)))
+    fans = []
+    while onward:
+        first = here = next(iter(onward))
+        while (there := onward[here].pop()) != first:
+            fans.append((first, here, there))
+            if not onward[here]:
+                del onward[here]
+            here = there
+        if not onward[here]:
+            del onward[here]
+    fans = [fan for fan in fans if len({*fan}) == 3]
+    return _apart(np.asarray(mesh.points), np.concatenate([faces, fans]) if fans else faces)
+
+
+def _apart(points: NDArray[Any], faces: NDArray[np.int64]) -> pv.PolyData:
+    """A closed mesh in which every side has two triangles: where sheets touch, each has points of its own.
+
+    The uses of a side in either direction are paired, and corners that paired triangles share are one point. Sheets
+    that still share a side, as of a tube that became a line, get a point of their own half way along it.
+    """
+    faces = _single(faces)
+    while True:
+        forth, back = _paired(faces)
+        n = faces.size
+        after = np.arange(n) // 3 * 3 + (np.arange(n) + 1) % 3
+        ones, others = np.concatenate([forth, after[forth]]), np.concatenate([after[back], back])
+        links = sparse.coo_array((np.ones(len(ones), dtype=bool), (ones, others)), shape=(n, n))
+        count, corner = sparse.csgraph.connected_components(links, directed=False)
+        own = np.empty(count, dtype=np.int64)
+        own[corner] = faces.ravel()
+        points, faces = points[own], corner.reshape(-1, 3).astype(np.int64)
+        forth, back = _paired(faces)
+        sides = np.stack([faces.ravel()[forth], faces.ravel()[after[forth]]])
+        shared = 1 + np.flatnonzero((sides[:, 1:] == sides[:, :-1]).all(axis=0))
+        if not len(shared):
+            return pv.PolyData.from_regular_faces(points, faces)
+        touched: set[int] = set()
+        middles, halves = [], []
+        for one, other in zip(forth[shared].tolist(), back[shared].tolist()):
+            if touched & {one // 3, other // 3}:
+                continue
+            touched |= {one // 3, other // 3}
+            middle = count + len(middles)
+            middles.append(points[faces[one // 3][[one % 3, (one + 1) % 3]]].mean(axis=0))
+            for side in (one, other):
+                begin, end, apex = np.roll(faces[side // 3], -(side % 3))
+                faces[side // 3] = begin, middle, apex
+                halves.append((middle, end, apex))
+        points, faces = np.concatenate([points, middles]).astype(points.dtype), np.concatenate([faces, halves])
+
+
+def _single(faces: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The triangles but for those that lie back to back, of the same points in opposite order."""
+    place = np.unique(np.sort(faces, axis=1), axis=0, return_inverse=True)[1].ravel()
+    turn = np.sign((faces - np.roll(faces, 1, axis=1)).prod(axis=1, dtype=np.float64))
+    left = np.bincount(place, weights=turn)
+    rows = np.flatnonzero(turn * left[place] > 0)
+    rows = rows[np.argsort(place[rows], kind="stable")]
+    rank = np.arange(len(rows)) - np.searchsorted(place[rows], place[rows])
+    return faces[np.sort(rows[rank < np.abs(left[place[rows]])])]
+
+
+def _paired(faces: NDArray[np.int64]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """The sides of triangles, each numbered as the corner where it begins, and those that pass them the other way."""
+    start, end = faces.ravel(), np.roll(faces, -1, axis=1).ravel()
+    return np.lexsort((end, start)), np.lexsort((start, end))
 
 
 def _some(mesh: pv.PolyData, which: NDArray[np.bool_]) -> pv.PolyData:

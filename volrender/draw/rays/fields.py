@@ -33,6 +33,29 @@ ROOM = 10  # voxels around a label map's bodies, more than its smoothing reaches
 KEPT_SPECK = 0.9  # of what a voxel was beyond a surface's level, where all around it would vanish
 
 
+def _cubic(u: NDArray[Any]) -> NDArray[Any]:
+    """The weights of four values in a row at parts u of the way from the second to the third (Catmull-Rom)."""
+    return np.stack(
+        [
+            ((2 - u) * u - 1) * u / 2,
+            ((3 * u - 5) * u * u + 2) / 2,
+            ((4 - 3 * u) * u + 1) * u / 2,
+            (u - 1) * u * u / 2,
+        ]
+    )
+
+
+def _weights(along: NDArray[Any]) -> NDArray[np.float32]:
+    """From those of values in a row at each part (n, parts) to those of a block of values at all (n^3, parts^3)."""
+    return np.einsum("ia,jb,kc->ijkabc", along, along, along).reshape(len(along) ** 3, -1).astype(np.float32)
+
+
+PARTS, ROUNDS = 3, 2  # of a cell between voxels along each axis, in which what a surface encloses is counted; how often
+MIDDLES = (np.arange(PARTS) + 0.5) / PARTS
+LINEAR, CUBIC = _weights(np.stack([1 - MIDDLES, MIDDLES])), _weights(_cubic(MIDDLES))
+CUBES = np.full((8, 1), 1 / 8, dtype=np.float32)
+
+
 @dataclass(frozen=True)
 class Field:
     """A field that is still to be filled.
@@ -49,7 +72,7 @@ class Field:
         From the lowest and the highest value of each block to whether there is something in it.
     clip : tuple of Clip
     round : bool
-        Whether values between voxels are those of a cubic, and the surfaces at what is `kept` stay where they were.
+        Whether values between voxels are those of a cubic, and the surfaces at what is `kept` enclose as much as before.
     firm : 0, 1 or 2
         Whether every voxel above 0 stays there when the field is smoothed; of 2 every voxel below stays there too.
     kept : tuple of float
@@ -94,7 +117,8 @@ class Field:
     def _gain(self, out: NDArray[np.float32], level: float) -> float:
         """How much higher than a level the smoothed field encloses as much as the given one does at the level.
 
-        Counted are parts of the cells between voxels, by a cubic in the smoothed field, and in the given one linearly.
+        Less that, its surface encloses as much as before. Counted are parts of the cells between voxels, by a cubic in
+        the smoothed field, in the given one linearly; where voxels are to stay, these count as whole cubes.
         """
         last, missing, found = len(out) - 1, 0.0, []
         every = SLAB * -(-out.size // LOOKED_AT)
@@ -105,11 +129,10 @@ class Field:
             inner = tuple(slice(size) for size in cut.shape)
             missing += np.count_nonzero(given[inner][~cut] > 0) - np.count_nonzero(smoothed[inner][~cut] > 0)
             cells = np.nonzero(cut)
-            missing += (
-                _between(given > 0, cells, CUBES).sum()
-                if self.firm
-                else np.count_nonzero(_between(given, cells, LINEAR) > 0) / PARTS**3
-            )
+            if self.firm:
+                missing += _between(given > 0, cells, CUBES).sum()
+            else:
+                missing += np.count_nonzero(_between(given, cells, LINEAR) > 0) / PARTS**3
             cells = (cells[0] + first, *cells[1:])
             found.append(_between(out, cells, CUBIC).ravel() - np.float32(level))
         values = np.concatenate(found)
@@ -158,10 +181,6 @@ def _between(values: NDArray[Any], cells: tuple[NDArray[np.intp], ...], weights:
     return np.asarray(corners.reshape(len(i), len(weights)).astype(np.float32) @ weights)
 
 
-def _weights(along: NDArray[Any]) -> NDArray[np.float32]:
-    return np.einsum("ia,jb,kc->ijkabc", along, along, along).reshape(len(along) ** 3, -1).astype(np.float32)
-
-
 def smooth(out: NDArray[np.float32], weights: NDArray[np.float64], axis: int) -> None:
     """Convolve a C-ordered field along one axis, in place."""
     planes, across = ((1, 2), (0, 2), (0, 1))[axis]
@@ -187,24 +206,6 @@ def unshrinking(sigma: float) -> NDArray[np.float64]:
     once = gaussian(sigma)
     twice = np.convolve(once, once)
     return np.asarray(2 * np.pad(once, (len(twice) - len(once)) // 2) - twice)
-
-
-def _cubic(u: NDArray[Any]) -> NDArray[Any]:
-    """The weights of four values in a row at parts u of the way from the second to the third (Catmull-Rom)."""
-    return np.stack(
-        [
-            ((2 - u) * u - 1) * u / 2,
-            ((3 * u - 5) * u * u + 2) / 2,
-            ((4 - 3 * u) * u + 1) * u / 2,
-            (u - 1) * u * u / 2,
-        ]
-    )
-
-
-PARTS, ROUNDS = 3, 2
-MIDDLES = (np.arange(PARTS) + 0.5) / PARTS
-LINEAR, CUBIC = _weights(np.stack([1 - MIDDLES, MIDDLES])), _weights(_cubic(MIDDLES))
-CUBES = np.full((8, 1), 1 / 8, dtype=np.float32)
 
 
 def _finite(volume: Volume, *, highest: bool = False) -> Slab:
