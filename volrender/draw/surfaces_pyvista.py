@@ -28,7 +28,6 @@ NEAR = 0.01  # of a voxel: no point of a surface lies nearer to a voxel's centre
 AGREE = 0.7  # the least cosine between the normals of faces and of values that are those of one surface
 PUSH = 0.25  # of a voxel: how far a smooth surface may be moved to be as large as the plain one
 STEPS, PASSED = 20, 0.1  # of a windowed sinc (Taubin et al., ECCV 1996)
-SPECK = 2.0  # voxels: a smaller body
 SHARP = 50.0  # degrees between the triangles of a decimated surface, from which on their side is an edge
 WHOLE = 100  # triangles: a body of fewer is not decimated
 WALLS = 18  # of the 27 voxels around one of a whole slit: there are more where it is a pit
@@ -190,7 +189,7 @@ def _as_large(mesh: pv.PolyData, plain: pv.PolyData, layer: Isosurface) -> pv.Po
 
     The normals are those of the smoothed values: between points that lie close together a triangle's own can turn it.
 
-    No point moves by more than a part of a voxel, a speck does not shrink to a point, a cavity stays where it is under
+    No point moves by more than a part of a voxel, a cavity by itself stays where it is under
     the skin, and the edge of the volume keeps its planes.
     """
     if mesh.n_points == 0 or plain.n_points == 0:
@@ -201,12 +200,12 @@ def _as_large(mesh: pv.PolyData, plain: pv.PolyData, layer: Isosurface) -> pv.Po
     own, smooth = _normals(faces, areas, len(points)), _unit(_steepest(layer, mesh))
     outward = np.where((own * smooth).sum(axis=1, keepdims=True) > 0, smooth, own)
     edge = _at_edge(points, layer.volume)
-    least, most = np.where(target < SPECK * step.prod(), 0, -PUSH * step.min()), PUSH * step.min()
+    most = PUSH * step.min()
     push, pushed = np.zeros(len(target)), points
     for _ in range(ROUNDS):
         surface = np.bincount(group[faces[:, 0]], np.linalg.norm(areas, axis=1), len(target))
         missing = np.where(target <= 0, 0, target - _volumes(pushed, faces, areas, group))
-        push = (push + missing / np.maximum(surface, 1e-30)).clip(least, most)
+        push = (push + missing / np.maximum(surface, 1e-30)).clip(-most, most)
         pushed = np.where(edge, points, (points + outward * push[group][:, None]).clip(low, high))
         areas = _areas(pushed, faces)
     mesh.points = pushed.astype(np.float32)
@@ -264,7 +263,8 @@ def _volumes(
 ) -> NDArray[np.float64]:
     """The volume that each closed piece encloses, below 0 for a cavity (the divergence theorem)."""
     each = np.einsum("ij,ij->i", points[faces[:, 0]], areas) / 3
-    return np.bincount(body[faces[:, 0]], weights=each, minlength=int(body.max()) + 1)
+    sums = np.bincount(body[faces[:, 0]], weights=each, minlength=int(body.max()) + 1)
+    return np.asarray(sums, dtype=np.float64)
 
 
 def _normals(faces: NDArray[np.intp], areas: NDArray[np.float64], n_points: int) -> NDArray[np.float64]:
@@ -346,7 +346,8 @@ def _apart(points: NDArray[Any], faces: NDArray[np.int64]) -> pv.PolyData:
         if not len(shared):
             return pv.PolyData.from_regular_faces(points, faces)
         touched: set[int] = set()
-        middles, halves = [], []
+        middles: list[NDArray[Any]] = []
+        halves: list[tuple[int, int, int]] = []
         for one, other in zip(forth[shared].tolist(), back[shared].tolist()):
             if touched & {one // 3, other // 3}:
                 continue
