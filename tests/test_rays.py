@@ -164,12 +164,19 @@ def test_label_bodies_keep_their_volume(size):
 
 @pytest.mark.parametrize("level", [15, 85])
 def test_a_smoothed_surface_lies_where_its_level_does(level):
-    """The blur of an edge crosses a level that is not half way up elsewhere: here by an eighth of a voxel."""
+    """The blur of an edge crosses a level that is not half way up elsewhere: here by an eighth of a voxel.
+
+    Between voxels even the plain surface of so bent an edge lies up to a tenth of one off.
+    """
     away = np.linalg.norm(np.indices((36, 36, 36)) - 17.5, axis=0)
     edge = Volume(np.clip(50 * (13 - away), 0, 100), ball(36).affine, name="edge")
-    scene = Scene(Isosurface(edge, level=level), background="transparent")
-    area = scene.render((200, 200))[..., 3].sum() / 255 * scene._view((200, 200)).mm_per_pixel ** 2
-    assert np.sqrt(area / np.pi) == pytest.approx(13 - level / 50, abs=0.05)
+    radii = []
+    for smooth in (True, False):
+        scene = Scene(Isosurface(edge, level=level, smooth=smooth), background="transparent")
+        area = scene.render((200, 200))[..., 3].sum() / 255 * scene._view((200, 200)).mm_per_pixel ** 2
+        radii.append(np.sqrt(area / np.pi))
+    assert radii[0] == pytest.approx(radii[1], abs=0.05)
+    assert radii[0] == pytest.approx(13 - level / 50, abs=0.1)
 
 
 def test_a_surface_is_closed_where_the_volume_ends():

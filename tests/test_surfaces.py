@@ -12,7 +12,7 @@ from skimage.metrics import structural_similarity
 from volrender import Isosurface, LabelMap, Scene, Slices, Volume, paint, sample, space
 from volrender.draw import nets
 from volrender.draw.rays import fields
-from volrender.draw.surfaces_pyvista import isosurface, label_surface
+from volrender.draw.surfaces_pyvista import isosurface, label_surface, with_normals
 
 EYE = np.eye(4)
 
@@ -33,10 +33,39 @@ def test_smoothing_keeps_the_volume(radii):
     assert abs(smooth - 4 / 3 * np.pi * np.prod(radii)) < 0.08 * smooth
 
 
-def test_smoothing_keeps_the_volume_of_a_head():
-    head = sample("mni152")
-    plain, smooth = (isosurface(Isosurface(head, 60, smooth=smooth)).volume for smooth in (False, True))
-    assert abs(smooth - plain) <= 0.01 * plain
+def signed_volume(mesh):
+    """What a mesh encloses (mm3), less its cavities."""
+    corners = np.asarray(mesh.points, dtype=float)[mesh.regular_faces]
+    return np.linalg.det(corners).sum() / 6
+
+
+def beyond(values, parts, order):
+    """How much of a field lies above 0 (voxels), by so many parts of a voxel along each axis."""
+    at = [((np.arange(size * parts) + 0.5) / parts - 0.5).clip(0, size - 1) for size in values.shape]
+    finer = ndimage.map_coordinates(values, np.meshgrid(*at, indexing="ij"), order=1) if order == 1 else None
+    return ((fields.refined(values, parts) if finer is None else finer) > 0).sum() / parts**3
+
+
+@pytest.fixture(scope="module")
+def small_head():
+    head = sample("mni152").canonical
+    data = head.data[20:-20:2, 20:-20:2, 20:-40:2]
+    return Volume(data, head.affine @ np.diag([2, 2, 2, 1]), name="head")
+
+
+@pytest.mark.parametrize("level", ["95%", "otsu", "90%", 150])
+def test_smoothing_keeps_the_volume_of_a_head(small_head, level):
+    """As meshes, and as the fields that rays meet."""
+    smooth, plain = (Isosurface(small_head, level, smooth=smooth) for smooth in (True, False))
+    one, two = isosurface(smooth), isosurface(plain)
+    assert one.n_open_edges == 0
+    assert signed_volume(one) == pytest.approx(signed_volume(two), rel=0.01)
+    counted = []
+    for layer, order in ((smooth, 3), (plain, 1)):
+        values = np.empty(small_head.shape, np.float32)
+        fields.surface_field(layer).fill(values)
+        counted.append(beyond(values, 4, order))
+    assert counted[0] == pytest.approx(counted[1], rel=0.01)
 
 
 @pytest.mark.parametrize("level", [-3.1, 3.1])
@@ -128,6 +157,39 @@ def test_decimation_tells_how_far_the_surface_is_off():
     assert off.max() < 0.5
     for decimate, kind in ((1, ValueError), (-0.1, ValueError), ("a", TypeError)):
         refuses(kind, lambda d=decimate: Isosurface(volume, decimate=d), "decimate")
+
+
+@pytest.mark.parametrize("decimate", [0.5, 0.9, 0.97])
+def test_a_decimated_surface_is_closed_and_says_how_far_it_is_off(small_head, decimate):
+    """A head that goes on to the volume's edge, between and under many small bodies."""
+    full = isosurface(Isosurface(small_head, "90%"))
+    with pytest.warns(UserWarning, match=r"head.* mm off$"):
+        thin = isosurface(Isosurface(small_head, "90%", decimate=decimate))
+    assert thin.n_open_edges == 0
+    assert thin.is_manifold
+    assert thin.n_cells < (1.05 - 0.8 * decimate) * full.n_cells
+    far = []
+    for one, other in ((full, thin), (thin, full)):
+        points = np.concatenate([one.points, one.cell_centers().points])
+        nearest = other.find_closest_cell(points, return_closest_point=True)[1]
+        far.append(np.linalg.norm(nearest - points, axis=1).max())
+    assert 0.8 * max(far) <= thin.field_data["error_mm"][0] <= 1.05 * max(far)
+
+
+def test_a_decimated_surface_ends_flat_and_sharp_where_the_volume_does():
+    i = np.moveaxis(np.indices((24, 24, 20)), 0, -1) - [11.5, 11.5, 0]
+    far = np.hypot(i[..., 0], i[..., 1])
+    tube = Volume((50 + 20 * (3 - np.abs(far - 7))).clip(0, 100), EYE, name="tube")
+    with pytest.warns(UserWarning, match="tube"):
+        mesh = isosurface(Isosurface(tube, 50, decimate=0.9))
+    assert mesh.n_open_edges == 0
+    assert mesh.bounds[4:] == pytest.approx((-0.5, 19.5), abs=0.1)
+    lit = with_normals(mesh)
+    faces = lit.regular_faces
+    corners = np.asarray(lit.points)[faces]
+    own = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
+    end = np.abs(own[:, 2]) > 0.99 * np.linalg.norm(own, axis=1)
+    assert (np.abs(lit.point_data["Normals"][faces[end], 2]) > 0.9).mean() > 0.8
 
 
 def test_small_bodies_are_left_when_a_surface_is_decimated():

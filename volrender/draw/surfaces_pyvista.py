@@ -30,10 +30,11 @@ NEAR = 0.01  # of a voxel: no point of a surface lies nearer to a voxel's centre
 AGREE = 0.7  # the least cosine between the normals of faces and of values that are those of one surface
 PUSH = 0.25  # of a voxel: how far a smooth surface may be moved to be as large as the plain one
 STEPS, PASSED = 20, 0.1  # of a windowed sinc (Taubin et al., ECCV 1996)
-SPECK = 2.0  # voxels: a smaller body
+SHARP = 50.0  # degrees between the triangles of a decimated surface, from which on their side is an edge
 WHOLE = 100  # triangles: a body of fewer is not decimated
 WALLS = 18  # of the 27 voxels around one of a whole slit: there are more where it is a pit
 BELL = 0.3  # the sigma of what looks so far around, in the ray caster's weights
+ROUNDS = 4  # in which a smooth surface is pushed
 VOTES = 100  # points of a body that tell which it is among the smooth ones
 
 
@@ -105,11 +106,15 @@ def _contour(volume: Volume, values: NDArray[np.float32], parts: int = 1) -> pv.
 
 
 def with_normals(mesh: pv.PolyData) -> pv.PolyData:
-    """The mesh with the normals of its own faces at its points, unless it has some."""
+    """The mesh with the normals of its own faces at its points, unless it has some; large faces end sharply."""
     if "Normals" in mesh.point_data or mesh.n_points == 0:
         return mesh
     return mesh.compute_normals(
-        cell_normals=False, split_vertices=False, consistent_normals=False, auto_orient_normals=False
+        cell_normals=False,
+        split_vertices="error_mm" in mesh.field_data,
+        feature_angle=SHARP,
+        consistent_normals=False,
+        auto_orient_normals=False,
     )
 
 
@@ -191,38 +196,59 @@ def _as_large(mesh: pv.PolyData, plain: pv.PolyData, layer: Isosurface) -> pv.Po
 
     The normals are those of the smoothed values: between points that lie close together a triangle's own can turn it.
 
-    No point moves by more than a part of a voxel, a speck does not shrink to a point, a cavity stays where it is under
+    No point moves by more than a part of a voxel, a cavity by itself stays where it is under
     the skin, and the edge of the volume keeps its planes.
     """
     if mesh.n_points == 0 or plain.n_points == 0:
         return mesh
     step, (low, high) = spacing(layer.volume.canonical.affine), _outer_faces(layer.volume)
     points, faces = np.asarray(mesh.points, dtype=np.float64), mesh.regular_faces
-    areas, body = _areas(points, faces), _bodies(faces, len(points))
-    target = _matched(points, body, plain)
-    surface = np.bincount(body[faces[:, 0]], weights=np.linalg.norm(areas, axis=1))
-    missing = np.where(target <= 0, 0, target - _volumes(points, faces, areas, body)) / np.maximum(surface, 1e-30)
-    push = missing.clip(np.where(target < SPECK * step.prod(), 0, -PUSH * step.min()), PUSH * step.min())
-    edge = _at_edge(points, layer.volume)
+    areas, (group, target) = _areas(points, faces), _matched(points, faces, plain)
     own, smooth = _normals(faces, areas, len(points)), _unit(_steepest(layer, mesh))
     outward = np.where((own * smooth).sum(axis=1, keepdims=True) > 0, smooth, own)
-    pushed = (points + outward * push[body][:, None]).clip(low, high)
-    mesh.points = np.where(edge, points, pushed).astype(np.float32)
+    edge = _at_edge(points, layer.volume)
+    most = PUSH * step.min()
+    push, pushed = np.zeros(len(target)), points
+    for _ in range(ROUNDS):
+        surface = np.bincount(group[faces[:, 0]], np.linalg.norm(areas, axis=1), len(target))
+        missing = np.where(target <= 0, 0, target - _volumes(pushed, faces, areas, group))
+        push = (push + missing / np.maximum(surface, 1e-30)).clip(-most, most)
+        pushed = np.where(edge, points, (points + outward * push[group][:, None]).clip(low, high))
+        areas = _areas(pushed, faces)
+    mesh.points = pushed.astype(np.float32)
     return mesh
 
 
-def _matched(points: NDArray[np.float64], body: NDArray[np.intp], plain: pv.PolyData) -> NDArray[np.float64]:
-    """For each body, the volume of those of the plain surface that lie nearest to it."""
-    before, faces = np.asarray(plain.points, dtype=np.float64), plain.regular_faces
-    other = _bodies(faces, len(before))
-    volumes = _volumes(before, faces, _areas(before, faces), other)
-    order = np.argsort(other, kind="stable")
-    rank = np.arange(len(order)) - np.searchsorted(other[order], other[order])
-    some = order[rank % np.maximum(np.bincount(other)[other[order]] // VOTES, 1) == 0]
-    _, nearest = cKDTree(points).query(before[some])
-    shape = (len(volumes), int(body.max()) + 1)
-    votes = sparse.coo_array((np.ones(len(some)), (other[some], body[nearest])), shape=shape).tocsr()
-    return np.asarray(np.bincount(np.ravel(votes.argmax(axis=1)), volumes, shape[1]), dtype=np.float64)
+def _matched(
+    points: NDArray[np.float64], faces: NDArray[np.intp], plain: pv.PolyData
+) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
+    """Which bodies are the same ones as of the plain surface: the group of each point, and each group's volume there.
+
+    A body joins the one that most of its points lie nearest to, so that what one surface splits, merges or closes is
+    one group.
+    """
+    before, others = np.asarray(plain.points, dtype=np.float64), plain.regular_faces
+    one, two = _bodies(faces, len(points)), _bodies(others, len(before))
+    n = int(one.max()) + 1
+    two += n
+    pairs = np.concatenate([_nearest(points, one, before, two), _nearest(before, two, points, one)], axis=1)
+    links = sparse.coo_array((np.ones(pairs.shape[1]), tuple(pairs)), shape=(two.max() + 1,) * 2)
+    group = sparse.csgraph.connected_components(links, directed=False)[1].astype(np.intp)
+    volumes = _volumes(before, others, _areas(before, others), group[two])
+    return group[one], np.pad(volumes, (0, int(group.max()) + 1 - len(volumes)))
+
+
+def _nearest(
+    points: NDArray[np.float64], body: NDArray[np.intp], others: NDArray[np.float64], other: NDArray[np.intp]
+) -> NDArray[np.intp]:
+    """Each body and the one of the others that most of its points lie nearest to (2, n)."""
+    order = np.argsort(body, kind="stable")
+    rank = np.arange(len(order)) - np.searchsorted(body[order], body[order])
+    some = order[rank % np.maximum(np.bincount(body)[body[order]] // VOTES, 1) == 0]
+    _, nearest = cKDTree(others).query(points[some])
+    votes = sparse.coo_array((np.ones(len(some)), (body[some], other[nearest]))).tocsr()
+    found = np.unique(body)
+    return np.stack([found, np.ravel(votes.argmax(axis=1))[found]])
 
 
 def _bodies(faces: NDArray[np.intp], n_points: int) -> NDArray[np.intp]:
@@ -244,7 +270,8 @@ def _volumes(
 ) -> NDArray[np.float64]:
     """The volume that each closed piece encloses, below 0 for a cavity (the divergence theorem)."""
     each = np.einsum("ij,ij->i", points[faces[:, 0]], areas) / 3
-    return np.asarray(np.bincount(body[faces[:, 0]], weights=each), dtype=np.float64)
+    sums = np.bincount(body[faces[:, 0]], weights=each, minlength=int(body.max()) + 1)
+    return np.asarray(sums, dtype=np.float64)
 
 
 def _normals(faces: NDArray[np.intp], areas: NDArray[np.float64], n_points: int) -> NDArray[np.float64]:
@@ -267,7 +294,7 @@ def _decimated(mesh: pv.PolyData, layer: Isosurface) -> pv.PolyData:
     body = _bodies(faces, mesh.n_points)[faces[:, 0]]
     whole = np.bincount(body)[body] < WHOLE
     parts = [_some(mesh, ~whole).decimate(layer.decimate, volume_preservation=True), _some(mesh, whole)]
-    fewer = pv.merge([part for part in parts if part.n_cells], merge_points=False)
+    fewer = _filled(pv.merge([part for part in parts if part.n_cells], merge_points=False))
     error = max(_farthest(mesh, fewer), _farthest(fewer, mesh))
     fewer.field_data["error_mm"] = [error]
     warn(
@@ -275,6 +302,87 @@ def _decimated(mesh: pv.PolyData, layer: Isosurface) -> pv.PolyData:
         f"and lies up to {error:.2g} mm off"
     )
     return fewer
+
+
+def _filled(mesh: pv.PolyData) -> pv.PolyData:
+    """A mesh without the holes that collapsed edges left: each ring of sides without a neighbour is fanned shut."""
+    faces, n = mesh.regular_faces.astype(np.int64), mesh.n_points
+    start, end = faces.ravel(), np.roll(faces, -1, axis=1).ravel()
+    low, high = np.minimum(start, end), np.maximum(start, end)
+    edges, place = np.unique(low * n + high, return_inverse=True)
+    excess = np.bincount(place, weights=np.where(start < end, 1, -1)).astype(int)
+    onward: dict[int, list[int]] = {}
+    for edge, times in zip(edges[excess != 0], excess[excess != 0]):
+        one, two = divmod(int(edge), n)
+        here, there = (two, one) if times > 0 else (one, two)
+        onward.setdefault(here, []).extend([there] * abs(int(times)))
+    fans = []
+    while onward:
+        first = here = next(iter(onward))
+        while (there := onward[here].pop()) != first:
+            fans.append((first, here, there))
+            if not onward[here]:
+                del onward[here]
+            here = there
+        if not onward[here]:
+            del onward[here]
+    fans = [fan for fan in fans if len({*fan}) == 3]
+    return _apart(np.asarray(mesh.points), np.concatenate([faces, fans]) if fans else faces)
+
+
+def _apart(points: NDArray[Any], faces: NDArray[np.int64]) -> pv.PolyData:
+    """A closed mesh in which every side has two triangles: where sheets touch, each has points of its own.
+
+    The uses of a side in either direction are paired, and corners that paired triangles share are one point. Sheets
+    that still share a side, as of a tube that became a line, get a point of their own half way along it.
+    """
+    faces = _single(faces)
+    while True:
+        forth, back = _paired(faces)
+        n = faces.size
+        after = np.arange(n) // 3 * 3 + (np.arange(n) + 1) % 3
+        ones, others = np.concatenate([forth, after[forth]]), np.concatenate([after[back], back])
+        links = sparse.coo_array((np.ones(len(ones), dtype=bool), (ones, others)), shape=(n, n))
+        count, corner = sparse.csgraph.connected_components(links, directed=False)
+        own = np.empty(count, dtype=np.int64)
+        own[corner] = faces.ravel()
+        points, faces = points[own], corner.reshape(-1, 3).astype(np.int64)
+        forth, back = _paired(faces)
+        sides = np.stack([faces.ravel()[forth], faces.ravel()[after[forth]]])
+        shared = 1 + np.flatnonzero((sides[:, 1:] == sides[:, :-1]).all(axis=0))
+        if not len(shared):
+            return pv.PolyData.from_regular_faces(points, faces)
+        touched: set[int] = set()
+        middles: list[NDArray[Any]] = []
+        halves: list[tuple[int, int, int]] = []
+        for one, other in zip(forth[shared].tolist(), back[shared].tolist()):
+            if touched & {one // 3, other // 3}:
+                continue
+            touched |= {one // 3, other // 3}
+            middle = count + len(middles)
+            middles.append(points[faces[one // 3][[one % 3, (one + 1) % 3]]].mean(axis=0))
+            for side in (one, other):
+                begin, end, apex = np.roll(faces[side // 3], -(side % 3))
+                faces[side // 3] = begin, middle, apex
+                halves.append((middle, end, apex))
+        points, faces = np.concatenate([points, middles]).astype(points.dtype), np.concatenate([faces, halves])
+
+
+def _single(faces: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The triangles but for those that lie back to back, of the same points in opposite order."""
+    place = np.unique(np.sort(faces, axis=1), axis=0, return_inverse=True)[1].ravel()
+    turn = np.sign((faces - np.roll(faces, 1, axis=1)).prod(axis=1, dtype=np.float64))
+    left = np.bincount(place, weights=turn)
+    rows = np.flatnonzero(turn * left[place] > 0)
+    rows = rows[np.argsort(place[rows], kind="stable")]
+    rank = np.arange(len(rows)) - np.searchsorted(place[rows], place[rows])
+    return faces[np.sort(rows[rank < np.abs(left[place[rows]])])]
+
+
+def _paired(faces: NDArray[np.int64]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """The sides of triangles, each numbered as the corner where it begins, and those that pass them the other way."""
+    start, end = faces.ravel(), np.roll(faces, -1, axis=1).ravel()
+    return np.lexsort((end, start)), np.lexsort((start, end))
 
 
 def _some(mesh: pv.PolyData, which: NDArray[np.bool_]) -> pv.PolyData:

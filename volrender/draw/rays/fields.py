@@ -5,7 +5,7 @@ A field is filled in slabs, so that an interrupt is heard and memory is held for
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, TypeAlias
@@ -33,6 +33,47 @@ ROOM = 10  # voxels around a label map's bodies, more than its smoothing reaches
 KEPT_SPECK = 0.9  # of what a voxel was beyond a surface's level, where all around it would vanish
 
 
+def _cubic(u: NDArray[Any]) -> NDArray[Any]:
+    """The weights of four values in a row at parts u of the way from the second to the third (Catmull-Rom)."""
+    return np.stack(
+        [
+            ((2 - u) * u - 1) * u / 2,
+            ((3 * u - 5) * u * u + 2) / 2,
+            ((4 - 3 * u) * u + 1) * u / 2,
+            (u - 1) * u * u / 2,
+        ]
+    )
+
+
+def _weights(along: NDArray[Any]) -> NDArray[np.float32]:
+    """From those of values in a row at each part (n, parts) to those of a block of values at all (n^3, parts^3)."""
+    return np.einsum("ia,jb,kc->ijkabc", along, along, along).reshape(len(along) ** 3, -1).astype(np.float32)
+
+
+PARTS, ROUNDS = 4, 4  # of a cell between voxels along each axis, in which what a surface encloses is counted; how often
+MIDDLES = (np.arange(PARTS) + 0.5) / PARTS
+LINEAR, CUBIC = _weights(np.stack([1 - MIDDLES, MIDDLES])), _weights(_cubic(MIDDLES))
+CUBES = np.full((8, 1), 1 / 8, dtype=np.float32)
+CELLS = 40_000  # that are counted, at most
+
+
+@dataclass(frozen=True)
+class Count:
+    """How many cells' worth a field encloses at a level in some cells between voxels, of lowest voxels (3, n)."""
+
+    level: float
+    cells: NDArray[np.intp]
+    full: float
+
+    def gain(self, out: NDArray[np.float32]) -> float:
+        """How much higher than the level a smoothed field encloses as much there; less that, it does so at the level."""
+        values = (_around(out, tuple(self.cells), 4) @ CUBIC).ravel() - np.float32(self.level)
+        above = int(np.clip(self.full * PARTS**3, 0, values.size))
+        if not 0 < above < values.size:
+            return 0.0
+        return float(np.partition(values, values.size - above)[values.size - above])
+
+
 @dataclass(frozen=True)
 class Field:
     """A field that is still to be filled.
@@ -49,7 +90,7 @@ class Field:
         From the lowest and the highest value of each block to whether there is something in it.
     clip : tuple of Clip
     round : bool
-        Whether values between voxels are those of a cubic, and the surfaces at what is `kept` stay where they were.
+        Whether values between voxels are those of a cubic, and the surfaces at what is `kept` enclose as much as before.
     firm : 0, 1 or 2
         Whether every voxel above 0 stays there when the field is smoothed; of 2 every voxel below stays there too.
     kept : tuple of float
@@ -81,34 +122,29 @@ class Field:
             return
         for axis in range(3):
             smooth(out, self.weights, axis)
-        if self.round:
-            drifts = [self._drift(out, level) for level in self.kept]
-            for part in out:
-                part -= np.interp(part, self.kept, drifts).astype(np.float32)
-        for level in self.kept:
-            self._keep(out, np.float32(level))
+        counts = [self._count(out, level) for level in self.kept] if self.round else []
+        for _ in range(ROUNDS if self.round else 1):
+            if counts:
+                gains = [count.gain(out) for count in counts]
+                for part in out:
+                    part -= np.interp(part, self.kept, gains).astype(np.float32)
+            for level in self.kept:
+                self._keep(out, np.float32(level))
         np.clip(out, *self.limits, out=out)  # the weights of `unshrinking` overshoot
 
-    def _drift(self, out: NDArray[np.float32], level: float) -> np.float32:
-        """How far the smoothed field is, on average, beyond a level where the given one crosses it.
-
-        Less that, its surface lies as before.
-
-        The blur of an edge crosses elsewhere, unless the level is half way up, and what bulges is less full. Where the
-        two do not cross between the same voxels something was smoothed away, which tells nothing of the rest.
-        """
+    def _count(self, out: NDArray[np.float32], level: float) -> Count:
+        """What the given field encloses at a level, in some of the cells where the smoothed one may enclose other."""
         every, found = SLAB * -(-out.size // LOOKED_AT), []
-        for first in range(0, len(out), every):
-            part = slice(first, first + SLAB)
-            given, smoothed = self.slab(self.volume.data[part]) - level, out[part] - np.float32(level)
-            for axis in range(3):
-                before, after = np.moveaxis(given, axis, 0), np.moveaxis(smoothed, axis, 0)
-                at = np.nonzero(_changes(before) & _changes(after))
-                near, far = before[:-1][at], before[1:][at]
-                share = near / (near - far)
-                found.append((1 - share) * after[:-1][at] + share * after[1:][at])
-        values = np.concatenate(found)
-        return np.float32(values.mean() if values.size else 0)
+        for first in range(0, max(len(out) - 1, 1), every):
+            given = self.slab(self.volume.data[first : first + SLAB + 1]) - level
+            beyond, after = given > 0, out[first : first + SLAB + 1] > level
+            i, j, k = np.nonzero(_some_differ(beyond, after))
+            corners = _around((beyond if self.firm else given).astype(np.float32), (i, j, k), 2)
+            found.append((np.stack([i + first, j, k]), corners))
+        cells, corners = np.concatenate([c for c, _ in found], axis=1), np.concatenate([v for _, v in found])
+        some = slice(None, None, -(-len(corners) // CELLS) or 1)
+        full = corners[some] @ CUBES if self.firm else (corners[some] @ LINEAR > 0) / PARTS**3
+        return Count(level, cells[:, some], float(full.sum()))
 
     def _keep(self, out: NDArray[np.float32], level: np.float32) -> None:
         """Let what would go all around, a speck or a gap, stay almost as it was."""
@@ -128,9 +164,21 @@ class Field:
             out[part] = np.where(lost, level + KEPT_SPECK * before, out[part])
 
 
-def _changes(values: NDArray[Any]) -> NDArray[np.bool_]:
-    """Where values cross 0 from one place along i to the next."""
-    return np.asarray((values[1:] > 0) != (values[:-1] > 0))
+def _some_differ(*masks: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Whether not all of the voxels around each cell are in all of the masks, or all in none."""
+    every, some = np.logical_and.reduce(masks), np.logical_or.reduce(masks)
+    for axis in range(3):
+        if every.shape[axis] > 1:
+            ahead, back = ((slice(None),) * axis + (end,) for end in (slice(1, None), slice(None, -1)))
+            every, some = every[ahead] & every[back], some[ahead] | some[back]
+    return np.asarray(some & ~every)
+
+
+def _around(values: NDArray[np.float32], cells: Sequence[NDArray[np.intp]], reach: int) -> NDArray[np.float32]:
+    """The values (n, reach^3) of the voxels around cells."""
+    steps = np.arange(reach) - (reach - 1) // 2
+    i, j, k = ((at[:, None] + steps).clip(0, size - 1) for at, size in zip(cells, values.shape))
+    return values[i[:, :, None, None], j[:, None, :, None], k[:, None, None, :]].reshape(len(i), reach**3)
 
 
 def smooth(out: NDArray[np.float32], weights: NDArray[np.float64], axis: int) -> None:
@@ -183,12 +231,7 @@ def refined(values: NDArray[np.float32], parts: int) -> NDArray[np.float32]:
         at = ((np.arange(size * parts) + 0.5) / parts - 0.5).clip(0, size - 1)
         behind = np.minimum(at.astype(np.intp), max(size - 2, 0))
         u = (at - behind).astype(np.float32)
-        weights = (
-            ((2 - u) * u - 1) * u / 2,
-            ((3 * u - 5) * u * u + 2) / 2,
-            ((4 - 3 * u) * u + 1) * u / 2,
-            (u - 1) * u * u / 2,
-        )
+        weights = _cubic(u)
         along = [1, 1, 1]
         along[axis] = -1
         values = np.sum(
@@ -242,9 +285,11 @@ def surface_field(layer: Isosurface) -> Field:
     """How far values lie beyond the level, as a part of their range."""
     survey, level = layer.volume.survey, layer.level
     assert isinstance(level, float)
-    if level == (survey.high if layer.side > 0 else survey.low):
+    first, last = (survey.low, survey.high)[:: int(layer.side)]
+    if level in (first, last):
         raise ValueError(
-            f"the surface of {layer.volume.name or 'the volume'} at {level:g} is empty: "
+            f"the surface of {layer.volume.name or 'the volume'} at {level:g} "
+            f"{'is empty' if level == last else 'encloses every voxel'}: "
             f"choose a level inside its data, {survey.low:g} to {survey.high:g}"
         )
     finite, scale = _finite(layer.volume), layer.side / ((survey.high - survey.low) or 1.0)
