@@ -490,6 +490,7 @@ def test_loops_run_where_their_copy_cannot_be_written(monkeypatch, tmp_path):
 @pytest.mark.filterwarnings("ignore:.*removes nothing")
 def test_what_cannot_be_drawn_is_a_sentence():
     refuses(ValueError, lambda: Scene(Isosurface(ball(), 100)).render((20, 20)), "is empty")
+    refuses(ValueError, lambda: Scene(Isosurface(ball(), 0)).render((20, 20)), "encloses every voxel")
     many = [Plane(x=float(100 + n)) for n in range(70)]
     refuses(ValueError, lambda: Scene(Intensity(ball(), clip=many)).render((20, 20)), "at most 62 ways", "got 70")
 

@@ -178,8 +178,8 @@ class Isosurface:
     Raises
     ------
     ValueError
-        If the level lies outside the data. A scene whose surface would be empty, as at the highest value, is refused
-        when it is drawn.
+        If the level lies outside the data. A scene whose surface would be empty, as at the highest value, or hold
+        all voxels, as at the lowest, is refused when it is drawn.
 
     Examples
     --------

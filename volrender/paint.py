@@ -292,7 +292,7 @@ def closed(layer: Layer) -> Body | None:
         matter = values > 2 * layer.look.survey.air - layer.look.survey.background
         hollow = (layer.look.alpha(values, "volume") == 0) & matter
     affine = source.affine @ np.diag([step, step, step, 1.0])
-    return bodies.body(_within(layer, values) > 0.5, affine, min(source.spacing), hollow)
+    return bodies.body(within(layer, values) > 0.5, affine, min(source.spacing), hollow)
 
 
 def projected(layer: Intensity) -> Volume:
@@ -326,7 +326,7 @@ def coverage(
     values = luma(values) if layer.volume.kind == "rgb" else values
     filled = scipy.ndimage.gaussian_filter(np.nan_to_num(values, nan=layer.volume.luminance.survey.low), sigma)
     # The subject's own edge is as fine as its values; what is sealed lies behind it.
-    covered = np.maximum(_within(layer, filled), body.covers(points_xyz))
+    covered = np.maximum(within(layer, filled), body.covers(points_xyz))
     return np.asarray(np.where(np.isfinite(values), covered, 0), dtype=np.float32)
 
 
@@ -336,7 +336,7 @@ def unshrinking(data: NDArray[Any], sigma: float, **edge: Any) -> NDArray[Any]:
     return np.asarray(2 * once - scipy.ndimage.gaussian_filter(once, sigma, **edge))
 
 
-def _within(layer: Intensity | CutPlane | Isosurface, values: NDArray[Any]) -> NDArray[Any]:
+def within(layer: Intensity | CutPlane | Isosurface, values: NDArray[Any]) -> NDArray[Any]:
     """How far values belong to the subject, 0 to 1; 0.5 where its surface is seen."""
     low = layer.volume.luminance.survey.low
     if isinstance(layer, Isosurface):

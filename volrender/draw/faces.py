@@ -15,7 +15,7 @@ from scipy import ndimage
 
 from volrender import framing, paint
 from volrender.bodies import Body
-from volrender.layers import CutPlane, Intensity, LabelMap, Layer, is_projection
+from volrender.layers import CutPlane, Intensity, Isosurface, LabelMap, Layer, is_projection
 from volrender.space import Clip, Plane, apply_affine, removed
 
 LARGE = 1400  # points along one side of a face, at most
@@ -128,7 +128,7 @@ def _face(
         voxel = min(layer.volume.spacing) / step
         cover = paint.coverage(layer, points, bodies[layer], paint.softness(layer) * voxel)
         inner = points
-        if n == 0 and bodies[layer] is not None:
+        if n == 0 and bodies[layer] is not None and paint.has_body(layer):
             inner = _without_air(layer, points, cover, voxel)
             cover = _where_drawn(layer, points, cover)
         colors = paint.on_face(layer, inner, overlay=n > 0)
@@ -167,7 +167,7 @@ def _continued(layer: Layer, clips: Sequence[Clip], points: NDArray[np.float64])
 
 
 def _without_air(
-    layer: Layer, points: NDArray[np.float64], cover: NDArray[np.float32], voxel: float
+    layer: Intensity | CutPlane | Isosurface, points: NDArray[np.float64], cover: NDArray[np.float32], voxel: float
 ) -> NDArray[np.float64]:
     """Points (u, v, 3), those along the edge of what is covered moved inward as long as values rise, as out of air.
 
@@ -193,7 +193,7 @@ def _without_air(
         step = (RIM * voxel - looked_up(depth, at)).clip(0, INWARD * voxel)
         further = at + step * np.stack([looked_up(part, at) for part in inward])
         there = looked_up(values, further)
-        at = np.where((there - here > least) | (here < source.survey.air), further, at)
+        at = np.where((there - here > least) | (paint.within(layer, here) < 1), further, at)
         here = looked_up(values, at)
     moved = points.copy()
     moved[place] = np.stack([looked_up(axis, at) for axis in np.moveaxis(points, -1, 0)], axis=-1)
