@@ -50,9 +50,18 @@ class Body:
         return np.asarray(np.clip(0.5 + (depth - self.margin) / (voxels * self.finest), 0, 1))
 
 
-def stride(shape: Sequence[int]) -> int:
-    """Of how many voxels in a row one is taken, for a grid on which a body is sealed in little time."""
-    return int(np.ceil((np.prod(np.array(shape[:3], float)) / MOST) ** (1 / 3)))
+def strides(shape: Sequence[int], spacing: NDArray[np.float64]) -> tuple[int, ...]:
+    """Of how many voxels in a row one is taken along each axis, for a grid on which a body is sealed in little time.
+
+    Examples
+    --------
+    >>> strides((512, 512, 28), np.array([0.45, 0.45, 5.0]))
+    (3, 3, 1)
+    """
+    steps = np.ones(3, dtype=int)
+    while np.prod(np.ceil(np.array(shape[:3]) / steps)) > MOST:
+        steps[np.argmin(np.where(steps < shape[:3], steps * spacing, np.inf))] += 1
+    return tuple(steps.tolist())
 
 
 def body(mask: Mask, affine: NDArray[np.float64], finest: float, hollow: Mask | None = None) -> Body:
@@ -67,7 +76,7 @@ def body(mask: Mask, affine: NDArray[np.float64], finest: float, hollow: Mask | 
         inside &= ~_wide(hollow & inside, reach, spacing, CREASE * reach)
     wall = np.pad(inside, 1, mode="edge")  # the end of a scan is no outside
     depth = scipy.ndimage.distance_transform_edt(wall, sampling=spacing)[1:-1, 1:-1, 1:-1].astype(np.float32)
-    depth = scipy.ndimage.gaussian_filter(depth, 1.0, mode="nearest")  # of cubes it is stepped
+    depth = scipy.ndimage.gaussian_filter(depth, spacing.min() / spacing, mode="nearest")  # of cubes it is stepped
     squeeze = np.linalg.svd(affine[:3, :3] / spacing, compute_uv=False).min()  # of a sheared grid
     return Body(depth, affine, max(MARGIN * finest, float(spacing.max())) / float(squeeze), finest)
 

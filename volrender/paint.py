@@ -285,13 +285,14 @@ def closed(layer: Layer) -> Body | None:
     if not has_body(layer):
         return None
     source = layer.volume.luminance.canonical
-    step = bodies.stride(source.shape)
-    values = np.nan_to_num(source.data[::step, ::step, ::step].astype(np.float32), nan=source.survey.low)
+    steps = bodies.strides(source.shape, np.array(source.spacing))
+    some = tuple(slice(None, None, step) for step in steps)
+    values = np.nan_to_num(source.data[some].astype(np.float32), nan=source.survey.low)
     hollow = None
     if not isinstance(layer, Isosurface) and isinstance(layer.opacity, tuple) and opaque(layer):
         matter = values > 2 * layer.look.survey.air - layer.look.survey.background
         hollow = (layer.look.alpha(values, "volume") == 0) & matter
-    affine = source.affine @ np.diag([step, step, step, 1.0])
+    affine = source.affine @ np.diag([*steps, 1.0])
     return bodies.body(within(layer, values) > 0.5, affine, min(source.spacing), hollow)
 
 

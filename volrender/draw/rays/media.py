@@ -160,7 +160,9 @@ def colored(
     out = 1.0 if v < m.zero else -1.0
     n, steep = unit(out * x, out * y, out * z, d), (x * x + y * y + z * z) * m.reach**2
     at_xyz = (o[0] + t * d[0], o[1] + t * d[1], o[2] + t * d[2])
-    return shaded(air, tables, sight, m, red, green, blue, n, steep / (steep + LEVEL * LEVEL), 1.0, at_xyz, d)
+    # Where a scan ends values have a side only along its end.
+    within = min((t - r.first) * math.sqrt(r.along[0] ** 2 + r.along[1] ** 2 + r.along[2] ** 2), 1.0)
+    return shaded(air, tables, sight, m, red, green, blue, n, within * steep / (steep + LEVEL * LEVEL), 1.0, at_xyz, d)
 
 
 @apart
