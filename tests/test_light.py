@@ -142,15 +142,15 @@ def test_the_flat_end_of_a_surface_keeps_its_normal():
     assert np.asarray(mesh.point_data["Normals"])[top & middle][:, 2].min() > 0.99
 
 
-@pytest.mark.parametrize("wide", [24, 4])
+@pytest.mark.parametrize("wide", [72, 4])
 def test_no_air_is_mixed_into_the_edge_of_a_cut_face(wide):
     """A block, or a wall of it, is as light up to its edge as within, however blurred it was scanned."""
-    data = np.zeros((34, 34, 34))
-    data[5:29, 5:29, 5 : 5 + wide] = 200
-    layer = Intensity(Volume(ndimage.gaussian_filter(data, 0.7), np.eye(4)), clip=Plane(x=17.2), clim=(0, 200))
+    data = np.zeros((20, 82, 82))
+    data[5:15, 5:77, 5 : 5 + wide] = 200
+    layer = Intensity(Volume(ndimage.gaussian_filter(data, 0.7), np.eye(4)), clip=Plane(x=10.2), clim=(0, 200))
     (face,) = faces.cut_faces([layer], 0.1)
     inside = face.picture[face.covered >= 0.5][:, 0]
-    assert inside.min() > 0.93 * np.median(inside)
+    assert inside.min() > 0.9 * np.median(inside)
 
 
 def test_the_steps_between_the_voxels_of_labels_are_no_rings():

@@ -525,7 +525,7 @@ def test_what_is_compiled_is_said():
 
 def test_where_a_scan_ends_its_last_slice_is_not_lit_from_the_side():
     """Stripes of bone in much clear tissue, seen from above the end: light leaves their values as they are."""
-    x, y, _ = np.indices((60, 30, 20))
+    x = np.indices((60, 30, 20))[0]
     data = np.where(x < 30, 130 + 40.0 * np.sin(x / 1.5), 40)
     body = Intensity(Volume(data, EYE), opacity=[(0, 0), (30, 0.01), (60, 0.01), (80, 0.9)], clim=(0, 200), cmap="gray")
     scenes = [Scene(body, camera="superior", light=light, annotate=False) for light in ("studio", "flat")]

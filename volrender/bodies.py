@@ -64,6 +64,15 @@ def strides(shape: Sequence[int], spacing: NDArray[np.float64]) -> tuple[int, ..
     return tuple(steps.tolist())
 
 
+def joined(mask: Mask, firm: Mask) -> Mask:
+    """The parts of a mask in which something is firm, if anything is: the noise around a subject is not."""
+    parts, n = scipy.ndimage.label(mask)
+    kept = np.zeros(n + 1, dtype=bool)
+    kept[np.unique(parts[firm & mask])] = True
+    kept[0] = False
+    return np.asarray(kept[parts]) if kept.any() else mask
+
+
 def body(mask: Mask, affine: NDArray[np.float64], finest: float, hollow: Mask | None = None) -> Body:
     """The closed body around what a mask (i, j, k) holds, of a volume whose voxels measure `finest` mm.
 

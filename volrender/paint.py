@@ -293,7 +293,9 @@ def closed(layer: Layer) -> Body | None:
         matter = values > 2 * layer.look.survey.air - layer.look.survey.background
         hollow = (layer.look.alpha(values, "volume") == 0) & matter
     affine = source.affine @ np.diag([*steps, 1.0])
-    return bodies.body(within(layer, values) > 0.5, affine, min(source.spacing), hollow)
+    firm = within(layer, scipy.ndimage.gaussian_filter(values, presmooth(source.data), mode="nearest")) > 0.5
+    mask = bodies.joined(within(layer, values) > 0.5, firm)
+    return bodies.body(mask, affine, min(source.spacing), hollow)
 
 
 def projected(layer: Intensity) -> Volume:

@@ -19,7 +19,8 @@ from volrender.layers import CutPlane, Intensity, Isosurface, LabelMap, Layer, i
 from volrender.space import Clip, Plane, apply_affine, removed
 
 LARGE = 1400  # points along one side of a face, at most
-RIM, INWARD, RISE = 3.0, 0.25, 0.01  # voxels into which air is mixed along an edge, a step there, and a rise in it
+RIM, OF_FACE = (1.0, 3.0), 0.03  # voxels along an edge into which air is mixed; what part of a face, within these
+INWARD, RISE = 0.25, 0.01  # voxels of a step from there, and of the range by which values rise in it
 FINE = 1.5  # pixels between the points of a face, at least
 ISLAND = 6  # voxels, and smaller ones are asked for
 FAINT = 0.3  # of the greatest opacity
@@ -176,8 +177,10 @@ def _without_air(
     source = layer.volume.luminance.canonical
     index = apply_affine(np.linalg.inv(source.affine), points)
     beyond = ((index < -0.5) | (index > np.array(source.shape) - 0.5)).any(axis=-1)
+    widest = max(map(np.count_nonzero, ((cover >= 0.5).any(axis=axis) for axis in (0, 1))))
+    wide = float(np.clip(OF_FACE * widest, RIM[0] * voxel, RIM[1] * voxel))
     depth = ndimage.gaussian_filter(ndimage.distance_transform_edt((cover >= 0.5) | beyond), voxel / 4)
-    rim = (depth < RIM * voxel) & ~beyond & ndimage.binary_dilation(cover >= 0.5, iterations=int(voxel) + 1)
+    rim = (depth < wide) & ~beyond & ndimage.binary_dilation(cover >= 0.5, iterations=int(voxel) + 1)
     values = np.nan_to_num(paint.sample(layer.volume.luminance, points, smooth=True), nan=source.survey.low)
     values = ndimage.gaussian_filter(values, voxel / 2)
     least = RISE * (source.survey.robust[1] - source.survey.low)
@@ -185,15 +188,24 @@ def _without_air(
     def looked_up(field: NDArray[Any], at: NDArray[np.float64]) -> NDArray[Any]:
         return np.asarray(ndimage.map_coordinates(field, at, order=1, mode="nearest"))
 
-    place, inward = np.nonzero(rim), np.gradient(depth)
+    place, slope = np.nonzero(rim), np.gradient(depth)
     covered = ndimage.distance_transform_edt(cover < 0.5, return_distances=False, return_indices=True)
+
+    def stepped(at: NDArray[np.float64], steps: NDArray[np.float64] | float) -> NDArray[np.float64]:
+        return at + steps * np.stack([looked_up(part, at) for part in slope])
+
     at = np.stack([axis[place] for axis in covered]).astype(float)
     here = looked_up(values, at)
-    for _ in range(int(RIM / INWARD)):
-        step = (RIM * voxel - looked_up(depth, at)).clip(0, INWARD * voxel)
-        further = at + step * np.stack([looked_up(part, at) for part in inward])
+    # What is dark behind something light is the subject's own.
+    outward, lightest = at, here
+    for _ in range(int(wide / (INWARD * voxel))):
+        outward = stepped(outward, -INWARD * voxel)
+        lightest = np.maximum(lightest, looked_up(values, outward))
+    free = lightest - here <= least
+    for _ in range(int(wide / (INWARD * voxel))):
+        further = stepped(at, (wide - looked_up(depth, at)).clip(0, INWARD * voxel))
         there = looked_up(values, further)
-        at = np.where((there - here > least) | (paint.within(layer, here) < 1), further, at)
+        at = np.where(free & ((there - here > least) | (paint.within(layer, here) < 1)), further, at)
         here = looked_up(values, at)
     moved = points.copy()
     moved[place] = np.stack([looked_up(axis, at) for axis in np.moveaxis(points, -1, 0)], axis=-1)

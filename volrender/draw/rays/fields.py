@@ -50,7 +50,7 @@ def _weights(along: NDArray[Any]) -> NDArray[np.float32]:
     return np.einsum("ia,jb,kc->ijkabc", along, along, along).reshape(len(along) ** 3, -1).astype(np.float32)
 
 
-PARTS, ROUNDS = 4, 4  # of a cell between voxels along each axis, in which what a surface encloses is counted; how often
+PARTS, ROUNDS = 4, 2  # of a cell between voxels along each axis, in which what a surface encloses is counted; how often
 MIDDLES = (np.arange(PARTS) + 0.5) / PARTS
 LINEAR, CUBIC = _weights(np.stack([1 - MIDDLES, MIDDLES])), _weights(_cubic(MIDDLES))
 CUBES = np.full((8, 1), 1 / 8, dtype=np.float32)

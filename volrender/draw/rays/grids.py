@@ -164,8 +164,10 @@ def slope(
 
 
 @apart
-def trend(pool: Pool, f: Record, r: Record, t: float, reach: float) -> tuple[float, float, float, float]:
+def trend(pool: Pool, f: Record, r: Record, t: float, reach: float, every: int) -> tuple[float, float, float, float]:
     """How a field changes per mm along the world's axes: the plane that fits the voxels up to `reach` away.
+
+    Or the voxels whose indices are multiples of `every`.
 
     The last is how steep it is against that of a level edge of labels, of which a fold has a part.
     Weights are 0 at the end of the reach and rise smoothly, (1 - x^2)^2 along each axis.
@@ -173,22 +175,28 @@ def trend(pool: Pool, f: Record, r: Record, t: float, reach: float) -> tuple[flo
     shape, m = f.shape, f.matrix
     i, j, k = r.at[0] + t * r.along[0], r.at[1] + t * r.along[1], r.at[2] + t * r.along[2]
     total, a, b, c = 0.0, 0.0, 0.0, 0.0
-    for x in range(math.ceil(i - reach), math.floor(i + reach) + 1):
+    for x in range(lowest(i - reach, every), math.floor(i + reach) + 1, every):
         wx, plane = bell((x - i) / reach), min(max(x, 0), shape[0] - 1) * shape[1]
-        for y in range(math.ceil(j - reach), math.floor(j + reach) + 1):
+        for y in range(lowest(j - reach, every), math.floor(j + reach) + 1, every):
             w, row = wx * bell((y - j) / reach), f.start + (plane + min(max(y, 0), shape[1] - 1)) * shape[2]
             line, sloped = 0.0, 0.0
-            for z in range(math.ceil(k - reach), math.floor(k + reach) + 1):
+            for z in range(lowest(k - reach, every), math.floor(k + reach) + 1, every):
                 part = bell((z - k) / reach) * pool[np.uint64(row + min(max(z, 0), shape[2] - 1))]
                 line, sloped = line + part, sloped + part * (z - k)
             total, a, b, c = total + w * line, a + w * line * (x - i), b + w * line * (y - j), c + w * sloped
-    a, b, c = leaning(a, total, i, reach), leaning(b, total, j, reach), leaning(c, total, k, reach)
+    a, b, c = leaning(a, total, i, reach, every), leaning(b, total, j, reach, every), leaning(c, total, k, reach, every)
     return (
         m[0, 0] * a + m[1, 0] * b + m[2, 0] * c,
         m[0, 1] * a + m[1, 1] * b + m[2, 1] * c,
         m[0, 2] * a + m[1, 2] * b + m[2, 2] * c,
-        math.sqrt(a * a + b * b + c * c) * reach / (STEEPEST * (BELL * reach) ** 3),
+        math.sqrt(a * a + b * b + c * c) * reach / (STEEPEST * (BELL * reach / every) ** 3),
     )
+
+
+@inner
+def lowest(least: float, every: int) -> int:
+    """The lowest multiple that is not below."""
+    return every * math.ceil(least / every)
 
 
 @inner
@@ -198,10 +206,10 @@ def bell(x: float) -> float:
 
 
 @inner
-def leaning(moment: float, total: float, at: float, reach: float) -> float:
+def leaning(moment: float, total: float, at: float, reach: float, every: int) -> float:
     """The slope along an axis that belongs to a weighted sum of values and to their moment about `at`."""
     weight, mean, square = 0.0, 0.0, 0.0
-    for x in range(math.ceil(at - reach), math.floor(at + reach) + 1):
+    for x in range(lowest(at - reach, every), math.floor(at + reach) + 1, every):
         w = bell((x - at) / reach)
         weight, mean, square = weight + w, mean + w * (x - at), square + w * (x - at) ** 2
     mean /= weight
@@ -218,12 +226,12 @@ def outward(pool: Pool, f: Record, r: Record, d: Point, t: float, reach: float, 
     x, y, z = gradient(pool, f, r, t)
     own = unit(-x, -y, -z, d)
     if reach > 0:
-        x, y, z, _ = trend(pool, f, r, t, reach)
+        x, y, z, _ = trend(pool, f, r, t, reach, 1)
         wide = unit(-x, -y, -z, d)
         if own[0] * wide[0] + own[1] * wide[1] + own[2] * wide[2] > AGREE:
             own = wide
     if far > 0:
-        x, y, z, level = trend(pool, f, r, t, far)
+        x, y, z, level = trend(pool, f, r, t, far, 2)
         wide = unit(-x, -y, -z, d)
         part = min(max((level - SHALLOW) / (LEVEL - SHALLOW), 0.0), 1.0)
         x, y, z = wide[0] - own[0], wide[1] - own[1], wide[2] - own[2]
