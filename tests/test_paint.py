@@ -419,3 +419,14 @@ def test_a_cut_face_hides_labels_under_its_dark_parts():
     layer = LabelMap(Volume(labels, EYE, "labels"))
     assert set(sightlines.seen_labels(layer, [head], space.Camera(90, 0)).tolist()) == {1, 2}
     assert set(sightlines.seen_labels(layer, [], space.Camera(90, 0)).tolist()) == {1, 2, 3}
+
+
+def test_noise_around_a_subject_is_no_part_of_its_cut_face():
+    far = np.linalg.norm(np.indices((60, 60, 60)) - 29.5, axis=0)
+    data = np.where(far < 16, 100.0, 0) + np.abs(np.random.default_rng(0).normal(0, 20, far.shape))
+    line = np.arange(0, 59.5, 0.5)
+    points = np.stack(np.broadcast_arrays(line[:, None], line[None, :], 29.5), axis=-1)
+    radius = np.linalg.norm(points - 29.5, axis=-1)
+    covered = _covers(Intensity(Volume(data, EYE)), points)
+    assert covered[radius < 14].all()
+    assert covered[radius > 20].mean() < 0.03

@@ -34,7 +34,7 @@ SHARP = 50.0  # degrees between the triangles of a decimated surface, from which
 WHOLE = 100  # triangles: a body of fewer is not decimated
 WALLS = 18  # of the 27 voxels around one of a whole slit: there are more where it is a pit
 BELL = 0.3  # the sigma of what looks so far around, in the ray caster's weights
-ROUNDS = 4  # in which a smooth surface is pushed
+ROUNDS = 2  # in which a smooth surface is pushed
 VOTES = 100  # points of a body that tell which it is among the smooth ones
 
 
