@@ -17,7 +17,7 @@ from scipy import ndimage, sparse
 from scipy.spatial import cKDTree
 from scipy.special import erf
 
-from volrender.draw import nets
+from volrender.draw import nets, triangles
 from volrender.draw.rays.fields import label_field, near, parts_of, refined, shells, surface_field
 from volrender.draw.rays.grids import LEVEL, SHALLOW
 from volrender.io.files import warn
@@ -91,7 +91,7 @@ def isosurface(layer: Isosurface) -> pv.PolyData:
     mesh = with_normals(mesh)
     if outward is not None:
         # But where they leave those of the faces, as where a volume ends.
-        agree = (np.asarray(mesh.point_data["Normals"], dtype=np.float64) * _unit(outward)).sum(axis=1)
+        agree = (np.asarray(mesh.point_data["Normals"], dtype=np.float64) * triangles.unit(outward)).sum(axis=1)
         _turn(mesh, outward, (agree > AGREE).astype(float))
     return mesh
 
@@ -144,7 +144,9 @@ def _falls(field: NDArray[np.float32], index_ijk: NDArray[Any], step: NDArray[np
 def _turn(mesh: pv.PolyData, outward: NDArray[np.float64], share: NDArray[np.float64]) -> None:
     """Turn the normals of a mesh toward other directions (n, 3), by a share (n,) of the way from 0 to 1."""
     own = np.asarray(mesh.point_data["Normals"], dtype=np.float64)
-    mesh.point_data["Normals"] = _unit(own + share[:, None] * (_unit(outward) - own)).astype(np.float32)
+    mesh.point_data["Normals"] = triangles.unit(own + share[:, None] * (triangles.unit(outward) - own)).astype(
+        np.float32
+    )
 
 
 def _closed(values: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -203,18 +205,18 @@ def _as_large(mesh: pv.PolyData, plain: pv.PolyData, layer: Isosurface) -> pv.Po
         return mesh
     step, (low, high) = spacing(layer.volume.canonical.affine), _outer_faces(layer.volume)
     points, faces = np.asarray(mesh.points, dtype=np.float64), mesh.regular_faces
-    areas, (group, target) = _areas(points, faces), _matched(points, faces, plain)
-    own, smooth = _normals(faces, areas, len(points)), _unit(_steepest(layer, mesh))
+    areas, (group, target) = triangles.areas(points, faces), _matched(points, faces, plain)
+    own, smooth = triangles.normals(faces, areas, len(points)), triangles.unit(_steepest(layer, mesh))
     outward = np.where((own * smooth).sum(axis=1, keepdims=True) > 0, smooth, own)
     edge = _at_edge(points, layer.volume)
     most = PUSH * step.min()
     push, pushed = np.zeros(len(target)), points
     for _ in range(ROUNDS):
         surface = np.bincount(group[faces[:, 0]], np.linalg.norm(areas, axis=1), len(target))
-        missing = np.where(target <= 0, 0, target - _volumes(pushed, faces, areas, group))
+        missing = np.where(target <= 0, 0, target - triangles.volumes(pushed, faces, areas, group))
         push = (push + missing / np.maximum(surface, 1e-30)).clip(-most, most)
         pushed = np.where(edge, points, (points + outward * push[group][:, None]).clip(low, high))
-        areas = _areas(pushed, faces)
+        areas = triangles.areas(pushed, faces)
     mesh.points = pushed.astype(np.float32)
     return mesh
 
@@ -228,13 +230,13 @@ def _matched(
     one group.
     """
     before, others = np.asarray(plain.points, dtype=np.float64), plain.regular_faces
-    one, two = _bodies(faces, len(points)), _bodies(others, len(before))
+    one, two = triangles.bodies(faces, len(points)), triangles.bodies(others, len(before))
     n = int(one.max()) + 1
     two += n
     pairs = np.concatenate([_nearest(points, one, before, two), _nearest(before, two, points, one)], axis=1)
     links = sparse.coo_array((np.ones(pairs.shape[1]), tuple(pairs)), shape=(two.max() + 1,) * 2)
     group = sparse.csgraph.connected_components(links, directed=False)[1].astype(np.intp)
-    volumes = _volumes(before, others, _areas(before, others), group[two])
+    volumes = triangles.volumes(before, others, triangles.areas(before, others), group[two])
     return group[one], np.pad(volumes, (0, int(group.max()) + 1 - len(volumes)))
 
 
@@ -251,50 +253,17 @@ def _nearest(
     return np.stack([found, np.ravel(votes.argmax(axis=1))[found]])
 
 
-def _bodies(faces: NDArray[np.intp], n_points: int) -> NDArray[np.intp]:
-    """The number of the connected piece that each point belongs to."""
-    start, end = faces[:, :2].T.ravel(), faces[:, 1:].T.ravel()
-    links = sparse.coo_array((np.ones(len(start), dtype=bool), (start, end)), shape=(n_points, n_points))
-    return np.asarray(sparse.csgraph.connected_components(links, directed=False)[1], dtype=np.intp)
-
-
-def _areas(points: NDArray[np.float64], faces: NDArray[np.intp]) -> NDArray[np.float64]:
-    """The normal of each triangle, as long as its area."""
-    a, b, c = (points[corner] for corner in faces.T)
-    (x, y, z), (u, v, w) = (b - a).T / 2, (c - a).T
-    return np.stack([y * w - z * v, z * u - x * w, x * v - y * u], axis=1)
-
-
-def _volumes(
-    points: NDArray[np.float64], faces: NDArray[np.intp], areas: NDArray[np.float64], body: NDArray[np.intp]
-) -> NDArray[np.float64]:
-    """The volume that each closed piece encloses, below 0 for a cavity (the divergence theorem)."""
-    each = np.einsum("ij,ij->i", points[faces[:, 0]], areas) / 3
-    sums = np.bincount(body[faces[:, 0]], weights=each, minlength=int(body.max()) + 1)
-    return np.asarray(sums, dtype=np.float64)
-
-
-def _normals(faces: NDArray[np.intp], areas: NDArray[np.float64], n_points: int) -> NDArray[np.float64]:
-    """The unit normal at each point: of the triangles around it, by their areas."""
-    at = faces.T.ravel()
-    sums = np.stack([np.bincount(at, weights=np.tile(part, 3), minlength=n_points) for part in areas.T], axis=1)
-    return _unit(sums)
-
-
-def _unit(vectors: NDArray[Any]) -> NDArray[np.float64]:
-    return np.asarray(vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-30))
-
-
 def _decimated(mesh: pv.PolyData, layer: Isosurface) -> pv.PolyData:
     """The mesh with fewer triangles, and a note of how far it lies off (mm), which `error_mm` in its data keeps.
 
     Of a body of a few triangles none can be left out, or the whole would go.
     """
     faces = mesh.regular_faces
-    body = _bodies(faces, mesh.n_points)[faces[:, 0]]
+    body = triangles.bodies(faces, mesh.n_points)[faces[:, 0]]
     whole = np.bincount(body)[body] < WHOLE
     parts = [_some(mesh, ~whole).decimate(layer.decimate, volume_preservation=True), _some(mesh, whole)]
-    fewer = _filled(pv.merge([part for part in parts if part.n_cells], merge_points=False))
+    both = pv.merge([part for part in parts if part.n_cells], merge_points=False)
+    fewer = pv.PolyData.from_regular_faces(*triangles.filled(np.asarray(both.points), both.regular_faces))
     error = max(_farthest(mesh, fewer), _farthest(fewer, mesh))
     fewer.field_data["error_mm"] = [error]
     warn(
@@ -302,87 +271,6 @@ def _decimated(mesh: pv.PolyData, layer: Isosurface) -> pv.PolyData:
         f"and lies up to {error:.2g} mm off"
     )
     return fewer
-
-
-def _filled(mesh: pv.PolyData) -> pv.PolyData:
-    """A mesh without the holes that collapsed edges left: each ring of sides without a neighbour is fanned shut."""
-    faces, n = mesh.regular_faces.astype(np.int64), mesh.n_points
-    start, end = faces.ravel(), np.roll(faces, -1, axis=1).ravel()
-    low, high = np.minimum(start, end), np.maximum(start, end)
-    edges, place = np.unique(low * n + high, return_inverse=True)
-    excess = np.bincount(place, weights=np.where(start < end, 1, -1)).astype(int)
-    onward: dict[int, list[int]] = {}
-    for edge, times in zip(edges[excess != 0], excess[excess != 0]):
-        one, two = divmod(int(edge), n)
-        here, there = (two, one) if times > 0 else (one, two)
-        onward.setdefault(here, []).extend([there] * abs(int(times)))
-    fans = []
-    while onward:
-        first = here = next(iter(onward))
-        while (there := onward[here].pop()) != first:
-            fans.append((first, here, there))
-            if not onward[here]:
-                del onward[here]
-            here = there
-        if not onward[here]:
-            del onward[here]
-    fans = [fan for fan in fans if len({*fan}) == 3]
-    return _apart(np.asarray(mesh.points), np.concatenate([faces, fans]) if fans else faces)
-
-
-def _apart(points: NDArray[Any], faces: NDArray[np.int64]) -> pv.PolyData:
-    """A closed mesh in which every side has two triangles: where sheets touch, each has points of its own.
-
-    The uses of a side in either direction are paired, and corners that paired triangles share are one point. Sheets
-    that still share a side, as of a tube that became a line, get a point of their own half way along it.
-    """
-    faces = _single(faces)
-    while True:
-        forth, back = _paired(faces)
-        n = faces.size
-        after = np.arange(n) // 3 * 3 + (np.arange(n) + 1) % 3
-        ones, others = np.concatenate([forth, after[forth]]), np.concatenate([after[back], back])
-        links = sparse.coo_array((np.ones(len(ones), dtype=bool), (ones, others)), shape=(n, n))
-        count, corner = sparse.csgraph.connected_components(links, directed=False)
-        own = np.empty(count, dtype=np.int64)
-        own[corner] = faces.ravel()
-        points, faces = points[own], corner.reshape(-1, 3).astype(np.int64)
-        forth, back = _paired(faces)
-        sides = np.stack([faces.ravel()[forth], faces.ravel()[after[forth]]])
-        shared = 1 + np.flatnonzero((sides[:, 1:] == sides[:, :-1]).all(axis=0))
-        if not len(shared):
-            return pv.PolyData.from_regular_faces(points, faces)
-        touched: set[int] = set()
-        middles: list[NDArray[Any]] = []
-        halves: list[tuple[int, int, int]] = []
-        for one, other in zip(forth[shared].tolist(), back[shared].tolist()):
-            if touched & {one // 3, other // 3}:
-                continue
-            touched |= {one // 3, other // 3}
-            middle = count + len(middles)
-            middles.append(points[faces[one // 3][[one % 3, (one + 1) % 3]]].mean(axis=0))
-            for side in (one, other):
-                begin, end, apex = np.roll(faces[side // 3], -(side % 3))
-                faces[side // 3] = begin, middle, apex
-                halves.append((middle, end, apex))
-        points, faces = np.concatenate([points, middles]).astype(points.dtype), np.concatenate([faces, halves])
-
-
-def _single(faces: NDArray[np.int64]) -> NDArray[np.int64]:
-    """The triangles but for those that lie back to back, of the same points in opposite order."""
-    place = np.unique(np.sort(faces, axis=1), axis=0, return_inverse=True)[1].ravel()
-    turn = np.sign((faces - np.roll(faces, 1, axis=1)).prod(axis=1, dtype=np.float64))
-    left = np.bincount(place, weights=turn)
-    rows = np.flatnonzero(turn * left[place] > 0)
-    rows = rows[np.argsort(place[rows], kind="stable")]
-    rank = np.arange(len(rows)) - np.searchsorted(place[rows], place[rows])
-    return faces[np.sort(rows[rank < np.abs(left[place[rows]])])]
-
-
-def _paired(faces: NDArray[np.int64]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """The sides of triangles, each numbered as the corner where it begins, and those that pass them the other way."""
-    start, end = faces.ravel(), np.roll(faces, -1, axis=1).ravel()
-    return np.lexsort((end, start)), np.lexsort((start, end))
 
 
 def _some(mesh: pv.PolyData, which: NDArray[np.bool_]) -> pv.PolyData:

@@ -50,11 +50,12 @@ def _weights(along: NDArray[Any]) -> NDArray[np.float32]:
     return np.einsum("ia,jb,kc->ijkabc", along, along, along).reshape(len(along) ** 3, -1).astype(np.float32)
 
 
-PARTS, ROUNDS = 4, 2  # of a cell between voxels along each axis, in which what a surface encloses is counted; how often
+PARTS, ROUNDS = 4, 4  # of a cell between voxels along each axis, in which what a surface encloses is counted; how often
 MIDDLES = (np.arange(PARTS) + 0.5) / PARTS
 LINEAR, CUBIC = _weights(np.stack([1 - MIDDLES, MIDDLES])), _weights(_cubic(MIDDLES))
 CUBES = np.full((8, 1), 1 / 8, dtype=np.float32)
 CELLS = 40_000  # that are counted, at most
+SETTLED = 2e-4  # of a field's range: what a surface encloses is then what it should
 
 
 @dataclass(frozen=True)
@@ -123,9 +124,11 @@ class Field:
         for axis in range(3):
             smooth(out, self.weights, axis)
         counts = [self._count(out, level) for level in self.kept] if self.round else []
-        for _ in range(ROUNDS if self.round else 1):
+        for n in range(ROUNDS if self.round else 1):
             if counts:
                 gains = [count.gain(out) for count in counts]
+                if n and max(map(abs, gains)) < SETTLED:
+                    break
                 for part in out:
                     part -= np.interp(part, self.kept, gains).astype(np.float32)
             for level in self.kept:
