@@ -234,6 +234,7 @@ def test_one_opacity_is_that_of_the_overlays_and_several_those_of_all(layers_of)
     assert [layer["opacity"] for layer in sides] == [0.05, 0.5, 0.5]
 
 
+@pytest.mark.filterwarnings("ignore:nothing is to be seen of zmap")
 def test_colors_are_those_of_surfaces_and_masks_in_order(layers_of):
     words = ["head.nii.gz", "zmap.nii.gz", "--level", "3", "--mask", "mask.nii.gz", "--opacity", "0.05"] + 2 * [
         "--opacity",

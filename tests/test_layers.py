@@ -238,7 +238,7 @@ def test_colors_of_labels_are_checked(colors, kind, says):
 def test_label_maps_without_labels():
     empty = Volume(np.zeros((2, 2, 2), np.uint8), EYE, "labels", "void")
     refuses(ValueError, lambda: LabelMap(empty).table, "void: must hold a label other than 0")
-    refuses(ValueError, lambda: LabelMap(REGIONS, colors={9: "red"}).table, "labels that occur ([1, 2, 3]); got [9]")
+    refuses(ValueError, lambda: LabelMap(REGIONS, colors={9: "red"}).table, "labels that occur (1, 2, 3); got [9]")
 
 
 # Thresholds

@@ -42,7 +42,7 @@ class Reading:
     clip: Annotated[
         tuple[str, ...],
         Parameter(
-            help="Cut the first file, in mm: 'x=:0,z=0:' a box, 'x=10:' right of 10, '1,1,0@0,0,20' beyond a plane.",
+            help="Cut the first file, in mm: 'x=:0,z=0:' a box, '1,1,0@0,0,20' a side.",
             show_default=False,
         ),
     ] = ()

@@ -19,7 +19,7 @@ from volrender.layers import CutPlane, Intensity, Isosurface, LabelMap, Layer, i
 from volrender.space import Clip, Plane, apply_affine, removed
 
 LARGE = 1400  # points along one side of a face, at most
-RIM, OF_FACE = (1.0, 3.0), 0.03  # voxels along an edge into which air is mixed; what part of a face, within these
+RIM, OF_FACE = 3.0, 0.03  # voxels along an edge into which air is mixed, and of what part of a face, at most
 INWARD, RISE = 0.25, 0.01  # voxels of a step from there, and of the range by which values rise in it
 FINE = 1.5  # pixels between the points of a face, at least
 ISLAND = 6  # voxels, and smaller ones are asked for
@@ -178,7 +178,7 @@ def _without_air(
     index = apply_affine(np.linalg.inv(source.affine), points)
     beyond = ((index < -0.5) | (index > np.array(source.shape) - 0.5)).any(axis=-1)
     widest = max(map(np.count_nonzero, ((cover >= 0.5).any(axis=axis) for axis in (0, 1))))
-    wide = float(np.clip(OF_FACE * widest, RIM[0] * voxel, RIM[1] * voxel))
+    wide = min(OF_FACE * widest, RIM * voxel)
     depth = ndimage.gaussian_filter(ndimage.distance_transform_edt((cover >= 0.5) | beyond), voxel / 4)
     rim = (depth < wide) & ~beyond & ndimage.binary_dilation(cover >= 0.5, iterations=int(voxel) + 1)
     values = np.nan_to_num(paint.sample(layer.volume.luminance, points, smooth=True), nan=source.survey.low)
@@ -202,10 +202,14 @@ def _without_air(
         outward = stepped(outward, -INWARD * voxel)
         lightest = np.maximum(lightest, looked_up(values, outward))
     free = lightest - here <= least
+    # What is lighter than most of the subject is a finding, and stays in its place.
+    own = values[(cover >= 0.5) & (paint.within(layer, values) >= 1)]
+    usual = float(np.median(own)) if own.size else -np.inf
     for _ in range(int(wide / (INWARD * voxel))):
         further = stepped(at, (wide - looked_up(depth, at)).clip(0, INWARD * voxel))
         there = looked_up(values, further)
-        at = np.where(free & ((there - here > least) | (paint.within(layer, here) < 1)), further, at)
+        mixed = (here < usual) & ((there - here > least) | (paint.within(layer, here) < 1))
+        at = np.where(free & mixed, further, at)
         here = looked_up(values, at)
     moved = points.copy()
     moved[place] = np.stack([looked_up(axis, at) for axis in np.moveaxis(points, -1, 0)], axis=-1)
