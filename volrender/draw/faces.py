@@ -178,7 +178,7 @@ def _without_air(
     index = apply_affine(np.linalg.inv(source.affine), points)
     beyond = ((index < -0.5) | (index > np.array(source.shape) - 0.5)).any(axis=-1)
     widest = max(map(np.count_nonzero, ((cover >= 0.5).any(axis=axis) for axis in (0, 1))))
-    wide = min(OF_FACE * widest, RIM * voxel)
+    wide = max(min(OF_FACE * widest, RIM * voxel), voxel)
     depth = ndimage.gaussian_filter(ndimage.distance_transform_edt((cover >= 0.5) | beyond), voxel / 4)
     rim = (depth < wide) & ~beyond & ndimage.binary_dilation(cover >= 0.5, iterations=int(voxel) + 1)
     values = np.nan_to_num(paint.sample(layer.volume.luminance, points, smooth=True), nan=source.survey.low)
