@@ -25,6 +25,7 @@ SIZE = (160, 160)
 BALLS = ((7.5, 8.0, 9.0, 5.0), (17.0, 16.5, 7.5, 3.5), (8.5, 17.0, 17.5, 3.0))  # index centre, radius in voxels
 STEP = [(0, 0), (1, 0), (1, 1), (9, 1)]
 AFFINES = tilted(50, seed=4)
+DRAWN = AFFINES[::3]  # what is measured in pixels, which takes far longer than meshes
 CAMERA = (25, 150)
 
 pytestmark = pytest.mark.usefixtures("gl")
@@ -82,20 +83,20 @@ def assert_same_shape(found, expected, pixels=1, closed=0):
 # Where things are
 
 
-@pytest.mark.parametrize("affine", AFFINES)
+@pytest.mark.parametrize("affine", DRAWN)
 def test_a_volume_is_drawn_where_its_affine_says(affine):
     scene = Scene(Intensity(three_balls(affine), opacity=STEP), background="blue", camera=CAMERA)
     assert_same_shape(subject(scene.render(SIZE)), silhouette(scene, affine))
 
 
-@pytest.mark.parametrize("affine", AFFINES[::3])
+@pytest.mark.parametrize("affine", DRAWN)
 def test_a_projection_is_drawn_where_the_affine_says(affine):
     layer = Intensity(three_balls(affine), opacity=STEP, blend="maximum")
     scene = Scene(layer, background="blue", camera=CAMERA)
     assert_same_shape(subject(scene.render(SIZE)), silhouette(scene, affine))
 
 
-@pytest.mark.parametrize("affine", AFFINES[:3] + AFFINES[9:12])
+@pytest.mark.parametrize("affine", AFFINES[:2] + AFFINES[9:11])
 @pytest.mark.parametrize(
     "clip", [Plane(normal=(-1, 2, -1), origin=(2, 0, 1)), Box(x=(-9, 6), y=(None, 3), z=(-12, 30))]
 )
@@ -123,7 +124,7 @@ def test_a_surface_lies_where_its_affine_says(affine):
     assert mesh.is_manifold
 
 
-@pytest.mark.parametrize("affine", AFFINES)
+@pytest.mark.parametrize("affine", DRAWN)
 @pytest.mark.parametrize("clip", [None, Box(x=(-9, 6), y=(None, 3), z=(-12, 30))])
 def test_a_surface_is_drawn_where_it_lies(affine, clip):
     scene = Scene(Isosurface(three_balls(affine), level=1, clip=clip or ()), background="blue", camera=CAMERA)
@@ -160,7 +161,7 @@ def test_a_finding_behind_a_translucent_cut_plane_is_seen():
 
 
 def test_a_cut_plane_through_a_single_bright_voxel_shows_it():
-    data = np.zeros((24, 24, 24), np.float32)
+    data = np.zeros((14, 14, 14), np.float32)
     data[10, 10, 10] = 100
     volume = Volume(data, np.diag([2, 2, 2, 1.0]))
     scene = Scene(CutPlane(volume, Plane(normal=(0.9, 0.2, 0.6), origin=(20, 20, 20))), camera=(30, 20))
@@ -183,7 +184,7 @@ def test_a_slice_of_one_voxel_is_drawn():
     assert (Scene(layer, camera="superior").render((40, 40))[..., :3] < 250).any()
 
 
-@pytest.mark.parametrize("affine", AFFINES)
+@pytest.mark.parametrize("affine", DRAWN)
 def test_labels_are_drawn_where_their_surface_lies(affine):
     mask = Volume((three_balls(affine).data >= 1).astype(np.uint8), affine, "labels")
     scene = Scene(LabelMap(mask, colors="red"), background="blue", camera=CAMERA)
@@ -195,7 +196,7 @@ def test_labels_are_drawn_where_their_surface_lies(affine):
     assert np.allclose([columns.max() + 0.5, rows.max() + 0.5], flat.max(axis=0), atol=1)
 
 
-@pytest.mark.parametrize("affine", AFFINES[:18])
+@pytest.mark.parametrize("affine", AFFINES[:12])
 def test_a_cut_plane_is_drawn_where_it_cuts(affine):
     at = space.apply_affine(affine, [7.5, 8, 9])
     plane = Plane(normal=tuple(space.Camera(*CAMERA).toward + [0.1, 0.3, 0.2]), origin=tuple(at))

@@ -184,7 +184,7 @@ def test_every_storage_order_gives_the_same_voxels(case):
 @pytest.mark.usefixtures("gl")
 @pytest.mark.parametrize("case", [name for name, (panels, _) in CASES.items() if "scene" in panels])
 def test_every_storage_order_gives_the_same_scene(case):
-    in_every_order(scene, CASES[case][1], case in WHOLE)
+    in_every_order(scene, CASES[case][1], case == "oblique")
 
 
 def pair(matrix, size):
