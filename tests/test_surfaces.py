@@ -159,7 +159,7 @@ def test_decimation_tells_how_far_the_surface_is_off():
         refuses(kind, lambda d=decimate: Isosurface(volume, decimate=d), "decimate")
 
 
-@pytest.mark.parametrize("decimate", [0.5, 0.9, 0.97])
+@pytest.mark.parametrize("decimate", [0.5, 0.95])
 def test_a_decimated_surface_is_closed_and_says_how_far_it_is_off(small_head, decimate):
     """A head that goes on to the volume's edge, between and under many small bodies."""
     full = isosurface(Isosurface(small_head, "90%"))
@@ -281,6 +281,16 @@ def test_labels_lie_where_their_voxels_are_whatever_the_affine(affine):
     red = (np.asarray(mesh.cell_data["rgb"]) == (255, 0, 0)).all(axis=1)
     assert index[red].max() < 12
     assert index[~red].min() > 11
+
+
+def test_a_label_of_which_voxels_touch_in_edges_alone_has_no_spikes():
+    """A ball of two labels on a sheared grid, where single voxels of one lie among the other."""
+    affine = np.array([[1, 0.6, 0, 0], [0, 1, 0.3, 0], [0, 0, 1, 0], [0, 0, 0, 1.0]])
+    affine[:3, 3] = affine[:3, :3] @ [-29.5, -29.5, -29.5]
+    x = space.apply_affine(affine, np.moveaxis(np.indices((60, 60, 60)), 0, -1))
+    data = (np.linalg.norm(x, axis=-1) < 20) * np.where(x[..., 0] + x[..., 2] > 8, 2, 1)
+    mesh = label_surface(LabelMap(Volume(data.astype(np.uint8), affine, "labels")))
+    assert np.linalg.norm(mesh.points, axis=1).max() < 20.5
 
 
 def test_labels_inside_a_translucent_map_are_drawn_and_cavities_of_it_are_not():

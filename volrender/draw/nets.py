@@ -39,7 +39,7 @@ class Net:
     quads : ndarray, shape (m, 4)
         Corners of each face, counterclockwise as seen from its second side.
     voxels, pieces : ndarray, shape (m, 2)
-        The voxel, and the connected piece of one number, on the first and the second side.
+        The voxel, and the piece of one number, joined by its corners at least, on the first and the second side.
     numbers, sizes : ndarray
         The number, and how many voxels, each piece has. Piece 0 is the outside, its number is 0.
     """
@@ -118,7 +118,7 @@ def net(numbers: NDArray[Any]) -> Net:
     from skimage.measure import label
 
     padded = np.pad(numbers, 1).astype(np.int32)
-    pieces = label(padded, background=-1, connectivity=1).ravel() - 1
+    pieces = label(padded, background=-1).ravel() - 1
     of_piece = np.zeros(pieces.max() + 1, dtype=np.intp)
     of_piece[pieces] = padded.ravel()
     quads, voxels = _faces(padded)
