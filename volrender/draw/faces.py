@@ -174,46 +174,62 @@ def _without_air(
 
     `voxel` is in points of the grid. Where the volume ends there is no air either.
     """
-    source = layer.volume.luminance.canonical
+    source, inside = layer.volume.luminance.canonical, cover >= 0.5
     index = apply_affine(np.linalg.inv(source.affine), points)
     beyond = ((index < -0.5) | (index > np.array(source.shape) - 0.5)).any(axis=-1)
-    widest = max(map(np.count_nonzero, ((cover >= 0.5).any(axis=axis) for axis in (0, 1))))
+    widest = max(np.count_nonzero(inside.any(axis=axis)) for axis in (0, 1))
     wide = max(min(OF_FACE * widest, RIM * voxel), voxel)
-    depth = ndimage.gaussian_filter(ndimage.distance_transform_edt((cover >= 0.5) | beyond), voxel / 4)
-    rim = (depth < wide) & ~beyond & ndimage.binary_dilation(cover >= 0.5, iterations=int(voxel) + 1)
+    depth = ndimage.gaussian_filter(ndimage.distance_transform_edt(inside | beyond), voxel / 4)
+    rim = np.nonzero((depth < wide) & ~beyond & ndimage.binary_dilation(inside, iterations=int(voxel) + 1))
     values = np.nan_to_num(paint.sample(layer.volume.luminance, points, smooth=True), nan=source.survey.low)
-    values = ndimage.gaussian_filter(values, voxel / 2)
-    least = RISE * (source.survey.robust[1] - source.survey.low)
+    covered = ndimage.distance_transform_edt(~inside, return_distances=False, return_indices=True)
+    at = np.stack([axis[rim] for axis in covered]).astype(float)
+    at = _inward(layer, at, ndimage.gaussian_filter(values, voxel / 2), depth, wide, INWARD * voxel)
+    moved = points.copy()
+    moved[rim] = np.stack([_between(axis, at) for axis in np.moveaxis(points, -1, 0)], axis=-1)
+    return moved
 
-    def looked_up(field: NDArray[Any], at: NDArray[np.float64]) -> NDArray[Any]:
-        return np.asarray(ndimage.map_coordinates(field, at, order=1, mode="nearest"))
 
-    place, slope = np.nonzero(rim), np.gradient(depth)
-    covered = ndimage.distance_transform_edt(cover < 0.5, return_distances=False, return_indices=True)
+def _inward(
+    layer: Intensity | CutPlane | Isosurface,
+    at: NDArray[np.float64],
+    values: NDArray[np.float32],
+    depth: NDArray[np.float64],
+    wide: float,
+    step: float,
+) -> NDArray[np.float64]:
+    """Places (2, n) on a face moved inward by steps, at most to where it is so `wide` deep, as long as values rise.
+
+    What is dark behind something light is the subject's own, and what is lighter than most of it is a finding: both
+    stay in their places.
+    """
+    survey, slope = layer.volume.luminance.canonical.survey, [np.asarray(part) for part in np.gradient(depth)]
+    own = values[(depth > 0) & (paint.within(layer, values) >= 1)]
+    least, usual = RISE * (survey.robust[1] - survey.low), float(np.median(own)) if own.size else -np.inf
 
     def stepped(at: NDArray[np.float64], steps: NDArray[np.float64] | float) -> NDArray[np.float64]:
-        return at + steps * np.stack([looked_up(part, at) for part in slope])
+        return at + steps * np.stack([_between(part, at) for part in slope])
 
-    at = np.stack([axis[place] for axis in covered]).astype(float)
-    here = looked_up(values, at)
-    # What is dark behind something light is the subject's own.
-    outward, lightest = at, here
-    for _ in range(int(wide / (INWARD * voxel))):
-        outward = stepped(outward, -INWARD * voxel)
-        lightest = np.maximum(lightest, looked_up(values, outward))
-    free = lightest - here <= least
-    # What is lighter than most of the subject is a finding, and stays in its place.
-    own = values[(cover >= 0.5) & (paint.within(layer, values) >= 1)]
-    usual = float(np.median(own)) if own.size else -np.inf
-    for _ in range(int(wide / (INWARD * voxel))):
-        further = stepped(at, (wide - looked_up(depth, at)).clip(0, INWARD * voxel))
-        there = looked_up(values, further)
-        mixed = (here < usual) & ((there - here > least) | (paint.within(layer, here) < 1))
-        at = np.where(free & mixed, further, at)
-        here = looked_up(values, at)
-    moved = points.copy()
-    moved[place] = np.stack([looked_up(axis, at) for axis in np.moveaxis(points, -1, 0)], axis=-1)
-    return moved
+    here = _between(values, at)
+    going = np.flatnonzero(here < usual)
+    outward = at[:, going]
+    for _ in range(int(wide / step)):
+        outward = stepped(outward, -step)
+        free = _between(values, outward) - here[going] <= least
+        outward, going = outward[:, free], going[free]
+    for _ in range(int(wide / step)):
+        further = stepped(at[:, going], (wide - _between(depth, at[:, going])).clip(0, step))
+        there = _between(values, further)
+        mixed = (there - here[going] > least) | (paint.within(layer, here[going]) < 1)
+        going = going[mixed]
+        at[:, going], here[going] = further[:, mixed], there[mixed]
+        going = going[here[going] < usual]
+    return at
+
+
+def _between(field: NDArray[Any], at: NDArray[np.float64]) -> NDArray[Any]:
+    """Values of a field (u, v) at places (2, n) between its points."""
+    return np.asarray(ndimage.map_coordinates(field, at, order=1, mode="nearest"))
 
 
 def _where_drawn(layer: Layer, points: NDArray[np.float64], cover: NDArray[np.float32]) -> NDArray[np.float32]:
