@@ -6,7 +6,7 @@ engine draws to the world, as a matrix.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -81,17 +81,19 @@ def isosurface(layer: Isosurface) -> pv.PolyData:
             smooth = _contour(layer.volume, refined(values, parts), parts)
         else:
             smooth = _relaxed(mesh, layer.volume)
-        mesh = _as_large(smooth, mesh, layer)
+        steepest = _steepest(layer)
+        mesh = _as_large(smooth, mesh, layer, steepest(smooth))
+        outward = steepest(mesh)
     matrix = placement(layer.volume)
-    outward = _steepest(layer, mesh) @ np.linalg.inv(matrix[:3, :3]) if layer.smooth else None
     mesh = mesh.transform(matrix, inplace=False)
     mesh = mesh.flip_faces() if np.linalg.det(matrix[:3, :3]) < 0 else mesh
     if layer.decimate:
         return _decimated(mesh, layer)
     mesh = with_normals(mesh)
-    if outward is not None:
+    if layer.smooth:
         # But where they leave those of the faces, as where a volume ends.
-        agree = (np.asarray(mesh.point_data["Normals"], dtype=np.float64) * triangles.unit(outward)).sum(axis=1)
+        outward = triangles.unit(outward @ np.linalg.inv(matrix[:3, :3]))
+        agree = (np.asarray(mesh.point_data["Normals"], dtype=np.float64) * outward).sum(axis=1)
         _turn(mesh, outward, (agree > AGREE).astype(float))
     return mesh
 
@@ -118,15 +120,15 @@ def with_normals(mesh: pv.PolyData) -> pv.PolyData:
     )
 
 
-def _steepest(layer: Isosurface, mesh: pv.PolyData) -> NDArray[np.float64]:
-    """The direction (n, 3) in which smoothed values fall most at the points of a mesh in index space.
+def _steepest(layer: Isosurface) -> Callable[[pv.PolyData], NDArray[np.float64]]:
+    """What tells the direction (n, 3) in which smoothed values fall most at the points of a mesh in index space.
 
     In light the faces of a surface between whole numbers show every step of these as a ring.
     """
     data = finite_data(layer.volume)
     field = ndimage.gaussian_filter(data.astype(np.float32), presmooth(data), mode="nearest")
     step = spacing(layer.volume.canonical.affine)
-    return _falls(field, np.asarray(mesh.points, dtype=np.float64) / step, step) * layer.side
+    return lambda mesh: _falls(field, np.asarray(mesh.points, dtype=np.float64) / step, step) * layer.side
 
 
 def _falls(field: NDArray[np.float32], index_ijk: NDArray[Any], step: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -142,11 +144,10 @@ def _falls(field: NDArray[np.float32], index_ijk: NDArray[Any], step: NDArray[np
 
 
 def _turn(mesh: pv.PolyData, outward: NDArray[np.float64], share: NDArray[np.float64]) -> None:
-    """Turn the normals of a mesh toward other directions (n, 3), by a share (n,) of the way from 0 to 1."""
+    """Turn the normals of a mesh toward other unit vectors (n, 3), by a share (n,) of the way from 0 to 1."""
     own = np.asarray(mesh.point_data["Normals"], dtype=np.float64)
-    mesh.point_data["Normals"] = triangles.unit(own + share[:, None] * (triangles.unit(outward) - own)).astype(
-        np.float32
-    )
+    turned = triangles.unit(own + share[:, None] * (outward - own))
+    mesh.point_data["Normals"] = turned.astype(np.float32)
 
 
 def _closed(values: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -193,20 +194,19 @@ def _outer_faces(volume: Volume) -> tuple[NDArray[np.float64], NDArray[np.float6
     return -0.5 * step, (np.array(volume.canonical.shape) - 0.5) * step
 
 
-def _as_large(mesh: pv.PolyData, plain: pv.PolyData, layer: Isosurface) -> pv.PolyData:
+def _as_large(mesh: pv.PolyData, plain: pv.PolyData, layer: Isosurface, steepest: NDArray[np.float64]) -> pv.PolyData:
     """A smooth surface, pushed along its normals so that each body is as large as in the plain one.
 
-    The normals are those of the smoothed values: between points that lie close together a triangle's own can turn it.
-
-    No point moves by more than a part of a voxel, a cavity by itself stays where it is under
-    the skin, and the edge of the volume keeps its planes.
+    The normals are where values fall `steepest` (n, 3): between points that lie close together a triangle's own can
+    turn it. No point moves by more than a part of a voxel, a cavity by itself stays where it is under the skin, and the
+    edge of the volume keeps its planes.
     """
     if mesh.n_points == 0 or plain.n_points == 0:
         return mesh
     step, (low, high) = spacing(layer.volume.canonical.affine), _outer_faces(layer.volume)
     points, faces = np.asarray(mesh.points, dtype=np.float64), mesh.regular_faces
     areas, (group, target) = triangles.areas(points, faces), _matched(points, faces, plain)
-    own, smooth = triangles.normals(faces, areas, len(points)), triangles.unit(_steepest(layer, mesh))
+    own, smooth = triangles.normals(faces, areas, len(points)), triangles.unit(steepest)
     outward = np.where((own * smooth).sum(axis=1, keepdims=True) > 0, smooth, own)
     edge = _at_edge(points, layer.volume)
     most = PUSH * step.min()
@@ -335,7 +335,8 @@ def _in_world(volume: Volume, web: nets.Net, colors: NDArray[np.uint8], solid: N
     body = ndimage.gaussian_filter(solid[part].astype(np.float32), sigma)
     falls = _falls(body, web.points - [along.start for along in part], step)
     level = np.linalg.norm(falls * step, axis=1) / erf(1 / (sigma * np.sqrt(2)))
-    _turn(mesh, falls @ np.linalg.inv(matrix[:3, :3]), np.clip((level - SHALLOW) / (LEVEL - SHALLOW), 0, 1))
+    share = np.clip((level - SHALLOW) / (LEVEL - SHALLOW), 0, 1)
+    _turn(mesh, triangles.unit(falls @ np.linalg.inv(matrix[:3, :3])), share)
     mesh.cell_data["rgb"] = np.repeat(colors, 2, axis=0)
     return mesh
 

@@ -16,7 +16,7 @@ from scipy import ndimage
 
 from volrender import paint
 from volrender.draw.compiled import run
-from volrender.draw.rays.grids import blur
+from volrender.draw.rays.grids import blur, cubic
 from volrender.layers import Intensity, Isosurface, LabelMap
 from volrender.rendering import LABEL_KEPT, LABEL_SMOOTH, SURFACE_SMOOTH
 from volrender.space import Clip, translation
@@ -33,18 +33,6 @@ ROOM = 10  # voxels around a label map's bodies, more than its smoothing reaches
 KEPT_SPECK = 0.9  # of what a voxel was beyond a surface's level, where all around it would vanish
 
 
-def _cubic(u: NDArray[Any]) -> NDArray[Any]:
-    """The weights of four values in a row at parts u of the way from the second to the third (Catmull-Rom)."""
-    return np.stack(
-        [
-            ((2 - u) * u - 1) * u / 2,
-            ((3 * u - 5) * u * u + 2) / 2,
-            ((4 - 3 * u) * u + 1) * u / 2,
-            (u - 1) * u * u / 2,
-        ]
-    )
-
-
 def _weights(along: NDArray[Any]) -> NDArray[np.float32]:
     """From those of values in a row at each part (n, parts) to those of a block of values at all (n^3, parts^3)."""
     return np.einsum("ia,jb,kc->ijkabc", along, along, along).reshape(len(along) ** 3, -1).astype(np.float32)
@@ -52,7 +40,7 @@ def _weights(along: NDArray[Any]) -> NDArray[np.float32]:
 
 PARTS, ROUNDS = 4, 4  # of a cell between voxels along each axis, in which what a surface encloses is counted; how often
 MIDDLES = (np.arange(PARTS) + 0.5) / PARTS
-LINEAR, CUBIC = _weights(np.stack([1 - MIDDLES, MIDDLES])), _weights(_cubic(MIDDLES))
+LINEAR, CUBIC = _weights(np.stack([1 - MIDDLES, MIDDLES])), _weights(np.stack(cubic(MIDDLES)))
 CUBES = np.full((8, 1), 1 / 8, dtype=np.float32)
 CELLS = 40_000  # that are counted, at most
 SETTLED = 2e-4  # of a field's range: what a surface encloses is then what it should
@@ -234,11 +222,10 @@ def refined(values: NDArray[np.float32], parts: int) -> NDArray[np.float32]:
         at = ((np.arange(size * parts) + 0.5) / parts - 0.5).clip(0, size - 1)
         behind = np.minimum(at.astype(np.intp), max(size - 2, 0))
         u = (at - behind).astype(np.float32)
-        weights = _cubic(u)
         along = [1, 1, 1]
         along[axis] = -1
         values = np.sum(
-            [w.reshape(along) * values.take((behind + n - 1).clip(0, size - 1), axis) for n, w in enumerate(weights)],
+            [w.reshape(along) * values.take((behind + n - 1).clip(0, size - 1), axis) for n, w in enumerate(cubic(u))],
             axis=0,
             dtype=np.float32,
         )

@@ -8,6 +8,7 @@ voxels there is a block that says how many blocks around have nothing in them.
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -91,8 +92,7 @@ def round_at(pool: Pool, f: Record, r: Record, t: float) -> float:
     return round_value(pool, f.start, f.shape, i, j, k) if f.round else value(pool, f.start, f.shape, i, j, k)
 
 
-@inner
-def weights(u: float) -> tuple[float, float, float, float]:
+def cubic(u: Any) -> tuple[Any, Any, Any, Any]:
     """Of the voxels behind, before and after a place at the part u of the way, and the next (Catmull-Rom)."""
     return (
         ((2.0 - u) * u - 1.0) * u * 0.5,
@@ -100,6 +100,9 @@ def weights(u: float) -> tuple[float, float, float, float]:
         ((4.0 - 3.0 * u) * u + 1.0) * u * 0.5,
         (u - 1.0) * u * u * 0.5,
     )
+
+
+weights = inner(cubic)
 
 
 @apart
