@@ -96,7 +96,7 @@ def test_a_projection_is_drawn_where_the_affine_says(affine):
     assert_same_shape(subject(scene.render(SIZE)), silhouette(scene, affine))
 
 
-@pytest.mark.parametrize("affine", AFFINES[:2] + AFFINES[9:11])
+@pytest.mark.parametrize("affine", AFFINES[:10:9])
 @pytest.mark.parametrize(
     "clip", [Plane(normal=(-1, 2, -1), origin=(2, 0, 1)), Box(x=(-9, 6), y=(None, 3), z=(-12, 30))]
 )
@@ -125,10 +125,16 @@ def test_a_surface_lies_where_its_affine_says(affine):
 
 
 @pytest.mark.parametrize("affine", DRAWN)
-@pytest.mark.parametrize("clip", [None, Box(x=(-9, 6), y=(None, 3), z=(-12, 30))])
-def test_a_surface_is_drawn_where_it_lies(affine, clip):
-    scene = Scene(Isosurface(three_balls(affine), level=1, clip=clip or ()), background="blue", camera=CAMERA)
-    assert_same_shape(subject(scene.render(SIZE)), silhouette(scene, affine, clip=clip), 1 if clip is None else 2)
+def test_a_surface_is_drawn_where_it_lies(affine):
+    scene = Scene(Isosurface(three_balls(affine), level=1), background="blue", camera=CAMERA)
+    assert_same_shape(subject(scene.render(SIZE)), silhouette(scene, affine))
+
+
+@pytest.mark.parametrize("affine", DRAWN[::2])
+def test_a_clipped_surface_is_drawn_where_it_is_left(affine):
+    clip = Box(x=(-9, 6), y=(None, 3), z=(-12, 30))
+    scene = Scene(Isosurface(three_balls(affine), level=1, clip=clip), background="blue", camera=CAMERA)
+    assert_same_shape(subject(scene.render(SIZE)), silhouette(scene, affine, clip=clip), 2)
 
 
 @pytest.mark.parametrize("affine", AFFINES)

@@ -158,11 +158,8 @@ def scene(layers):
     return Scene(*layers, camera=(20, 140)).render((48, 48))
 
 
-WHOLE = ("head", "surfaces", "labels", "oblique")
-
-
 def in_every_order(draw, make, whole=False):
-    """All 48 where they may tell more; for the rest 16, each axis and direction in each place among them."""
+    """All 48 where they may tell most; for the rest 16, each axis and direction in each place among them."""
     first = draw(make("RAS"))
     assert first.std() > 10
     for code in CODES if whole else CODES[1::3]:
@@ -172,13 +169,13 @@ def in_every_order(draw, make, whole=False):
 @pytest.mark.filterwarnings("ignore:nothing is to be seen of phantom on the sagittal slice")
 @pytest.mark.parametrize("case", [name for name, (panels, _) in CASES.items() if "slices" in panels])
 def test_every_storage_order_gives_the_same_slices(case):
-    in_every_order(slices, CASES[case][1], case in WHOLE)
+    in_every_order(slices, CASES[case][1], case == "oblique")
 
 
 @pytest.mark.filterwarnings("ignore:Voxels of 10 mm show nothing")
 @pytest.mark.parametrize("case", [name for name, (panels, _) in CASES.items() if "voxels" in panels])
 def test_every_storage_order_gives_the_same_voxels(case):
-    in_every_order(voxels, CASES[case][1], case in WHOLE)
+    in_every_order(voxels, CASES[case][1], case == "oblique")
 
 
 @pytest.mark.usefixtures("gl")
@@ -210,13 +207,13 @@ def assert_same_silhouette(one, two):
 @pytest.mark.parametrize("make", [turned, sheared])
 @pytest.mark.parametrize("layer", [Intensity, Isosurface])
 def test_a_copy_on_another_grid_is_the_same_subject_in_a_scene(make, layer):
-    pictures = [Scene(layer(volume), camera=(15, 140)) for volume in pair(make(), 96)]
-    view = pictures[0]._view((300, 300))
+    pictures = [Scene(layer(volume), camera=(15, 140)) for volume in pair(make(), 80)]
+    view = pictures[0]._view((240, 240))
     masks = []
     for picture in pictures:
         picture.__dict__["_subject"] = framing.subject_points(pictures[0].layers)
-        assert picture._view((300, 300)) == view
-        masks.append((picture.render((300, 300))[..., :3] < 250).any(axis=-1))
+        assert picture._view((240, 240)) == view
+        masks.append((picture.render((240, 240))[..., :3] < 250).any(axis=-1))
     assert_same_silhouette(*masks)
 
 

@@ -161,10 +161,11 @@ def test_decimation_tells_how_far_the_surface_is_off():
 
 @pytest.mark.parametrize("decimate", [0.5, 0.95])
 def test_a_decimated_surface_is_closed_and_says_how_far_it_is_off(small_head, decimate):
-    """A head that goes on to the volume's edge, between and under many small bodies."""
-    full = isosurface(Isosurface(small_head, "90%"))
+    """Half a head that goes on to the volume's edge, between and under many small bodies."""
+    half = replace(small_head, data=small_head.data[: small_head.shape[0] // 2])
+    full = isosurface(Isosurface(half, "90%"))
     with pytest.warns(UserWarning, match=r"head.* mm off$"):
-        thin = isosurface(Isosurface(small_head, "90%", decimate=decimate))
+        thin = isosurface(Isosurface(half, "90%", decimate=decimate))
     assert thin.n_open_edges == 0
     assert thin.is_manifold
     assert thin.n_cells < (1.05 - 0.8 * decimate) * full.n_cells
