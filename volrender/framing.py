@@ -77,6 +77,8 @@ def nothing(layer: Layer) -> ValueError:
     volume = layer.volume
     low, high = f"{volume.survey.low:g}", f"{volume.survey.high:g}"
     level, clear = getattr(layer, "level", None) or 0.0, "its opacity hides everything"
+    if isinstance(layer, Intensity) and layer.clim is not None and layer.clim[0] > volume.luminance.survey.high:
+        clear = f"all values lie below its clim ({layer.clim[0]:g}, {layer.clim[1]:g})"
     hidden = {
         "Intensity": f"nothing lies beyond its level {level:g}" if level else clear,
         "Isosurface": f"it encloses nothing at level {level:g}" if layer.opacity != 0 else clear,

@@ -18,7 +18,7 @@ from matplotlib.colors import Colormap, ListedColormap
 from numpy.typing import ArrayLike, NDArray
 
 from volrender.color import DIVERGING, GRAY, INK, Nodes, Opacity, as_cmap
-from volrender.surveys import THRESHOLDED, Survey
+from volrender.surveys import FADES, THRESHOLDED, Survey
 
 GLASS = 0.015  # the alpha of cubes around a finding
 PROJECTIONS = ("maximum", "minimum", "average")
@@ -129,7 +129,7 @@ class Look:
                     (max(high, self.clim[1]), top),
                 )
             # Above the background's own level, which in a CT lies far above the lowest value.
-            half = 0.45 * min(air - min(self.survey.background, air), high - air)
+            half = 0.45 * max(0.0, min(air - min(self.survey.background, air), high - air))
             return ((low, 0.0), (air - half, 0.0), (air + half, top), (max(high, air + half), top))
         return ((low, 0.0), (air, 0.0), (air, top), (max(air, high), top))
 
@@ -146,7 +146,7 @@ class Look:
             return ((low, self.opacity), (high, self.opacity))
         if blend == "minimum":
             return ((low, 1.0), (high, 0.0))
-        return ((low, 0.0), (low + 0.1 * (high - low), 1.0), (high, 1.0))
+        return ((low, 0.0), (low + FADES * (high - low), 1.0), (high, 1.0))
 
     def span(self, blend: str) -> tuple[float, float]:
         """The values between which colors or opacity change in a volume; beyond, one value is like another.
@@ -166,7 +166,7 @@ class Look:
         """The level under which nothing is drawn where air is not: the user's, the background's, or the lower limit."""
         if self.level is not None:
             return self.level
-        return min(max(self.survey.air, self.floor), self.survey.high)
+        return max(min(self.survey.air, self.survey.high), self.floor)
 
     @property
     def _gap(self) -> bool:

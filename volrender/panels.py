@@ -247,9 +247,12 @@ class Scene(Panel):
         view = replace(view, mm_per_pixel=max(view.mm_per_pixel, 1 / (most * frame.dots_per_mm)))
         raster = engines.render(self.layers, view, self._ground, self.rendering)
         if (raster == (0 if self._ground is None else [*np.rint(255 * np.array(self._ground)), 255])).all():
+            surveys = {layer.volume.name or "a volume": layer.volume.luminance.survey for layer in self.layers}
+            ranges = ", ".join(f"{s.low:g} to {s.high:g} in {name}" for name, s in surveys.items())
             raise ValueError(
-                "nothing is to be seen: the camera looks past the layers (look_at, zoom), or they absorb too little "
-                "(opacity, the transfer function's distance), or have the color of the background"
+                "nothing is to be seen: the layers absorb too little (opacity, the transfer function's distance), or "
+                "the camera looks past them (look_at, zoom), or they have the color of the background; values run from "
+                f"{ranges}"
             )
         Raster(ax, raster)
         side.draw(width, foot, height)

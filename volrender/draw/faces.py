@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,12 +14,10 @@ from scipy import ndimage
 
 from volrender import framing, paint
 from volrender.bodies import Body
-from volrender.layers import CutPlane, Intensity, Isosurface, LabelMap, Layer, is_projection
+from volrender.layers import CutPlane, Intensity, LabelMap, Layer, is_projection
 from volrender.space import Clip, Plane, apply_affine, removed
 
 LARGE = 1400  # points along one side of a face, at most
-RIM, OF_FACE = 3.0, 0.03  # voxels along an edge into which air is mixed, and of what part of a face, at most
-INWARD, RISE = 0.25, 0.01  # voxels of a step from there, and of the range by which values rise in it
 FINE = 1.5  # pixels between the points of a face, at least
 ISLAND = 6  # voxels, and smaller ones are asked for
 FAINT = 0.3  # of the greatest opacity
@@ -119,26 +116,25 @@ def _face(
     spacings = [layer.volume.spacing for layer in layers]
     finest = min(min(layer.volume.spacing) / (2 if isinstance(layer, LabelMap) else 1) for layer in layers)
     widest = max(float(np.ptp(layer.volume.bounds, axis=1).max()) for layer in layers)
-    step = max(min(finest / 2, FINE * pixel), widest / LARGE)
+    apart = min(min(layer.volume.spacing) / _parts(layer) for layer in layers)
+    step = max(min(apart, FINE * pixel), widest / LARGE)
     grid = framing.plane_grid(row, [layer.volume for layer in layers], step)
     below = grid - 2 * AT_END * max(map(max, spacings)) * row[:3]
     picture = np.zeros((*grid.shape[:2], 4), dtype=np.float32)
     covered = np.zeros(grid.shape[:2], dtype=np.float32)
     for n, layer in enumerate(layers):
         points = _continued(layer, others[n] if others else (), below)
-        voxel = min(layer.volume.spacing) / step
-        cover = paint.coverage(layer, points, bodies[layer], paint.softness(layer) * voxel)
-        inner = points
+        blur = paint.softness(layer) * min(layer.volume.spacing) / step
+        cover = paint.coverage(layer, points, bodies[layer], blur)
         if n == 0 and bodies[layer] is not None and paint.has_body(layer):
-            inner = _without_air(layer, points, cover, voxel)
             cover = _where_drawn(layer, points, cover)
-        colors = paint.on_face(layer, inner, overlay=n > 0)
+        colors = paint.on_face(layer, points, overlay=n > 0)
         if isinstance(layer, CutPlane) and isinstance(layer.opacity, tuple):
             cover = np.minimum(cover, np.ceil(colors[..., 3]))
         elif n == 0 and paint.has_body(layer):
             # A face is closed: where the subject is dark it is drawn all the same.
             whole = isinstance(layer, Intensity) or layer.opacity is None
-            colors[..., 3] = 1.0 if whole else layer.opacity
+            colors[..., 3] = np.where(_beyond(layer, points), 0, 1.0 if whole else layer.opacity)
         if others and (own := [clip for clip in others[n] if clip not in common]):
             gone = removed(own, below)
             cover, colors = np.where(gone, 0, cover), np.where(gone[..., None], 0, colors)
@@ -151,6 +147,13 @@ def _face(
         nearest = ndimage.distance_transform_edt(picture[..., 3] == 0, return_distances=False, return_indices=True)
         picture = picture[tuple(nearest)]
     return Face(row, within, common, grid, picture, covered)
+
+
+def _parts(layer: Layer) -> int:
+    """How many points of a face there are to a voxel: more where colors end at once."""
+    if isinstance(layer, Intensity) and paint.is_sharp(layer):
+        return 8
+    return 4 if isinstance(layer, LabelMap) else 2
 
 
 def _continued(layer: Layer, clips: Sequence[Clip], points: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -167,69 +170,11 @@ def _continued(layer: Layer, clips: Sequence[Clip], points: NDArray[np.float64])
     return np.where(gone[..., None], apply_affine(source.affine, np.clip(index, AT_END - 0.5, last)), points)
 
 
-def _without_air(
-    layer: Intensity | CutPlane | Isosurface, points: NDArray[np.float64], cover: NDArray[np.float32], voxel: float
-) -> NDArray[np.float64]:
-    """Points (u, v, 3), those along the edge of what is covered moved inward as long as values rise, as out of air.
-
-    `voxel` is in points of the grid. Where the volume ends there is no air either.
-    """
-    source, inside = layer.volume.luminance.canonical, cover >= 0.5
+def _beyond(layer: Layer, points: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Which points (u, v, 3) lie outside a layer's volume."""
+    source = layer.volume.canonical
     index = apply_affine(np.linalg.inv(source.affine), points)
-    beyond = ((index < -0.5) | (index > np.array(source.shape) - 0.5)).any(axis=-1)
-    widest = max(np.count_nonzero(inside.any(axis=axis)) for axis in (0, 1))
-    wide = max(min(OF_FACE * widest, RIM * voxel), voxel)
-    depth = ndimage.gaussian_filter(ndimage.distance_transform_edt(inside | beyond), voxel / 4)
-    rim = np.nonzero((depth < wide) & ~beyond & ndimage.binary_dilation(inside, iterations=int(voxel) + 1))
-    values = np.nan_to_num(paint.sample(layer.volume.luminance, points, smooth=True), nan=source.survey.low)
-    covered = ndimage.distance_transform_edt(~inside, return_distances=False, return_indices=True)
-    at = np.stack([axis[rim] for axis in covered]).astype(float)
-    at = _inward(layer, at, ndimage.gaussian_filter(values, voxel / 2), depth, wide, INWARD * voxel)
-    moved = points.copy()
-    moved[rim] = np.stack([_between(axis, at) for axis in np.moveaxis(points, -1, 0)], axis=-1)
-    return moved
-
-
-def _inward(
-    layer: Intensity | CutPlane | Isosurface,
-    at: NDArray[np.float64],
-    values: NDArray[np.float32],
-    depth: NDArray[np.float64],
-    wide: float,
-    step: float,
-) -> NDArray[np.float64]:
-    """Places (2, n) on a face moved inward by steps, at most to where it is so `wide` deep, as long as values rise.
-
-    What is dark behind something light is the subject's own, and what is lighter than most of it is a finding: both
-    stay in their places.
-    """
-    survey, slope = layer.volume.luminance.canonical.survey, [np.asarray(part) for part in np.gradient(depth)]
-    own = values[(depth > 0) & (paint.within(layer, values) >= 1)]
-    least, usual = RISE * (survey.robust[1] - survey.low), float(np.median(own)) if own.size else -np.inf
-
-    def stepped(at: NDArray[np.float64], steps: NDArray[np.float64] | float) -> NDArray[np.float64]:
-        return at + steps * np.stack([_between(part, at) for part in slope])
-
-    here = _between(values, at)
-    going = np.flatnonzero(here < usual)
-    outward = at[:, going]
-    for _ in range(int(wide / step)):
-        outward = stepped(outward, -step)
-        free = _between(values, outward) - here[going] <= least
-        outward, going = outward[:, free], going[free]
-    for _ in range(int(wide / step)):
-        further = stepped(at[:, going], (wide - _between(depth, at[:, going])).clip(0, step))
-        there = _between(values, further)
-        mixed = (there - here[going] > least) | (paint.within(layer, here[going]) < 1)
-        going = going[mixed]
-        at[:, going], here[going] = further[:, mixed], there[mixed]
-        going = going[here[going] < usual]
-    return at
-
-
-def _between(field: NDArray[Any], at: NDArray[np.float64]) -> NDArray[Any]:
-    """Values of a field (u, v) at places (2, n) between its points."""
-    return np.asarray(ndimage.map_coordinates(field, at, order=1, mode="nearest"))
+    return np.asarray(((index < -0.5) | (index > np.array(source.shape[:3]) - 0.5)).any(axis=-1))
 
 
 def _where_drawn(layer: Layer, points: NDArray[np.float64], cover: NDArray[np.float32]) -> NDArray[np.float32]:
