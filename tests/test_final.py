@@ -181,6 +181,17 @@ def test_the_subject_fills_most_of_the_panel_from_anywhere(view, perspective):
     assert abs((columns.min() + columns.max()) / 2 - 119.5) < 4
 
 
+@pytest.mark.parametrize("layer", [Intensity, Isosurface, LabelMap])
+@pytest.mark.parametrize("view", [(25, 150), (35, 45)])
+def test_a_small_subject_that_fills_its_scan_is_framed_with_its_corners(layer, view):
+    data = np.full((10, 10, 10), 100, np.uint8)
+    data[0, 0, 0] = 0
+    kind = {"kind": "labels"} if layer is LabelMap else {}
+    scene = Scene(layer(Volume(data, EYE, **kind)), camera=view, quality="draft", background="transparent")
+    rows, columns = np.nonzero(scene.render((300, 300))[..., 3] > 20)
+    assert 0.85 <= max(np.ptp(rows) + 1, np.ptp(columns) + 1) / 300 <= 0.95
+
+
 @pytest.mark.parametrize("engine", ["raycast", "pyvista"])
 @pytest.mark.parametrize(("where", "view"), [(slice(None), (25, 150)), (slice(70, 90), (10, 270))])
 def test_thin_tips_of_large_label_maps_are_in_the_picture(where, view, engine):

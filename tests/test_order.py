@@ -5,7 +5,7 @@ import pytest
 from helpers import refuses
 from matplotlib.colors import ListedColormap
 
-from volrender import CutPlane, Intensity, Isosurface, LabelMap, Plane, Scene, Volume, space
+from volrender import Box, CutPlane, Intensity, Isosurface, LabelMap, Plane, Scene, Volume, space
 
 pytestmark = pytest.mark.usefixtures("either")
 
@@ -163,6 +163,18 @@ def test_a_cut_face_behind_a_translucent_surface(opacity):
     sheet = plate(20, "red", opacity)
     expected = over(("blue", 1), ("red", 1 if opacity == 1 else twice(opacity)))
     assert np.allclose(middle(body, sheet), expected, atol=0.02)
+
+
+def test_a_box_cut_out_of_a_volume_has_no_faces_beyond_its_sides():
+    clip = Box(x=(0, None), y=(0, None), z=(0, None))
+    whole, cut = (
+        Scene(fog(0, "red", 0.1, 20, clip=clip), camera=CAMERA, light="flat").render(SIZE)[..., :3].astype(int)
+        for clip in ((), clip)
+    )
+    low, other = (slice(46, 66), slice(14, 66)), (slice(14, 66), slice(46, 66))  # z < 0; x < 0, on the right
+    for part in (low, other):
+        assert np.abs(cut[part] - whole[part]).max() <= 3
+    assert np.abs(cut - whole)[20:34, 20:34].max(axis=-1).min() > 20
 
 
 def test_a_cut_plane_within_a_volume():

@@ -480,6 +480,7 @@ def test_the_distance_over_which_opacity_holds_is_kept(distance, tmp_path):
     assert TransferFunction.load(tmp_path / "again.vp.json").distance == found.distance == distance
 
 
+@pytest.mark.usefixtures("either")
 def test_opacity_is_that_of_its_distance():
     volume = Volume(np.where(np.indices((20, 20, 20))[1] < 10, 100.0, 0), EYE)  # 10 mm deep
     for distance, amount in ((1.0, 0.1), (5.0, 0.1), (0.01, 0.001)):

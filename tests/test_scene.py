@@ -665,6 +665,30 @@ def test_sizes_are_checked(size, kind, says):
     refuses(kind, lambda: Scene(ball()).render(size), says)
 
 
+def test_limits_of_color_beyond_the_data_are_an_error():
+    beyond = Intensity(ball(), clim=(300, 900))
+    refuses(
+        ValueError, lambda: Scene(beyond).render((50, 50)), "all values lie below its clim (300, 900)", "from 0 to 100"
+    )
+    refuses(ValueError, lambda: Scene(Isosurface(ball(), 50, opacity=0.2), beyond).figure(), "all values lie below")
+
+
+def test_a_map_shows_nothing_below_its_limits_of_color():
+    signed = Volume(np.linspace(-8, 8, 8000).reshape(20, 20, 20), EYE)
+    look = Intensity(signed, clim=(6, 8)).look
+    assert look.alpha([-8, 5.9, 7.9], "volume").tolist() == [0, 0, pytest.approx(0.95)]
+    assert Intensity(signed, clim=(-8, -6)).look.alpha([-7.9, -5.9, 8], "volume")[1:].tolist() == [0, 0]
+
+
+@pytest.mark.parametrize("blend", ["maximum", "average"])
+def test_a_projection_of_few_values_shows_the_lowest(blend):
+    data = np.zeros((30, 30, 30), np.float32)
+    data[2:8, 2:8, 2:8], data[-8:-2, -8:-2, -8:-2] = 100, 90
+    raster = Scene(Intensity(Volume(data, EYE), blend=blend), camera="left", background="transparent").render((80, 80))
+    alpha = raster[..., 3]
+    assert min(part.max() for part in (alpha[:40, :40], alpha[40:, 40:], alpha[40:, :40], alpha[:40, 40:])[:2]) > 200
+
+
 def test_nothing_left_is_an_error():
     refuses(ValueError, lambda: Scene(Intensity(ball(), opacity=0.0)).render((50, 50)), "nothing is to be seen of")
     refuses(ValueError, lambda: Scene(Isosurface(ball(), clip=Plane(x=-99))).figure(), "nothing is to be seen of")

@@ -146,7 +146,7 @@ def _softened(layer: Layer, source: Volume, ends_ijk: NDArray[np.float64]) -> ND
         soft = _settled(shows, data, soft)
     if isinstance(layer, LabelMap):  # no voxel of it vanishes
         soft = np.maximum(soft, np.where(data > HALF, (1 + LABEL_KEPT) * HALF, 0))
-    index = _crossings(shows, soft)
+    index = _crossings(shows, soft, rounded=isinstance(layer, LabelMap))
     if layer.clip:  # and as far as the cut face
         corners = _cube_corners(ends_ijk - first, HALF, np.eye(4))
         index = np.concatenate([index, corners[shows(scipy.ndimage.map_coordinates(soft, corners.T, order=1))]])
@@ -189,10 +189,11 @@ def _cube_corners(centers_ijk: NDArray[Any], half: float, affine: NDArray[np.flo
     return space.apply_affine(affine, (centers_ijk[:, None, :] + cube).reshape(-1, 3))
 
 
-def _crossings(shows: Shown, data: NDArray[Any]) -> NDArray[np.float64]:
+def _crossings(shows: Shown, data: NDArray[Any], *, rounded: bool = False) -> NDArray[np.float64]:
     """Indices (n, 3) where what is seen ends between two voxels, one seen and one not, or at the outer faces.
 
-    A single voxel that hardly reaches its level is too small to be seen. None if all is, or has no volume.
+    A single voxel that hardly reaches its level is too small to be seen. None if all is, or has no volume. What is
+    `rounded` has no edges where it goes on to the end of the volume.
     """
     shown = np.pad(shows(data), 1)
     values = np.pad(data.astype(np.float64), 1, mode="edge")
@@ -211,7 +212,13 @@ def _crossings(shows: Shown, data: NDArray[Any]) -> NDArray[np.float64]:
             kept = (far[:, 0] > SPECK) | paint.at_voxels(joined, index)
             found.append((index - 1 + side * far * np.eye(3)[axis])[kept])
             thick |= bool((far > 0).any())
-    return np.concatenate(found) if thick or body.any() else np.empty((0, 3))
+    points, last = np.concatenate(found), np.array(data.shape) - 1
+    if not len(points) or not (thick or body.any()):
+        return np.empty((0, 3))
+    if rounded:
+        return points
+    low, high = np.where(points <= 0, -0.5, points), np.where(points >= last, last + 0.5, points)
+    return np.concatenate([np.where(points >= last, high, low), np.where(points <= 0, low, high)])
 
 
 def _occupied(layer: Layer, source: Volume, step: int) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:

@@ -175,9 +175,10 @@ class Look:
 
     def _rising(self, top: float) -> Nodes:
         """The curve of a map without a threshold, which fills its grid: clear up to a third of the colors' limit."""
-        low, high = min(self.clim[0], 0.0), max(self.clim[1], 0.0)
+        first, last = self.clim
+        low, high = min(first, 0.0), max(last, 0.0)
         below, above = (top if low < 0 else 0.0), (top if high > 0 else 0.0)
-        return ((low, below), (low / 3, 0.0), (0.0, 0.0), (high / 3, 0.0), (high, above))
+        return ((low, below), (min(low / 3, last), 0.0), (0.0, 0.0), (max(high / 3, first), 0.0), (high, above))
 
     def _beyond_zero(self, top: float) -> Nodes:
         """The curve of a signed map: transparent around 0, to its threshold, and on a side that `clim` leaves out."""

@@ -68,8 +68,8 @@ class Scene(Panel):
     light : {"studio", "flat"}
         Soft light from above the viewer's left shoulder; or none, every color as it is given.
     silhouette : bool or color
-        Whether every layer is outlined: what is translucent, and what is seen through it. True is a dark ink on any
-        background; "white" is one for a dark page.
+        Whether layers are outlined, translucent surfaces and what is seen through them too; a volume that is seen
+        through fades out and has no border. True is a dark ink on any background; "white" is one for a dark page.
     title : str
     colorbar : bool, optional
         Color bars and the legend; by default for maps with a sign, a unit or a colormap of your choice, and where

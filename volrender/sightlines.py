@@ -52,9 +52,11 @@ def seen_labels(layer: LabelMap, others: Sequence[Layer], camera: Camera) -> NDA
         return labels
     order = np.argsort(labels, kind="stable")
     _, first, counts = np.unique(labels[order], return_index=True, return_counts=True)
-    lines = [start + np.arange(0, n, max(1, n // OF_LABEL)) for start, n in zip(first, counts)]
-    chosen = order[np.concatenate(lines)]
-    return np.asarray(labels[chosen][_passed(points[chosen], others, camera) > FAINTEST])
+    every = np.maximum(1, counts // OF_LABEL)
+    lines = [start + np.arange(0, n, step) for start, n, step in zip(first, counts, every)]
+    chosen, stands_for = order[np.concatenate(lines)], np.repeat(every, list(map(len, lines)))
+    seen = _passed(points[chosen], others, camera) > FAINTEST
+    return np.repeat(labels[chosen][seen], stands_for[seen])
 
 
 def shows(layers: Sequence[Layer], camera: Camera, layer: Layer, points_xyz: NDArray[np.float64]) -> bool:
@@ -65,7 +67,8 @@ def shows(layers: Sequence[Layer], camera: Camera, layer: Layer, points_xyz: NDA
 def _is_seen(layer: Layer, layers: Sequence[Layer], camera: Camera) -> bool:
     if len(layers) == 1 or isinstance(layer, CutPlane):
         return True
-    return bool((_light(layer, framing.layer_points(layer), layers, camera) > FAINTEST).any())
+    points = framing.layer_points(layer)
+    return not len(points) or bool((_light(layer, points, layers, camera) > FAINTEST).any())
 
 
 def _light(layer: Layer, points: NDArray[np.float64], layers: Sequence[Layer], camera: Camera) -> NDArray[np.float64]:

@@ -1,7 +1,7 @@
 """Outlines of what a scene shows, whatever engine draws it.
 
-Every layer has its own, found as if it were alone, so that what lies in a translucent body is outlined and so is the
-body. A line is as strong as the light that gets from its place through the layers in front.
+Every layer that has a border has its own, found as if it were alone, so that what lies in a translucent body is
+outlined and so is the body. A line is as strong as the light that gets from its place through the layers in front.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from volrender.layers import Isosurface, LabelMap, Layer, is_projection
+from volrender import paint
+from volrender.layers import Intensity, Isosurface, LabelMap, Layer, is_projection
 from volrender.space import View
 
 FloatT = TypeVar("FloatT", bound=np.floating)
@@ -33,15 +34,23 @@ class Sighting(NamedTuple):
         How far (mm) it lies behind the middle of the view, infinite where it is not.
     alpha : (h, w)
         What it takes of the light that comes from behind.
+    bordered : bool
+        Whether it has outlines of its own.
     """
 
     depth: NDArray[np.floating]
     alpha: NDArray[np.floating]
+    bordered: bool
 
 
 def outlined(layers: Sequence[Layer]) -> list[Layer]:
     """The layers that have outlines: a projection has no depth."""
     return [layer for layer in layers if not is_projection(layer)]
+
+
+def bordered(layer: Layer) -> bool:
+    """Whether a layer has a border: a volume that is seen through fades out."""
+    return not isinstance(layer, Intensity) or paint.opaque(layer)
 
 
 def solid(layer: Layer) -> Layer:
@@ -80,7 +89,7 @@ def drawn(picture: NDArray[FloatT], ink: Sequence[float], seen: Sequence[Sightin
 def lines(seen: Sequence[Sighting], view: View, width: float) -> NDArray[np.float64]:
     """How dark (h, w) the outlines of layers, so many pixels wide, make the pixels of a view."""
     every = np.zeros(view.size[::-1])
-    for own in seen:
+    for own in (each for each in seen if each.bordered):
         through = np.ones_like(every)
         for other in seen:
             hides = other.depth < own.depth - view.mm_per_pixel

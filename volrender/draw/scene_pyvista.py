@@ -161,7 +161,7 @@ def _sighting(layer: Layer, view: View) -> outlines.Sighting:
         for mapper in mappers:
             found, amount = depth_and_alpha(mapper, *camera.clipping_range, parallel=camera.parallel_projection)
             depth, alpha = np.minimum(depth, found), np.maximum(alpha, amount)
-        return outlines.Sighting(depth - camera.distance, alpha)
+        return outlines.Sighting(depth - camera.distance, alpha, outlines.bordered(layer))
     finally:
         stage.close()
 

@@ -66,7 +66,7 @@ def _sighting(layer: Layer, view: View) -> outlines.Sighting:
     scene = scenery([outlines.solid(layer)], view, Rendering("draft", "flat"))
     canvas = Canvas(scene, view.size, lambda _: None, outlines.leap(view) / 2)
     canvas.trace_coarse_to_fine(_stride([layer], view))
-    return outlines.Sighting(canvas.depth, outlines.front(layer) * canvas.picture[..., 3])
+    return outlines.Sighting(canvas.depth, outlines.front(layer) * canvas.picture[..., 3], outlines.bordered(layer))
 
 
 def _extent(layers: Sequence[Layer], view: View) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
