@@ -79,6 +79,8 @@ def nothing(layer: Layer) -> ValueError:
     level, clear = getattr(layer, "level", None) or 0.0, "its opacity hides everything"
     if isinstance(layer, Intensity) and layer.clim is not None and layer.clim[0] > volume.luminance.survey.high:
         clear = f"all values lie below its clim ({layer.clim[0]:g}, {layer.clim[1]:g})"
+    if isinstance(layer, Intensity) and layer.opacity is None and is_even(layer):
+        clear = f"every value is {low}"
     hidden = {
         "Intensity": f"nothing lies beyond its level {level:g}" if level else clear,
         "Isosurface": f"it encloses nothing at level {level:g}" if layer.opacity != 0 else clear,

@@ -151,7 +151,7 @@ def _face(
 
 def _parts(layer: Layer) -> int:
     """How many points of a face there are to a voxel: more where colors end at once."""
-    if isinstance(layer, Intensity) and paint.is_sharp(layer):
+    if isinstance(layer, (Intensity, CutPlane)) and (layer.look.survey.signed or layer.look.thresholds):
         return 8
     return 4 if isinstance(layer, LabelMap) else 2
 
