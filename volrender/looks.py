@@ -18,7 +18,7 @@ from matplotlib.colors import Colormap, ListedColormap
 from numpy.typing import ArrayLike, NDArray
 
 from volrender.color import DIVERGING, GRAY, INK, Nodes, Opacity, as_cmap
-from volrender.surveys import FADES, THRESHOLDED, Survey
+from volrender.surveys import THRESHOLDED, Survey
 
 GLASS = 0.015  # the alpha of cubes around a finding
 PROJECTIONS = ("maximum", "minimum", "average")
@@ -146,7 +146,7 @@ class Look:
             return ((low, self.opacity), (high, self.opacity))
         if blend == "minimum":
             return ((low, 1.0), (high, 0.0))
-        return ((low, 0.0), (low + FADES * (high - low), 1.0), (high, 1.0))
+        return ((low, 0.0), (low + 0.1 * (high - low), 1.0), (high, 1.0))
 
     def span(self, blend: str) -> tuple[float, float]:
         """The values between which colors or opacity change in a volume; beyond, one value is like another.

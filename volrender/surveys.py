@@ -14,7 +14,7 @@ SURVEYED = 2_000_000
 ENCLOSED = 300_000
 NEGATIVE = 0.95  # of the voxels of a map are not 0
 PEAKS = 2.0, 99.8  # percentiles of what is the brightest on each ray
-FADES, MANY = 0.1, 0.3  # the part of a range in which a projection fades out, and of what is seen, too much for that
+MANY = 0.3  # of them, too many to be outliers
 THRESHOLDED = 0.05  # of the robust top: a gap from 0 to the smallest value that is wider is a threshold
 
 
@@ -138,6 +138,6 @@ def projected(data: NDArray[Any], air: float) -> tuple[float, float] | None:
     peaks = np.concatenate([np.fmax.reduce(data, axis=axis).ravel() for axis in range(3)])
     front = peaks[np.isfinite(peaks) & (peaks > air)]
     low, high = np.percentile(front, PEAKS) if front.size else (0.0, 0.0)
-    if front.size and np.mean(front < low + FADES * (high - low)) > MANY:
+    if front.size and np.mean(front <= low) > MANY:
         low = air  # of few values the lowest is no outlier: it is to be seen
     return (float(low), float(high)) if low < high else None
