@@ -138,6 +138,6 @@ def projected(data: NDArray[Any], air: float) -> tuple[float, float] | None:
     peaks = np.concatenate([np.fmax.reduce(data, axis=axis).ravel() for axis in range(3)])
     front = peaks[np.isfinite(peaks) & (peaks > air)]
     low, high = np.percentile(front, PEAKS) if front.size else (0.0, 0.0)
-    if front.size and np.mean(front <= low) > MANY:
+    if low < high and np.mean(front <= low) > MANY:
         low = air  # of few values the lowest is no outlier: it is to be seen
     return (float(low), float(high)) if low < high else None
