@@ -96,9 +96,12 @@ def test_a_projection_is_drawn_where_the_affine_says(affine):
     assert_same_shape(subject(scene.render(SIZE)), silhouette(scene, affine))
 
 
-@pytest.mark.parametrize("affine", AFFINES[:10:9])
 @pytest.mark.parametrize(
-    "clip", [Plane(normal=(-1, 2, -1), origin=(2, 0, 1)), Box(x=(-9, 6), y=(None, 3), z=(-12, 30))]
+    ("affine", "clip"),
+    [
+        (AFFINES[0], Plane(normal=(-1, 2, -1), origin=(2, 0, 1))),
+        (AFFINES[9], Box(x=(-9, 6), y=(None, 3), z=(-12, 30))),
+    ],
 )
 def test_a_clipped_volume_is_seen_where_it_is_left(affine, clip):
     # As a signed map, so that its cut faces are just where it has opacity: in the balls.
