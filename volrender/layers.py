@@ -130,11 +130,12 @@ class Intensity:
         assert not isinstance(self.level, str)
         ink = self.blend == "maximum" and not self.on_dark
         field, clim = self.field, self.clim
-        if clim is None and self.level is None and self.blend == "maximum" and not field.survey.signed:
-            clim = surveys.projected(field.data, field.survey.air)
-        if clim is None and self.level is None and self.blend == "average" and not field.survey.signed:
-            low, high = field.survey.robust
-            clim = (min(low, field.survey.air), high)  # of what lies along a ray, faint or not
+        if clim is None and self.level is None and not field.survey.signed:
+            if self.blend == "maximum":
+                clim = surveys.projected(field.data, field.survey.air)
+            elif self.blend == "average":  # of all that lies along a ray, faint or not
+                low, high = field.survey.robust
+                clim = (min(low, field.survey.air), high)
         look = looks.make_look(field.survey, clim, self.cmap, self.opacity, ink=ink, level=self.level)
         if look.level is not None and field.survey.signed and 0 > look.clim[0] > -abs(look.level) > field.survey.low:
             warn(
