@@ -7,13 +7,28 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from helpers import ball, refuses, tilted
+from helpers import affines, ball, refuses, tilted
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from matplotlib.colors import ListedColormap
 from matplotlib.lines import Line2D
 from printed import texts
 from scipy import ndimage
 
-from volrender import Camera, Intensity, Isosurface, LabelMap, Plane, Scene, Slices, Volume, Voxels, sample, space
+from volrender import (
+    Camera,
+    CutPlane,
+    Intensity,
+    Isosurface,
+    LabelMap,
+    Plane,
+    Scene,
+    Slices,
+    Volume,
+    Voxels,
+    sample,
+    space,
+)
 from volrender.draw import opengl, shaders, volumes_pyvista
 from volrender.draw.rays import assemble
 from volrender.transfer import TransferFunction
@@ -181,6 +196,35 @@ def test_the_subject_fills_most_of_the_panel_from_anywhere(view, perspective):
     assert abs((columns.min() + columns.max()) / 2 - 119.5) < 4
 
 
+@settings(max_examples=24)
+@given(affines(shear=0.2), st.integers(0, 2**32 - 1))
+def test_a_subject_of_few_voxels_fills_most_of_the_panel(affine, seed):
+    """As it is drawn: smoothed, cut, seen through, projected, and near the viewer."""
+    rng = np.random.default_rng(seed)
+    shape = rng.integers(15, 40, size=3)
+    data = np.zeros(shape, np.float32)
+    size = np.where(rng.random(3) < 0.5, rng.integers(2, 5, size=3), shape // 2)  # rods, sheets, blocks
+    low = rng.integers(2, shape - size - 1)
+    data[tuple(map(slice, low, low + size))] = 100
+    volume = Volume(ndimage.gaussian_filter(data, rng.uniform(0.3, 1)), affine)
+    middle = space.apply_affine(affine, low + (size - 1) / 2)
+    plane = Plane(normal=tuple(rng.normal(size=3)), origin=tuple(middle))
+    clip = plane if rng.random() < 0.5 else ()
+    high = float(volume.data.max())
+    layer = [
+        lambda: Intensity(volume, clip=clip),
+        lambda: Intensity(volume, blend="maximum"),
+        lambda: Intensity(volume, opacity=[(0.2 * high, 0), (0.6 * high, 0.4)]),
+        lambda: Isosurface(volume, level=0.5 * high, clip=clip),
+        lambda: LabelMap(Volume((volume.data > 0.4 * high).astype(np.uint8), affine, "labels"), clip=clip),
+        lambda: CutPlane(volume, plane),
+    ][rng.integers(6)]()
+    camera = Camera(rng.uniform(-90, 90), rng.uniform(0, 360), rng.uniform(0, 360), perspective=rng.choice([0, 40]))
+    scene = Scene(layer, camera=camera, engine="raycast", quality="draft", background="transparent")
+    rows, columns = np.nonzero(scene.render((240, 200))[..., 3] > 20)
+    assert 0.89 <= max((np.ptp(rows) + 1) / 200, (np.ptp(columns) + 1) / 240) <= 0.95
+
+
 @pytest.mark.parametrize("layer", [Intensity, Isosurface, LabelMap])
 @pytest.mark.parametrize("view", [(25, 150), (35, 45)])
 def test_a_small_subject_that_fills_its_scan_is_framed_with_its_corners(layer, view):
@@ -256,12 +300,12 @@ def test_a_camera_is_checked(options, says):
 
 def test_an_outline_runs_around_what_is_nearer():
     small = ball(16, 6.0).transform(space.translation(0, 30, 0))
-    layers = [Isosurface(ball(40, 15.0), color="white"), Isosurface(small, color="white")]
+    layers = [Isosurface(ball(40, 15.0), color="whitesmoke"), Isosurface(small, color="whitesmoke")]
     plain, drawn = (
         Scene(*layers, camera="anterior", light="flat", silhouette=outline, background="white").render((200, 200))
         for outline in (False, True)
     )
-    assert (plain[..., 0] > 250).all()
+    assert (plain[..., 0] > 240).all()
     dark = drawn[..., 0] < 200
     middle = np.flatnonzero(dark[100])  # left and right of the large one, and of the small one in front of it
     leaps = np.split(middle, np.flatnonzero(np.diff(middle) > 2) + 1)
@@ -287,7 +331,7 @@ def test_the_outline_of_a_body_is_its_border_in_one_ink(engine, ink, background)
         int(np.flatnonzero(np.abs(plain - tone).max(axis=-1) > far)[n])
         for tone, far, n in ((page, 40, 0), (body, 12, -1))
     )
-    assert np.abs(drawn[first : inside + 2] - color).max(axis=-1).min() < 60
+    assert np.abs(drawn[first - 1 : inside + 2] - color).max(axis=-1).min() < 60
     assert np.abs(drawn[first] - page).max() > 40  # no rim
     assert np.abs(drawn[first + 4 : 70] - body).max() < 12
 
@@ -383,14 +427,14 @@ def test_opacity_falls_where_values_hardly_change(spacing):
     ramp = Volume(
         np.broadcast_to(along[:, None, None], (30, 30, 30)).astype(np.float32).copy(), np.diag([*spacing, 1.0])
     )
-    tones = []
+    scenes = []
     for least in (4, 6):
         look = TransferFunction(
             [(0, 0.2), (along[-1], 0.2)], [(0, "black"), (along[-1], "black")], gradient=[(least, 0), (least, 1)]
         )
-        tones.append(Scene(Intensity(ramp, preset=look), camera="anterior", light="flat").render((60, 60))[30, 30, 0])
-    assert tones[0] < 40
-    assert tones[1] > 250
+        scenes.append(Scene(Intensity(ramp, preset=look), camera="anterior", light="flat"))
+    assert scenes[0].render((60, 60))[30, 30, 0] < 40
+    refuses(ValueError, lambda: scenes[1].render((60, 60)), "nothing is to be seen", "0 to")
 
 
 @pytest.mark.parametrize("look", [{}, {"preset": "mr-t1"}], ids=["body", "preset"])
@@ -451,7 +495,7 @@ def test_a_map_without_its_zeros_is_projected():
     for blend, seen in (("maximum", 10.0), ("minimum", 14.5)):
         scene = Scene(Intensity(zmap, level=3.0, clim=(-8, 8), blend=blend), camera="posterior", engine="raycast")
         drawn = (scene.render((120, 120))[..., :3] < 250).any(axis=-1)
-        assert not drawn[:5].any()
+        assert not drawn[:3].any()
         assert np.abs(np.mean(np.nonzero(drawn)[1]) - scene.project((seen, 9.5, 9.5), (120, 120))[0]) < 2
 
 

@@ -348,6 +348,18 @@ def test_project_is_the_camera_frame_in_pixels(angles, points, mm, size):
     assert np.allclose(view.project(points + 50 * toward), view.project(points), atol=1e-6)
 
 
+@given(ANGLES, st.sampled_from([0, 25, 90]))
+def test_points_of_pixels_are_projected_to_them(angles, perspective):
+    view = space.View(Camera(*angles, perspective=perspective), (1.0, 2.0, 3.0), 0.7, (60, 40))
+    pixels = np.stack(np.meshgrid([0, 17.5, 59], [0, 39]), axis=-1)
+    for ways in (12.0, np.inf):
+        points = view.points(pixels, np.full(pixels.shape[:-1], ways))
+        assert np.allclose(view.project(points), pixels)
+    assert np.allclose((points - view.center) @ view.camera.toward, 0)  # of what meets nothing
+    start = view.center + (0 if perspective == 0 else view.distance) * view.camera.toward
+    assert np.allclose(view.points([29.5, 19.5], 12.0), start - 12 * view.camera.toward)
+
+
 @given(ANGLES, affines(), SHAPES, st.floats(0.5, 2), st.tuples(st.integers(20, 400), st.integers(20, 400)))
 def test_fit_centres_and_fills_the_tighter_side(angles, affine, shape, zoom, size):
     points = space.corners(shape, affine)

@@ -1,6 +1,8 @@
 """Closed bodies: what lies within a subject's silhouette, found once in the volume, so that all its cut faces agree.
 
-Dark bone, ventricles and sinuses are part of the body, a wide hollow that is open to the outside is not.
+Dark bone, ventricles and sinuses are part of the body, a wide hollow that is open to the outside is not. Of a compact
+body, as a head, narrow passages are part of it too; of one that has deep hollows, as an engine, what is seen into from
+outside is not.
 """
 
 from __future__ import annotations
@@ -16,6 +18,8 @@ from volrender import space
 
 CREASE = 0.35  # of half an opening: a ball as large finds room in a space, but not in a crease
 OPENING = 0.09  # of the subject's size: nostrils and sutures are narrower, the face's own hollows wider
+HOLLOWS = 0.1  # of a body: if more air lies in hollows that one side in six is seen from, it has deep hollows
+SEEN_INTO = 0.07  # of all directions: where fewer lead out a hollow is hardly seen into
 MOST = 1_000_000  # voxels of the grid on which a body is sealed
 MARGIN = 1.5  # voxels under the body's surface from which on it covers; the edge itself is as fine as the values
 
@@ -93,7 +97,8 @@ def body(mask: Mask, affine: NDArray[np.float64], finest: float, hollow: Mask | 
 def sealed(mask: Mask, spacing: NDArray[np.float64]) -> Mask:
     """A mask (of two or three axes) with its inner spaces filled.
 
-    Those too that open to the outside by a passage narrower than `OPENING`, or where the scan ends.
+    Those too that open to the outside by a passage narrower than `OPENING`, or where the scan ends; of a body with deep
+    hollows those that are hardly seen into.
     """
     if not mask.any():
         return mask
@@ -114,7 +119,39 @@ def sealed(mask: Mask, spacing: NDArray[np.float64]) -> Mask:
 
     # What a large ball closes of a crease in the outer surface is narrow; what a small one does is hardly seen.
     spaces = _wide(filled(reach) & ~mask, CREASE * reach, spacing)
-    return np.asarray(scipy.ndimage.binary_fill_holes(filled(reach / 2) | spaces))
+    inside = np.asarray(scipy.ndimage.binary_fill_holes(filled(reach / 2) | spaces))
+    if mask.ndim < 3 or not _is_open(inside):
+        return inside
+    deep = inside & (_openness(walls, _around(3)) < SEEN_INTO)
+    return np.asarray(scipy.ndimage.binary_fill_holes(filled(reach / 3) | deep))
+
+
+def _is_open(inside: Mask) -> bool:
+    """Whether a body has deep hollows, as an engine or a skeleton: air that is seen at most from one side in six."""
+    hollows = ~inside & (_openness(inside, np.concatenate([np.eye(3, dtype=int), -np.eye(3, dtype=int)])) < 0.2)
+    return bool(np.count_nonzero(hollows) > HOLLOWS * np.count_nonzero(inside))
+
+
+def _around(n_axes: int) -> NDArray[np.intp]:
+    """The steps from a voxel to all that touch it."""
+    steps = np.indices((3,) * n_axes).reshape(n_axes, -1).T - 1
+    return np.asarray(steps[steps.any(axis=1)])
+
+
+def _openness(walls: Mask, steps: NDArray[np.intp]) -> NDArray[np.float32]:
+    """In what part of some directions, steps on the grid, each voxel is left without meeting a wall; 0 in walls."""
+    free = np.zeros(walls.shape, dtype=np.uint8)
+    for step in steps:
+        axis = int(np.flatnonzero(step)[0])
+        across = np.delete(step, axis)
+        here = tuple(slice(max(0, -n), min(0, -n) or None) for n in across)
+        beside = tuple(slice(max(0, n), min(0, n) or None) for n in across)
+        clear = ~walls
+        layers = np.moveaxis(clear, axis, 0)[:: -step[axis]]
+        for behind, before in zip(layers[1:], layers):
+            behind[here] &= before[beside]
+        free += clear
+    return np.asarray(free / np.float32(len(steps)), dtype=np.float32)
 
 
 def _wide(mask: Mask, reach: float, spacing: NDArray[np.float64], neck: float | None = None) -> Mask:

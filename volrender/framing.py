@@ -2,29 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from functools import partial, reduce
-from typing import Any, TypeAlias
+from functools import reduce
+from typing import Any
 
 import numpy as np
 import scipy
 from numpy.typing import NDArray
 
 from volrender import paint, space
-from volrender.layers import CutPlane, Intensity, Isosurface, LabelMap, Layer, is_projection
-from volrender.rendering import LABEL_KEPT, LABEL_SMOOTH, SURFACE_SMOOTH
+from volrender.layers import CutPlane, Intensity, LabelMap, Layer
 from volrender.volume import Volume
 
 FRAMING_VOXELS = 2_000_000
 DISC = 2.25  # thirds of a voxel around its centre, within which it hides what is behind it
-SPECK = 0.2  # voxels from its centre to its border, of what is hardly seen
-PARTS = 4  # of a voxel, on a small slice
-SMALL = 64  # voxels along each axis of a subject that is framed as it is smoothed
-BETWEEN = 17  # places between two voxels where the end of what is seen is looked for
-HALF = 0.5  # of a smoothed label map's 0 to 1
-
-Shown: TypeAlias = Callable[[NDArray[Any]], NDArray[np.bool_]]
+PARTS = 4  # of a voxel, on a slice that is smaller than one
 
 
 def labels_toward(layer: LabelMap, camera: space.Camera) -> tuple[NDArray[Any], NDArray[np.float64]]:
@@ -110,117 +103,19 @@ def layer_points(layer: Layer) -> NDArray[np.float64]:
         return _on_plane(layer)
     step = framing_step(source)
     if isinstance(layer, Intensity):
-        if layer.blend == "composite" and paint.is_sharp(layer) and not layer.clip and step < 3:
-            return space.apply_affine(source.affine, _crossings(_shows(layer, source.data), source.data))
         shown, affine = seen(layer, source, step)
         if not shown.any() and step > 1:  # what is small can slip through
             step = 1
             shown, affine = seen(layer, source, step)
-        half = 0.5 / step
-    else:
-        shown, affine = _occupied(layer, source, step)
-        half = 0.5
-    ends = line_ends(shown)
-    if len(ends) and not is_projection(layer):
-        points = _softened(layer, source, space.apply_affine(np.linalg.inv(source.affine) @ affine, ends))
-        if len(points):
-            return points
-    return _cube_corners(ends, half, affine)
-
-
-def _softened(layer: Layer, source: Volume, ends_ijk: NDArray[np.float64]) -> NDArray[np.float64]:
-    """World points (n, 3) that span a small subject as it is rendered, smoothed; none if it is large."""
-    sigma, unshrunk = _smoothing(layer)
-    if np.ptp(ends_ijk, axis=0).max() >= SMALL or (isinstance(layer, Intensity) and not sigma):
-        return np.empty((0, 3))
-    margin = int(8 * sigma) + 3
-    first = (ends_ijk.min(axis=0).astype(int) - margin).clip(0)
-    around = tuple(slice(a, b + margin + 1) for a, b in zip(first, ends_ijk.max(axis=0).astype(int)))
-    data = source.data[around]
-    if isinstance(layer, LabelMap):
-        data = paint.foreground(layer, data)
-    data = np.nan_to_num(data.astype(np.float32), nan=0.0 if source.survey.signed else source.survey.low)
-    shows, soft = _shows(layer, data), data
-    if sigma:
-        blur = paint.unshrinking if unshrunk else scipy.ndimage.gaussian_filter
-        soft = blur(data, sigma, mode="nearest")
-    if not isinstance(layer, Intensity):
-        soft = _settled(shows, data, soft)
-    if isinstance(layer, LabelMap):  # no voxel of it vanishes
-        soft = np.maximum(soft, np.where(data > HALF, (1 + LABEL_KEPT) * HALF, 0))
-    index = _crossings(shows, soft, rounded=isinstance(layer, LabelMap))
-    if layer.clip:  # and as far as the cut face
-        corners = _cube_corners(ends_ijk - first, HALF, np.eye(4))
-        index = np.concatenate([index, corners[shows(scipy.ndimage.map_coordinates(soft, corners.T, order=1))]])
-    points = space.apply_affine(source.affine @ space.translation(*first), index)
-    return np.asarray(points[~space.removed(layer.clip, points)])
-
-
-def _settled(shows: Shown, data: NDArray[np.float32], soft: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Smoothed data whose surface lies where it was on average; a speck that is smoothed away stays as it was."""
-    before = _crossings(shows, data)
-    if not len(before) or not shows(soft).any():
-        return data
-    given, now = (scipy.ndimage.map_coordinates(field, before.T, order=1) for field in (data, soft))
-    return np.asarray(soft + np.mean(given - now))
-
-
-def _smoothing(layer: Layer) -> tuple[float, bool]:
-    """By how many voxels (sigma) a layer is smoothed, and whether so that it keeps its width."""
-    if isinstance(layer, Intensity):
-        return paint.softness(layer), paint.is_fine(layer)
-    if isinstance(layer, Isosurface):
-        return SURFACE_SMOOTH if layer.smooth else 0.0, True
-    return LABEL_SMOOTH, True
-
-
-def _shows(layer: Layer, data: NDArray[Any]) -> Shown:
-    """Which values, as those of `data` and between them, show something."""
-    if isinstance(layer, Isosurface):
-        return lambda values: paint.enclosed(layer, values)
-    if isinstance(layer, LabelMap):
-        return lambda part: part > HALF
-    alpha = partial(layer.look.alpha, panel="volume")
-    least = 0.02 * alpha(data).max()
-    return lambda values: alpha(values) > least
+        return _cube_corners(line_ends(shown), 0.5 / step, affine)
+    shown, affine = _occupied(layer, source, step)
+    return _cube_corners(line_ends(shown), 0.5, affine)
 
 
 def _cube_corners(centers_ijk: NDArray[Any], half: float, affine: NDArray[np.float64]) -> NDArray[np.float64]:
     """World corners (8 n, 3) of cubes on a grid."""
     cube = np.array([[x, y, z] for x in (-half, half) for y in (-half, half) for z in (-half, half)])
     return space.apply_affine(affine, (centers_ijk[:, None, :] + cube).reshape(-1, 3))
-
-
-def _crossings(shows: Shown, data: NDArray[Any], *, rounded: bool = False) -> NDArray[np.float64]:
-    """Indices (n, 3) where what is seen ends between two voxels, one seen and one not, or at the outer faces.
-
-    A single voxel that hardly reaches its level is too small to be seen. None if all is, or has no volume. What is
-    `rounded` has no edges where it goes on to the end of the volume.
-    """
-    shown = np.pad(shows(data), 1)
-    values = np.pad(data.astype(np.float64), 1, mode="edge")
-    joined = np.logical_or.reduce([shown & np.roll(shown, side, axis) for axis in range(3) for side in (-1, 1)])
-    found, thick, body = [], False, shown
-    for axis in range(3):
-        body = body & np.roll(body, 1, axis)
-        for side in (-1, 1):
-            index = np.argwhere(shown & ~np.roll(shown, -side, axis))
-            beside = index + side * np.eye(3, dtype=int)[axis]
-            inner = ((beside > 0) & (beside < np.array(shown.shape) - 1)).all(axis=1)
-            share = np.where(inner, 1.0, 0.5)[:, None] * np.linspace(0, 1, BETWEEN)
-            here, there = paint.at_voxels(values, index)[:, None], paint.at_voxels(values, beside)[:, None]
-            last = BETWEEN - 1 - shows(here + share * (there - here))[:, ::-1].argmax(axis=1)
-            far = np.take_along_axis(share, last[:, None], axis=1)
-            kept = (far[:, 0] > SPECK) | paint.at_voxels(joined, index)
-            found.append((index - 1 + side * far * np.eye(3)[axis])[kept])
-            thick |= bool((far > 0).any())
-    points, last = np.concatenate(found), np.array(data.shape) - 1
-    if not len(points) or not (thick or body.any()):
-        return np.empty((0, 3))
-    if rounded:
-        return points
-    low, high = np.where(points <= 0, -0.5, points), np.where(points >= last, last + 0.5, points)
-    return np.concatenate([np.where(points >= last, high, low), np.where(points <= 0, low, high)])
 
 
 def _occupied(layer: Layer, source: Volume, step: int) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
@@ -307,16 +202,14 @@ def _outermost(mask: NDArray[np.bool_], axis: int, lines: NDArray[np.intp], side
 
 
 def _on_plane(layer: CutPlane) -> NDArray[np.float64]:
-    """World points (n, 3) that span what is seen of a slice, within a part of a voxel where it is small."""
-    row, step, body = layer.plane.halfspaces[0], max(layer.volume.spacing), paint.closed(layer)
-    grid = plane_grid(row, [layer.volume], step)
-    points = grid[paint.coverage(layer, grid, body) >= HALF]
-    if len(points) and np.ptp(points, axis=0).max() > SMALL * step:
-        return points
-    grid = plane_grid(row, [layer.volume], step / PARTS)
-    covered = paint.coverage(layer, grid, body)
-    smooth = paint.unshrinking(covered, PARTS * min(layer.volume.spacing) / step)
-    return grid[(smooth if smooth.max() >= HALF else covered) >= HALF]
+    """World points (n, 3) that span what is seen of a slice, within a voxel."""
+    body, points = paint.closed(layer), np.empty((0, 3))
+    for parts in (1, PARTS):
+        grid = plane_grid(layer.plane.halfspaces[0], [layer.volume], max(layer.volume.spacing) / parts)
+        points = grid[paint.coverage(layer, grid, body) >= 0.5]
+        if len(points):
+            break
+    return points
 
 
 def plane_grid(row: NDArray[np.float64], volumes: Sequence[Volume], step: float) -> NDArray[np.float64]:

@@ -42,6 +42,7 @@ if TYPE_CHECKING:
 MOST_FACES = 1_500_000  # of cubes, unless their number is asked for
 INK = (0.15, 0.15, 0.15)  # of outlines
 FILL = 0.92  # the part of a picture that the subject takes up in its tighter direction
+FEW = 100  # voxels across, below which it is seen in the frame that a subject does not end with them
 BESIDE, NUMBERED = 3.6, 4.4  # mm for each point of type: a scale bar beside the directions, numbers along three axes
 MANY = 10**9  # pixels: a side of a picture that is no limit
 WINDOW = (900, 900)  # pixels of what `show` opens
@@ -120,7 +121,14 @@ class Scene(Panel):
 
     @cached_property
     def _subject(self) -> NDArray[np.float64]:
-        return framing.subject_points(self.layers)
+        """World points (n, 3) that span what is seen."""
+        points = framing.subject_points(self.layers)
+        across = float(np.ptp(points @ self.camera.axes[:2].T, axis=0).max())
+        if across > FEW * min(max(layer.volume.spacing) for layer in self.layers):
+            return points
+        from volrender.draw import preview
+
+        return preview.seen_points(self.layers, self.camera, points, FILL)
 
     @cached_property
     def _ratio(self) -> float:
@@ -148,8 +156,26 @@ class Scene(Panel):
         -------
         ndarray, shape (height, width, 4), uint8
             Straight-alpha RGBA; opaque unless the background is "transparent".
+
+        Raises
+        ------
+        ValueError
+            If nothing is to be seen.
         """
-        return engines.render(self.layers, self._view(_as_size(size)), self._ground, self.rendering)
+        return self._drawn(self._view(_as_size(size)))
+
+    def _drawn(self, view: space.View) -> NDArray[np.uint8]:
+        """The raster of a view in which something is to be seen."""
+        raster = engines.render(self.layers, view, self._ground, self.rendering)
+        if (raster == (0 if self._ground is None else [*np.rint(255 * np.array(self._ground)), 255])).all():
+            surveys = {layer.volume.name or "a volume": layer.volume.luminance.survey for layer in self.layers}
+            ranges = ", ".join(f"{s.low:g} to {s.high:g} in {name}" for name, s in surveys.items())
+            raise ValueError(
+                "nothing is to be seen: the layers absorb too little (opacity, the transfer function's distance), or "
+                "the camera looks past them (look_at, zoom), or they have the color of the background; values run from "
+                f"{ranges}"
+            )
+        return raster
 
     def project(self, points_xyz: ArrayLike, size: tuple[int, int] = (800, 800)) -> NDArray[np.float64]:
         """Where world points (..., 3) fall in a raster of `size`: (column, row), (0, 0) the first pixel's centre."""
@@ -245,15 +271,7 @@ class Scene(Panel):
         ax, size = frame.picture(0, foot, width, height)
         view = self._view(size)
         view = replace(view, mm_per_pixel=max(view.mm_per_pixel, 1 / (most * frame.dots_per_mm)))
-        raster = engines.render(self.layers, view, self._ground, self.rendering)
-        if (raster == (0 if self._ground is None else [*np.rint(255 * np.array(self._ground)), 255])).all():
-            surveys = {layer.volume.name or "a volume": layer.volume.luminance.survey for layer in self.layers}
-            ranges = ", ".join(f"{s.low:g} to {s.high:g} in {name}" for name, s in surveys.items())
-            raise ValueError(
-                "nothing is to be seen: the layers absorb too little (opacity, the transfer function's distance), or "
-                "the camera looks past them (look_at, zoom), or they have the color of the background; values run from "
-                f"{ranges}"
-            )
+        raster = self._drawn(view)
         Raster(ax, raster)
         side.draw(width, foot, height)
         if self.annotate:

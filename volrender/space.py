@@ -374,6 +374,24 @@ class View:
         pixel = self.mm_per_pixel * np.maximum(1 - depth / self.distance, NEAREST)
         return np.stack([x / pixel + (width - 1) / 2, (height - 1) / 2 - y / pixel], axis=-1)
 
+    def points(self, pixels: ArrayLike, ways: ArrayLike) -> Floats:
+        """World points (..., 3) that a ray through a pixel (column, row) meets after so many mm.
+
+        It starts at the viewer, or in parallel projection at the depth of `center`, where it ends if it meets nothing.
+        """
+        column, row = np.moveaxis(np.asarray(pixels, float), -1, 0)
+        width, height = self.size
+        x, y = self.mm_per_pixel * (column - (width - 1) / 2), self.mm_per_pixel * ((height - 1) / 2 - row)
+        right, up, toward = self.camera.axes
+        middle = self.center + x[..., None] * right + y[..., None] * up
+        ways = np.asarray(ways, float)[..., None]
+        if not self.camera.perspective:
+            return np.asarray(middle - np.where(np.isfinite(ways), ways, 0) * toward)
+        eye = self.center + self.distance * toward
+        along = middle - eye
+        length = np.linalg.norm(along, axis=-1, keepdims=True)
+        return np.asarray(eye + np.where(np.isfinite(ways), ways / length, 1) * along)
+
     @staticmethod
     def fit(points_xyz: ArrayLike, camera: Camera, size: tuple[int, int], fill: float = 0.96) -> View:
         """The view in which the points fill `fill` of the raster in the direction that is the tighter one."""

@@ -23,7 +23,7 @@ ROUNDS = 40
 PASS = 0.01  # what the smoothing lets through: the longest waves alone
 INWARD = 1 / (PASS - 2)  # after each step of 0.5, a larger step back: smoothing that does not shrink (Taubin, 1995)
 BORDER = 8.0  # the pull along a line where labels meet, against that across: lines without stairs
-REACH = 0.5  # of a voxel: how far a corner goes along an axis
+REACH = 0.5  # of a voxel: how far a corner goes along an axis; none goes from where the map ends
 SWELLS, STEP = 13, 0.5  # how often faces move until the volumes are right, and how far (voxels) at once
 FIRM = 1.8  # how much more than is missing is asked for: a corner moves less than its faces (over-relaxation)
 
@@ -42,6 +42,8 @@ class Net:
         The voxel, and the piece of one number, joined by its corners at least, on the first and the second side.
     numbers, sizes : ndarray
         The number, and how many voxels, each piece has. Piece 0 is the outside, its number is 0.
+    shape : tuple of int
+        Of the label map: faces at its ends are flat.
     """
 
     points: Floats
@@ -50,6 +52,7 @@ class Net:
     pieces: Ints
     numbers: Ints
     sizes: Ints
+    shape: tuple[int, ...]
 
     @cached_property
     def sides(self) -> Ints:
@@ -125,7 +128,9 @@ def net(numbers: NDArray[Any]) -> Net:
     used = np.zeros(padded.size, dtype=bool)
     used[quads] = True
     points = np.stack(np.unravel_index(np.flatnonzero(used), padded.shape), axis=1).astype(np.float32) - np.float32(1.5)
-    web = Net(points, (np.cumsum(used) - 1)[quads], voxels, pieces[voxels], of_piece, np.bincount(pieces))
+    web = Net(
+        points, (np.cumsum(used) - 1)[quads], voxels, pieces[voxels], of_piece, np.bincount(pieces), numbers.shape
+    )
     return _parted(web, web.sides[:, 1] == 0)
 
 
@@ -206,7 +211,9 @@ def smoothed(web: Net) -> Net:
     before, (first, second) = web.points, web.pieces.T
     corners = (web.quads.ravel(), np.repeat(np.arange(len(web.quads)), 4))
     at_points = sparse.coo_array((np.ones(web.quads.size, dtype=np.float32), corners)).tocsr()
-    web = replace(web, points=_near(_relaxed(web), before))
+    at_end = (before == -0.5) | (before == np.array(web.shape) - 0.5)
+    reach = np.where(at_end, 0, np.float32(REACH))
+    web = replace(web, points=before + np.clip(_relaxed(web) - before, -reach, reach))
     for _ in range(SWELLS):
         areas = web.areas
         size = np.linalg.norm(areas, axis=1) + np.float32(1e-9)
@@ -216,13 +223,8 @@ def smoothed(web: Net) -> Net:
         pressure = np.append(0.0, spsolve(stiff, FIRM * (web.sizes - web.volumes)[1:]))
         depth = np.clip(pressure[first] - pressure[second], -STEP, STEP).astype(np.float32)
         moves = (at_points @ (areas * depth[:, None])) / (at_points @ size)[:, None]
-        web = replace(web, points=_near(web.points + moves, before))
+        web = replace(web, points=before + np.clip(web.points + moves - before, -reach, reach))
     return replace(given, points=web.points)
-
-
-def _near(points: Floats, before: Floats) -> Floats:
-    """The points, none farther than `REACH` from where it was."""
-    return np.asarray(before + np.clip(points - before, -REACH, REACH))
 
 
 def _relaxed(web: Net) -> Floats:

@@ -48,6 +48,14 @@ def render(layers: Sequence[Layer], view: View, background: RGB | None, how: Ren
         return finished(picture, background)
 
 
+def draft(layers: Sequence[Layer], view: View) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Alpha (h, w) of a draft in flat light, and after how many mm a ray meets what is seen; infinite if nothing is."""
+    with working("framing") as done, telling(lambda: done(0, COMPILING)):
+        canvas = Canvas(scenery(layers, view, Rendering("draft", "flat")), view.size, done)
+        canvas.trace_coarse_to_fine(_stride(layers, view))
+    return canvas.picture[..., 3], canvas.depth
+
+
 def _traced(layers: Sequence[Layer], view: View, how: Rendering, done: Callable[[float], None]) -> NDArray[np.float32]:
     """The premultiplied picture (h, w, 4); what was made for it is gone."""
     scene = scenery(layers, view, how)
