@@ -19,6 +19,7 @@ from volrender.space import Clip, Plane, apply_affine, removed
 
 LARGE = 1400  # points along one side of a face, at most
 FINE = 1.5  # pixels between the points of a face, at least
+FINEST = 16  # points to a voxel, at most
 ISLAND = 6  # voxels, and smaller ones are asked for
 FAINT = 0.3  # of the greatest opacity
 AT_END = 2e-3  # voxels beyond the outer faces; there the face of a scan's end hides all that could be drawn behind it
@@ -117,7 +118,7 @@ def _face(
     finest = min(min(layer.volume.spacing) / (2 if isinstance(layer, LabelMap) else 1) for layer in layers)
     widest = max(float(np.ptp(layer.volume.bounds, axis=1).max()) for layer in layers)
     apart = min(min(layer.volume.spacing) / _parts(layer) for layer in layers)
-    step = max(min(apart, FINE * pixel), widest / LARGE)
+    step = max(min(apart, FINE * pixel), min(map(min, spacings)) / FINEST, widest / LARGE)
     grid = framing.plane_grid(row, [layer.volume for layer in layers], step)
     below = grid - 2 * AT_END * max(map(max, spacings)) * row[:3]
     picture = np.zeros((*grid.shape[:2], 4), dtype=np.float32)
