@@ -225,6 +225,39 @@ def test_a_subject_of_few_voxels_fills_most_of_the_panel(affine, seed):
     assert 0.89 <= max((np.ptp(rows) + 1) / 200, (np.ptp(columns) + 1) / 240) <= 0.95
 
 
+def extents(scene):
+    """The part of the panel in which there is more than a trace, in the longer direction."""
+    rows, columns = np.nonzero(scene.render((200, 200))[..., 3] > 20)
+    return max(np.ptp(rows) + 1, np.ptp(columns) + 1) / 200
+
+
+@pytest.mark.filterwarnings("ignore:.*lie apart")
+@pytest.mark.parametrize("spacing", [4.0, 0.2])
+def test_a_small_subject_of_several_layers_fills_most_of_the_panel(spacing):
+    """Whatever the voxels of a layer inside it."""
+    cubes = np.pad(np.full((4, 4, 4), 100.0), 3)
+    one, two = (
+        Isosurface(Volume(cubes, EYE * [4, 4, 4, 1]).transform(space.translation(x)), color=hue)
+        for x, hue in ((0, "red"), (30, "blue"))
+    )
+    inner = Isosurface(ball(9, 3.0, spacing).transform(space.translation(18, 18, 18)), 50)
+    scene = Scene(one, inner, two, camera=(10, 70), background="transparent", engine="raycast", quality="draft")
+    assert 0.88 <= extents(scene) <= 0.95
+    assert np.abs(scene.project((33, 18, 18), (200, 200)) - 99.5).max() < 5
+
+
+@pytest.mark.parametrize("size", [50, 130])
+@pytest.mark.parametrize("perspective", [0, 40])
+def test_haze_around_an_opaque_core_is_in_the_picture(size, perspective):
+    """Of which a millimetre is not seen."""
+    far = np.linalg.norm(np.indices((size,) * 3) - (size - 1) / 2, axis=0) / size
+    data = np.where(far < 0.12, 100.0, np.where(far < 0.45, 40.0, 0.0))
+    thin = 1 - 0.75 ** (1 / (0.9 * size))
+    layer = Intensity(Volume(data, EYE), opacity=[(20, 0), (30, thin), (50, thin), (80, 1)], clim=(0, 100))
+    camera = Camera(20, 150, perspective=perspective)
+    assert 0.85 <= extents(Scene(layer, camera=camera, background="transparent", engine="raycast")) <= 0.95
+
+
 @pytest.mark.parametrize("layer", [Intensity, Isosurface, LabelMap])
 @pytest.mark.parametrize("view", [(25, 150), (35, 45)])
 def test_a_small_subject_that_fills_its_scan_is_framed_with_its_corners(layer, view):

@@ -360,6 +360,7 @@ def test_several_layers_are_one_subject():
     "layer",
     [
         Intensity(ball(), opacity=0.0),
+        CutPlane(ball(), Plane(x=0), opacity=0.0),
         Intensity(ball(), clip=Plane(x=-99)),
         LabelMap(Volume(ball().data > 0, EYE), clip=Box(x=(-9, 99))),
         CutPlane(ball(), Plane(x=99)),

@@ -247,6 +247,16 @@ def test_every_label_is_closed_and_neighbours_share_their_border(numbers):
     assert all(pairs[one, two] == pairs[two, one] for one, two in pairs)
 
 
+def test_labels_are_flat_where_their_map_ends():
+    numbers = np.ones((6, 7, 8), dtype=int)
+    numbers[3:, 2:5, 4:] = 2
+    points = nets.smoothed(nets.net(numbers)).points
+    before = nets.net(numbers).points
+    at_end = (before == -0.5) | (before == np.array(numbers.shape) - 0.5)
+    assert np.array_equal(points[at_end], before[at_end])
+    assert np.abs(points - before)[~at_end].max() > 0.1
+
+
 def test_every_label_of_an_atlas_is_closed_and_as_large_as_its_voxels():
     data = sample("atlas").canonical.data
     labels, numbers, voxels = np.unique(data, return_inverse=True, return_counts=True)

@@ -44,15 +44,17 @@ def labels_toward(layer: LabelMap, camera: space.Camera) -> tuple[NDArray[Any], 
     return paint.at_voxels(source.data, index[found]), points[found]
 
 
-def subject_points(layers: Sequence[Layer]) -> NDArray[np.float64]:
+def subject_points(layers: Sequence[Layer], *, faint: bool = False) -> NDArray[np.float64]:
     """World points (n, 3) that span what is seen of the layers: outer corners of the foreground voxels.
+
+    With what is `faint`: what is seen only where much of it lies on a line of sight.
 
     Raises
     ------
     ValueError
         If nothing is to be seen of a layer.
     """
-    found = [(layer, layer_points(layer)) for layer in layers]
+    found = [(layer, layer_points(layer, faint=faint)) for layer in layers]
     for layer, points in found:
         if not len(points):
             raise nothing(layer)
@@ -78,7 +80,7 @@ def nothing(layer: Layer) -> ValueError:
         "Intensity": f"nothing lies beyond its level {level:g}" if level else clear,
         "Isosurface": f"it encloses nothing at level {level:g}" if layer.opacity != 0 else clear,
         "LabelMap": "none of its labels is left" if layer.opacity != 0 else clear,
-        "CutPlane": "its plane misses the subject",
+        "CutPlane": "its plane misses the subject, or is seen from its edge" if layer.opacity != 0 else clear,
     }[type(layer).__name__]
     if layer.clip:
         hidden = "its clips remove all of it" if _is_clipped_away(layer) else f"{hidden}, or its clips remove it"
@@ -96,17 +98,18 @@ def _is_clipped_away(layer: Layer) -> bool:
     return not isinstance(layer, CutPlane) and bool(paint.foreground(layer, source.data).any())
 
 
-def layer_points(layer: Layer) -> NDArray[np.float64]:
-    """World points (n, 3) that span what is seen of one layer; none if nothing is."""
+def layer_points(layer: Layer, *, faint: bool = False) -> NDArray[np.float64]:
+    """World points (n, 3) that span what is seen of one layer, with what is `faint` or without; none if nothing is."""
     source = (layer.field if isinstance(layer, Intensity) else layer.volume).canonical
     if isinstance(layer, CutPlane):
-        return _on_plane(layer)
+        return _on_plane(layer) if layer.opacity != 0 else np.empty((0, 3))
     step = framing_step(source)
     if isinstance(layer, Intensity):
-        shown, affine = seen(layer, source, step)
+        thick = float(np.ptp(source.bounds, axis=1).max()) if faint else 0.0
+        shown, affine = seen(layer, source, step, thick)
         if not shown.any() and step > 1:  # what is small can slip through
             step = 1
-            shown, affine = seen(layer, source, step)
+            shown, affine = seen(layer, source, step, thick)
         return _cube_corners(line_ends(shown), 0.5 / step, affine)
     shown, affine = _occupied(layer, source, step)
     return _cube_corners(line_ends(shown), 0.5, affine)
@@ -152,12 +155,12 @@ def framing_step(source: Volume, most: int = FRAMING_VOXELS) -> int:
     return int(np.ceil((source.data.size / most) ** (1 / 3)))
 
 
-def seen(layer: Layer, source: Volume, step: int) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
-    """Which of every `step`-th voxel show something that no clip removes, and the affine of their grid."""
+def seen(layer: Layer, source: Volume, step: int, thick: float = 0.0) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
+    """Which of every `step`-th voxel show something that no clip removes, or `thick` mm of it, and their affine."""
     affine = source.affine @ np.diag([step, step, step, 1.0])
     if _is_within(source, layer.clip):
         return np.zeros(source.data[::step, ::step, ::step].shape, dtype=bool), affine
-    shown = paint.foreground(layer, source.data[::step, ::step, ::step])
+    shown = paint.foreground(layer, source.data[::step, ::step, ::step], thick)
     _remove(layer, shown, affine)
     return shown, affine
 
@@ -209,7 +212,8 @@ def _on_plane(layer: CutPlane) -> NDArray[np.float64]:
         points = grid[paint.coverage(layer, grid, body) >= 0.5]
         if len(points):
             break
-    return points
+    sides = (grid[1, 0] - grid[0, 0]) / 2, (grid[0, 1] - grid[0, 0]) / 2
+    return np.concatenate([points + a * sides[0] + b * sides[1] for a in (-1, 1) for b in (-1, 1)])
 
 
 def plane_grid(row: NDArray[np.float64], volumes: Sequence[Volume], step: float) -> NDArray[np.float64]:

@@ -30,6 +30,7 @@ Points: TypeAlias = ArrayLike | Sheet
 LOOKED_AT = 2_000_000  # voxels
 MOST_SMOOTHED = 40_000_000  # voxels around the points beyond which a spline would take too long
 HARDLY_ANY = 0.001  # of the voxels
+FAINTEST = 0.05  # of what lies behind that is hidden where something is seen
 RIND = 3.0  # voxels over which a minimum projection sets in under a subject's surface
 BLUR = 0.48  # of a voxel, for labels on a cut face: a single voxel is still seen
 
@@ -259,8 +260,8 @@ def over(below: RGBA, above: RGBA) -> RGBA:
     return np.concatenate([color, total], axis=-1)
 
 
-def foreground(layer: Layer, data: NDArray[Any]) -> NDArray[np.bool_]:
-    """Which of a layer's own voxels show something, its clips aside."""
+def foreground(layer: Layer, data: NDArray[Any], thick: float = 0.0) -> NDArray[np.bool_]:
+    """Which of a layer's own voxels show something, its clips aside; in a rendered volume also what `thick` mm show."""
     if isinstance(layer, (Isosurface, LabelMap)) and layer.opacity == 0:
         return np.zeros(data.shape, dtype=bool)
     if isinstance(layer, Isosurface):
@@ -268,7 +269,10 @@ def foreground(layer: Layer, data: NDArray[Any]) -> NDArray[np.bool_]:
     if isinstance(layer, LabelMap):
         return data != 0 if len(layer.table) == len(layer.sizes) else np.isin(data, list(layer.table))
     alpha = layer.look.alpha(data, "volume")
-    return np.asarray(alpha > 0.02 * alpha.max())
+    least = 0.02 * float(alpha.max())
+    if thick and isinstance(layer, Intensity) and layer.blend == "composite":
+        least = min(least, 1 - (1 - FAINTEST) ** (layer.look.distance / thick))
+    return np.asarray(alpha > least)
 
 
 def has_body(layer: Layer) -> TypeGuard[Intensity | CutPlane | Isosurface]:

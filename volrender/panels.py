@@ -19,7 +19,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from volrender import captions, framing, sightlines, space
 from volrender.color import RGB, as_rgb
-from volrender.draw import engines
+from volrender.draw import engines, preview
 from volrender.draw.annotate import Frame, Raster, is_dark
 from volrender.histograms import Histogram as Histogram
 from volrender.io.files import warn
@@ -42,7 +42,6 @@ if TYPE_CHECKING:
 MOST_FACES = 1_500_000  # of cubes, unless their number is asked for
 INK = (0.15, 0.15, 0.15)  # of outlines
 FILL = 0.92  # the part of a picture that the subject takes up in its tighter direction
-FEW = 100  # voxels across, below which it is seen in the frame that a subject does not end with them
 BESIDE, NUMBERED = 3.6, 4.4  # mm for each point of type: a scale bar beside the directions, numbers along three axes
 MANY = 10**9  # pixels: a side of a picture that is no limit
 WINDOW = (900, 900)  # pixels of what `show` opens
@@ -122,13 +121,7 @@ class Scene(Panel):
     @cached_property
     def _subject(self) -> NDArray[np.float64]:
         """World points (n, 3) that span what is seen."""
-        points = framing.subject_points(self.layers)
-        across = float(np.ptp(points @ self.camera.axes[:2].T, axis=0).max())
-        if across > FEW * min(max(layer.volume.spacing) for layer in self.layers):
-            return points
-        from volrender.draw import preview
-
-        return preview.seen_points(self.layers, self.camera, points, FILL)
+        return preview.subject_points(self.layers, self.camera, FILL)
 
     @cached_property
     def _ratio(self) -> float:

@@ -19,7 +19,7 @@ from volrender.space import Clip, Plane, apply_affine, removed
 
 LARGE = 1400  # points along one side of a face, at most
 FINE = 1.5  # pixels between the points of a face, at least
-FINEST = 16  # points to a voxel, at most
+FINEST = 32  # points to a voxel, at most
 ISLAND = 6  # voxels, and smaller ones are asked for
 FAINT = 0.3  # of the greatest opacity
 AT_END = 2e-3  # voxels beyond the outer faces; there the face of a scan's end hides all that could be drawn behind it
@@ -53,17 +53,20 @@ class Face:
     covered: NDArray[np.float32]
 
 
-def slice_faces(layers: Sequence[Layer], pixel: float) -> list[Face]:
-    """The slices of volumes, as fine as pixels of so many mm show; those on one plane are one picture."""
+def slice_faces(layers: Sequence[Layer], pixel: float, draft: bool = False) -> list[Face]:
+    """The slices of volumes, as fine as pixels of so many mm show; those on one plane are one picture.
+
+    Finer where voxels are smaller than pixels, but in a `draft`.
+    """
     planes: dict[Plane, list[Layer]] = {}
     for layer in layers:
         if isinstance(layer, CutPlane):
             planes.setdefault(layer.plane, []).append(layer)
     bodies = {layer: paint.closed(layer) for members in planes.values() for layer in members}
-    return [_face(plane.halfspaces[0], members, bodies, (), (), pixel) for plane, members in planes.items()]
+    return [_face(plane.halfspaces[0], members, bodies, (), (), pixel, draft) for plane, members in planes.items()]
 
 
-def cut_faces(layers: Sequence[Layer], pixel: float) -> list[Face]:
+def cut_faces(layers: Sequence[Layer], pixel: float, draft: bool = False) -> list[Face]:
     """Every side of every clip, with the slice of what it cut, so that a cut body is solid.
 
     Layers with the same clip share a picture, as fine as pixels of so many mm show. A projection has no faces: they
@@ -79,7 +82,7 @@ def cut_faces(layers: Sequence[Layer], pixel: float) -> list[Face]:
     for clip, members in clips.items():
         others = [tuple(other for other in layer.clip if other != clip) for layer in members]
         for n, row in enumerate(clip.halfspaces):
-            found.append(_face(row, members, bodies, [*np.delete(clip.halfspaces, n, axis=0)], others, pixel))
+            found.append(_face(row, members, bodies, [*np.delete(clip.halfspaces, n, axis=0)], others, pixel, draft))
     return found
 
 
@@ -111,6 +114,7 @@ def _face(
     within: Sequence[NDArray[np.float64]],
     others: Sequence[tuple[Clip, ...]],
     pixel: float,
+    draft: bool,
 ) -> Face:
     """`others` are the clips that remove more of each layer; what all have in common is cut exactly."""
     common = tuple(clip for clip in others[0] if all(clip in each for each in others)) if others else ()
@@ -118,7 +122,8 @@ def _face(
     finest = min(min(layer.volume.spacing) / (2 if isinstance(layer, LabelMap) else 1) for layer in layers)
     widest = max(float(np.ptp(layer.volume.bounds, axis=1).max()) for layer in layers)
     apart = min(min(layer.volume.spacing) / _parts(layer) for layer in layers)
-    step = max(min(apart, FINE * pixel), min(map(min, spacings)) / FINEST, widest / LARGE)
+    fine = FINE * pixel if draft else min(apart, FINE * pixel)
+    step = max(fine, min(map(min, spacings)) / FINEST, widest / LARGE)
     grid = framing.plane_grid(row, [layer.volume for layer in layers], step)
     below = grid - 2 * AT_END * max(map(max, spacings)) * row[:3]
     picture = np.zeros((*grid.shape[:2], 4), dtype=np.float32)

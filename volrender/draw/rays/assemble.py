@@ -263,7 +263,7 @@ def scenery(layers: Sequence[Layer], view: View, how: Rendering) -> Scenery:
     """Fields filled, tables made; the light comes through no air yet."""
     layers = [ended(layer) for layer in layers]
     stage, pixel = Stage(layers, view, how), view.mm_per_pixel
-    faces = [*slice_faces(layers, pixel), *cut_faces(layers, pixel)]
+    faces = [*slice_faces(layers, pixel, how.draft), *cut_faces(layers, pixel, how.draft)]
     spacings = [min(stage.fields[row[0]].volume.spacing) for row in (*stage.media, *stage.projections)]
     return stage.scenery(faces, (DRAFT_SAMPLE if how.draft else SAMPLE) * min(spacings, default=1.0))
 
