@@ -102,7 +102,7 @@ def facing(volume, camera):
 
 @pytest.mark.usefixtures("gl")
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if "clipped" not in kind])
-@settings(max_examples=15, phases=[Phase.generate])
+@settings(max_examples=10, phases=[Phase.generate])
 @given(affine=affines(), camera=CAMERAS)
 def test_a_box_is_drawn_where_its_corners_project(kind, affine, camera):
     assert_drawn_in_place(kind, affine, camera)
@@ -110,7 +110,7 @@ def test_a_box_is_drawn_where_its_corners_project(kind, affine, camera):
 
 @pytest.mark.usefixtures("gl")
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if "clipped" in kind])
-@settings(max_examples=8, phases=[Phase.generate])
+@settings(max_examples=6, phases=[Phase.generate])
 @given(affine=affines(), camera=CAMERAS)
 def test_a_clipped_box_ends_at_its_plane(kind, affine, camera):
     assert_drawn_in_place(kind, affine, camera)

@@ -406,7 +406,7 @@ def test_all_that_is_seen_is_outlined_in_what_is_translucent_too(engine):
 def test_the_engines_outline_alike():
     """Surfaces, one in the other, and a dense mist."""
     layers = [
-        Isosurface(sample("mni152").downsize(60), opacity=0.4),
+        Isosurface(sample("mni152").downsize(45), opacity=0.4),
         Isosurface(sample("motor"), level=3.1, color="red"),
     ]
     layers += [Intensity(ball(20, 8.0).transform(space.translation(-60, 0, -60)), opacity=[(0, 0), (100, 0.3)])]

@@ -25,7 +25,7 @@ SIZE = (160, 160)
 BALLS = ((7.5, 8.0, 9.0, 5.0), (17.0, 16.5, 7.5, 3.5), (8.5, 17.0, 17.5, 3.0))  # index centre, radius in voxels
 STEP = [(0, 0), (1, 0), (1, 1), (9, 1)]
 AFFINES = tilted(50, seed=4)
-DRAWN = AFFINES[::4]  # what is measured in pixels, which takes far longer than meshes
+DRAWN = AFFINES[::6]  # what is measured in pixels, which takes far longer than meshes
 CAMERA = (25, 150)
 
 pytestmark = pytest.mark.usefixtures("gl")

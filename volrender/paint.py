@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import singledispatch
-from typing import Any, TypeAlias, TypeGuard
+from typing import Any, TypeAlias, TypeGuard, cast
 
 import numpy as np
 import scipy
@@ -30,6 +30,7 @@ Points: TypeAlias = ArrayLike | Sheet
 LOOKED_AT = 2_000_000  # voxels
 MOST_SMOOTHED = 40_000_000  # voxels around the points beyond which a spline would take too long
 HARDLY_ANY = 0.001  # of the voxels
+MOST_BODIES = 2  # that are kept for a volume, for the next draft or picture of it
 FAINTEST = 0.05  # of what lies behind that is hidden where something is seen
 RIND = 3.0  # voxels over which a minimum projection sets in under a subject's surface
 BLUR = 0.48  # of a voxel, for labels on a cut face: a single voxel is still seen
@@ -288,6 +289,16 @@ def closed(layer: Layer) -> Body | None:
     """
     if not has_body(layer):
         return None
+    uncut = layer if isinstance(layer, CutPlane) else replace(layer, clip=())
+    kept = layer.volume.__dict__.setdefault("_bodies", {})  # gone with the volume
+    if uncut not in kept:
+        if len(kept) == MOST_BODIES:
+            del kept[next(iter(kept))]
+        kept[uncut] = _closed(uncut)
+    return cast(Body, kept[uncut])
+
+
+def _closed(layer: Intensity | CutPlane | Isosurface) -> Body:
     source = layer.volume.luminance.canonical
     steps = bodies.strides(source.shape, np.array(source.spacing))
     some = tuple(slice(None, None, step) for step in steps)
