@@ -20,7 +20,7 @@ from volrender.space import Camera, View
 
 FEW = 100  # voxels across, below which it is seen in the frame that a subject does not end with them
 FAR = 0.02  # of the subject: how much farther its faint parts must reach so that it is looked where they are seen
-SIZE = (160, 160)  # pixels of a draft
+SIZE = (240, 240)  # pixels of a draft
 MOST = 5  # drafts
 LOOSE = 0.75  # the part of the first one that the voxels take up
 LEAST = 0.5  # of the part that it was to take up: of a smaller picture of the subject another draft is made
