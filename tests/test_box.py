@@ -1,4 +1,4 @@
-"""A box of known world corners is drawn where `scene.project` puts it, to a pixel, in fifteen random places.
+"""A box of known world corners is drawn where `scene.project` puts it, to a pixel, in ten random places.
 
 Flips, permutations, rotations, shears and unequal spacings; as a volume, a surface, a label and a cut plane, and cut by
 a plane. The box lies off the middle of its grid and its sides differ, so that what is mirrored or transposed is

@@ -44,17 +44,15 @@ def labels_toward(layer: LabelMap, camera: space.Camera) -> tuple[NDArray[Any], 
     return paint.at_voxels(source.data, index[found]), points[found]
 
 
-def subject_points(layers: Sequence[Layer], *, faint: bool = False) -> NDArray[np.float64]:
+def subject_points(layers: Sequence[Layer]) -> NDArray[np.float64]:
     """World points (n, 3) that span what is seen of the layers: outer corners of the foreground voxels.
-
-    With what is `faint`: what is seen only where much of it lies on a line of sight.
 
     Raises
     ------
     ValueError
         If nothing is to be seen of a layer.
     """
-    found = [(layer, layer_points(layer, faint=faint)) for layer in layers]
+    found = [(layer, layer_points(layer)) for layer in layers]
     for layer, points in found:
         if not len(points):
             raise nothing(layer)
@@ -99,7 +97,10 @@ def _is_clipped_away(layer: Layer) -> bool:
 
 
 def layer_points(layer: Layer, *, faint: bool = False) -> NDArray[np.float64]:
-    """World points (n, 3) that span what is seen of one layer, with what is `faint` or without; none if nothing is."""
+    """World points (n, 3) that span what is seen of one layer; none if nothing is.
+
+    With what is `faint`: what is seen only where much of it lies on a line of sight.
+    """
     source = (layer.field if isinstance(layer, Intensity) else layer.volume).canonical
     if isinstance(layer, CutPlane):
         return _on_plane(layer) if layer.opacity != 0 else np.empty((0, 3))

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from volrender import framing
-from volrender.layers import Layer
+from volrender.layers import Intensity, Layer
 from volrender.paint import FAINTEST
 from volrender.space import Camera, View
 
@@ -41,7 +41,10 @@ def subject_points(layers: Sequence[Layer], camera: Camera, fill: float) -> NDAr
         If nothing is seen of a layer.
     """
     parts = [framing.subject_points([layer]) for layer in layers]
-    points, whole = np.concatenate(parts), framing.subject_points(layers, faint=True)
+    points = np.concatenate(parts)
+    hazy = (isinstance(layer, Intensity) and layer.blend == "composite" for layer in layers)
+    both = zip(layers, parts, hazy)
+    whole = np.concatenate([framing.layer_points(layer, faint=True) if haze else part for layer, part, haze in both])
     flat, more = (each @ camera.axes[:2].T for each in (points, whole))
     low, high = flat.min(axis=0), flat.max(axis=0)
     rough = any(_is_rough(layer, part @ camera.axes[:2].T, low, high) for layer, part in zip(layers, parts))
